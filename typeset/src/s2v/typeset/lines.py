@@ -1,0 +1,142 @@
+"""Text broken into balanced lines, and shortened with an ellipsis where it does not fit."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from s2v.typeset.shaping import clean, width
+from s2v.v1.composition_pb2 import FontWeight
+
+ELLIPSIS = "…"
+BREAK_AFTER = frozenset("-–—/\\_.,:;@&=+?")
+"""Marks after which a word that is wider than the line may be broken."""
+WEAK_ENDS = frozenset(("a", "an", "the", "of", "to", "in", "on", "at", "by", "for", "and", "or", "with", "from"))
+"""Words that read badly at the end of a line, and at the end of a shortened text."""
+WEAK_END_COST = 0.02
+"""What a weak end costs, as a share of the squared line width."""
+SINGLE_WORD_COST = 0.04
+"""What a last line of one short word costs, likewise."""
+MAX_CHARACTERS = 2000
+"""More than any canvas takes; what follows is cut before measuring, so that the time stays bounded."""
+
+
+@lru_cache(maxsize=8192)
+def wrap(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float, max_lines: int) -> tuple[str, ...]:
+    """Breaks `text` into as few lines as fit `max_width_px`, and these into lines of like width.
+
+    Where `max_lines` are not enough, words are dropped from the end and an ellipsis stands for them (`is_abbreviated` tells).
+    A word that is wider than a line is broken after a mark such as "-" or "/", else between two letters. Returns no line for
+    an empty text.
+    """
+    words = _words(clean(text)[:MAX_CHARACTERS], weight, size_px, max_width_px)
+    if not words:
+        return ()
+    count = len(_fill(words, weight, size_px, max_width_px))
+    if count > max_lines:
+        words = _shorten(words, weight, size_px, max_width_px, max_lines)
+        count = len(_fill(words, weight, size_px, max_width_px))
+    return _balance(words, weight, size_px, max_width_px, count)
+
+
+def is_abbreviated(text: str, lines: tuple[str, ...]) -> bool:
+    """Tells whether `wrap` has left something of `text` out of `lines`."""
+    return "".join(clean(text).split()) != "".join("".join(lines).split())
+
+
+def _words(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float) -> tuple[str, ...]:
+    """Splits at spaces; a piece that ends in a space is followed by one, so that pieces of a broken word join without."""
+    pieces: list[str] = []
+    for word in text.split():
+        rest = word
+        while width(rest, weight, size_px) > max_width_px and len(rest) > 1:
+            cut = _cut(rest, weight, size_px, max_width_px)
+            pieces.append(rest[:cut])
+            rest = rest[cut:]
+        pieces.append(rest + " ")
+    return tuple(pieces)
+
+
+def _cut(word: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float) -> int:
+    low, high = 1, len(word) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if width(word[:middle], weight, size_px) <= max_width_px:
+            low = middle
+        else:
+            high = middle - 1
+    marks = [place + 1 for place in range(low) if word[place] in BREAK_AFTER]
+    return marks[-1] if marks else low
+
+
+def _join(words: tuple[str, ...]) -> str:
+    return "".join(words).rstrip()
+
+
+def _fill(words: tuple[str, ...], weight: FontWeight.ValueType, size_px: float, max_width_px: float) -> list[tuple[str, ...]]:
+    """Fills each line as far as it goes: the least number of lines."""
+    lines: list[tuple[str, ...]] = []
+    current: tuple[str, ...] = ()
+    for word in words:
+        if current and width(_join((*current, word)), weight, size_px) > max_width_px:
+            lines.append(current)
+            current = ()
+        current = (*current, word)
+    if current:
+        lines.append(current)
+    return lines
+
+
+def _shorten(
+    words: tuple[str, ...], weight: FontWeight.ValueType, size_px: float, max_width_px: float, max_lines: int
+) -> tuple[str, ...]:
+    """Drops words from the end until the rest and an ellipsis fit; of a single word, letters."""
+    kept = list(words)
+    while len(kept) > 1:
+        kept.pop()
+        while len(kept) > 1 and kept[-1].strip().lower() in WEAK_ENDS:
+            kept.pop()
+        candidate = (*kept[:-1], kept[-1].rstrip(" ,.;:-–—") + ELLIPSIS)
+        if len(_fill(candidate, weight, size_px, max_width_px)) <= max_lines:
+            return candidate
+    word = kept[0].strip()
+    while len(word) > 1 and width(word + ELLIPSIS, weight, size_px) > max_width_px:
+        word = word[:-1]
+    return (word + ELLIPSIS,)
+
+
+def _balance(
+    words: tuple[str, ...], weight: FontWeight.ValueType, size_px: float, max_width_px: float, count: int
+) -> tuple[str, ...]:
+    """Places the breaks so that the squared widths are least, by dynamic programming over (words placed, lines used)."""
+    total = len(words)
+    best: list[dict[int, tuple[float, int]]] = [{} for _ in range(count + 1)]
+    best[0][0] = (0.0, 0)
+    for line in range(1, count + 1):
+        for end in range(1, total + 1):
+            for start, (cost, _) in best[line - 1].items():
+                if start >= end:
+                    continue
+                text = _join(words[start:end])
+                length = width(text, weight, size_px)
+                if length > max_width_px and end - start > 1:
+                    continue
+                sum_ = cost + length**2 + max_width_px**2 * _penalty(words, start, end)
+                if end not in best[line] or sum_ < best[line][end][0]:
+                    best[line][end] = (sum_, start)
+    lines: list[str] = []
+    end = total
+    for line in range(count, 0, -1):
+        start = best[line][end][1]
+        lines.append(_join(words[start:end]))
+        end = start
+    return tuple(reversed(lines))
+
+
+def _penalty(words: tuple[str, ...], start: int, end: int) -> float:
+    last = words[end - 1]
+    if end < len(words):
+        # A break after a comma or a full stop follows the sense of the phrase.
+        if last.rstrip().endswith((",", ";", ":", ".", "?", "!")):
+            return -WEAK_END_COST
+        return WEAK_END_COST if last.strip().lower() in WEAK_ENDS else 0.0
+    return SINGLE_WORD_COST if start > 0 and end - start == 1 and len(last) <= 4 else 0.0
