@@ -131,7 +131,7 @@ def narrate(voice: PiperVoice, text: str) -> tuple[Samples, list[SpokenWord]]:
 
 def write_opus(path: Path, samples: Samples, rate: int) -> None:
     """Writes mono Ogg Opus; the muxer records the encoder's delay, so that decoders start at the first sample."""
-    with av.open(str(path), "w", format="ogg") as container:
+    with av.open(str(path), "w", format="ogg", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libopus", rate=OPUS_RATE, layout="mono")
         stream.bit_rate = OPUS_BIT_RATE
         frame = av.AudioFrame.from_ndarray(samples[np.newaxis, :], format="flt", layout="mono")

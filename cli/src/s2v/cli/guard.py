@@ -5,7 +5,7 @@ Run by path, with the standard library only, so that it starts within millisecon
     guard.py exec PARENT COMMAND…   becomes COMMAND, which the kernel kills when its parent dies (Linux)
     guard.py watch                  reads "add GROUP" and "remove GROUP" lines, and kills all groups left when its input ends
 
-The first covers a process from its first instruction, the second its own children too (a fork server's workers have another parent).
+The first covers a process from its first instruction; the second covers its children too, such as a fork server's workers.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from typing import TextIO
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that a process gets when its parent dies."""
 
 
-def become(parent: int, command: Sequence[str]) -> None:
+def become(parent: int, command: list[str]) -> None:
     """Replaces this process by `command`, bound to the life of `parent`."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -40,9 +39,9 @@ def watch(orders: TextIO) -> None:
             groups.add(int(group))
         else:
             groups.discard(int(group))
-    for group in groups:
+    for left in groups:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+            os.killpg(left, signal.SIGKILL)
 
 
 if __name__ == "__main__":

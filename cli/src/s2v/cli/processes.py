@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -13,11 +14,10 @@ from pathlib import Path
 from typing import IO
 
 import psutil
-
-from s2v.cli import guard
+from s2v.cli import guard as guard_program
 from s2v.runtime.errors import SetupError
 
-GUARD = [sys.executable, "-I", "-S", guard.__file__]
+GUARD = [sys.executable, "-I", "-S", guard_program.__file__]
 """Isolated and without site-packages: about 15 ms."""
 LOG_BYTES = 16 * 1024 * 1024
 """A log larger than this is set aside (one old file is kept) when its process starts."""
@@ -64,15 +64,15 @@ class ChildProcess:
         log: Path,
         environment: Mapping[str, str],
         folder: Path,
-        process_guard: Guard | None = None,
+        guard: Guard | None = None,
     ) -> None:
-        """`environment` is added to this process's own; `folder` is where it runs; `process_guard` guards its children too."""
+        """`environment` is added to this process's own; `folder` is where it runs; `guard` guards its children too."""
         self.name = name
         self.command = list(command)
         self.log = log
         self._environment = {**os.environ, **environment}
         self._folder = folder
-        self._guard = process_guard
+        self._guard = guard
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -135,33 +135,43 @@ class ChildProcess:
         if self._guard:
             self._guard.remove(group)
 
-    def log_tail(self, lines: int = 12) -> str:
-        """Returns the last lines it has written since its last start."""
-        if not self.log.exists():
-            return ""
+    def last_words(self) -> str:
+        """Returns the last line that it has written since its start; of a line of JSON its message and its exception's own line."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
-            return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+            lines = log.read().decode(errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        try:
+            entry = json.loads(last)
+        except json.JSONDecodeError:
+            return last
+        cause = str(entry.get("exception", "")).strip().rpartition("\n")[2]
+        return " ".join(part for part in (str(entry.get("message", last)), cause) if part)
 
     def _open_log(self) -> IO[bytes]:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
-            self.log.replace(self.log.with_suffix(".old.log"))
+        set_aside(self.log)
         log = self.log.open("ab")
         log.seek(0, os.SEEK_END)
         return log
 
 
+def set_aside(log: Path) -> None:
+    """Sets a log aside when it is large, and makes its folder."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_name(log.name + ".old"))
+
+
 def _wait_for_group(group: int) -> None:
     """Waits until no process of a killed group is left (their parent may be busy, or init has to collect them)."""
     deadline = time.monotonic() + KILL_SECONDS
-    while any(process_group(process) == group for process in psutil.process_iter()):
+    while any(_group(process) == group for process in psutil.process_iter()):
         if time.monotonic() > deadline:
             raise SetupError(f"process group {group} did not end within {KILL_SECONDS:.0f} s of being killed; look at it with ps")
         time.sleep(0.02)
 
 
-def process_group(process: psutil.Process) -> int | None:
+def _group(process: psutil.Process) -> int | None:
     """Returns the group of a living process; None if it has ended."""
     try:
         if process.status() == psutil.STATUS_ZOMBIE:

@@ -16,7 +16,7 @@ import os
 import secrets
 import socket
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +24,6 @@ from typing import Self
 import urllib3
 from minio import Minio
 from minio.error import MinioException
-
 from s2v.cli.processes import ChildProcess
 from s2v.runtime.errors import SetupError, UnavailableError
 
@@ -32,10 +31,8 @@ HOST = "127.0.0.1"
 START_SECONDS = 60.0
 """Time limit for a server to become ready. NATS needs 0.1 s, SeaweedFS 2 to 4 s."""
 POLL_SECONDS = 0.05
-NATS_STOP_SECONDS = 10.0
-WEED_STOP_SECONDS = 0.5
-"""SeaweedFS waits 15 s for its own inner subscribers and writes nothing meanwhile: whatever it acknowledged is in its files. So it is
-killed after this time, for which the requests in flight may finish."""
+PORTS = range(20000, 32000)
+"""Ports to choose from."""
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - SeaweedFS puts its local sockets there, whatever TMPDIR says
 VOLUME_MEGABYTES = 256
 """Size at which SeaweedFS begins another volume file; the count of volumes follows from the free disk space."""
@@ -46,9 +43,11 @@ class Server(AbstractContextManager["Server"], abc.ABC):
 
     name: str
     """Short name, for logs and messages."""
+    stop_seconds: float
+    """How long it may take to end by itself before it is killed."""
 
     def __init__(self, folder: Path, log: Path | None = None) -> None:
-        """`folder` holds its configuration and data and is made when missing; `log` is its log file, inside the folder by default."""
+        """`folder` holds its configuration and data, made when missing; `log` is its log file, by default in the folder."""
         self.folder = folder.absolute()
         self.log = log or self.folder / f"{self.name}.log"
         self.process: ChildProcess | None = None
@@ -61,9 +60,15 @@ class Server(AbstractContextManager["Server"], abc.ABC):
     def ready(self) -> bool:
         """Asks the server once whether it serves."""
 
-    @abc.abstractmethod
+    def terminate(self) -> None:
+        """Tells the server to drain and end, and returns at once."""
+        if self.process:
+            self.process.terminate()
+
     def stop(self) -> None:
         """Stops the server and waits until its process is gone."""
+        if self.process:
+            self.process.stop(self.stop_seconds)
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Waits until the server serves.
@@ -73,13 +78,14 @@ class Server(AbstractContextManager["Server"], abc.ABC):
         deadline = time.monotonic() + seconds
         while not self.ready():
             if self.process is None or not self.process.running:
-                raise UnavailableError(f"{self.name} ended while starting:\n{self._tail()}\nThe whole log is {self.log}.")
+                raise self._failure("ended while starting")
             if time.monotonic() > deadline:
-                raise UnavailableError(f"{self.name} was not ready within {seconds:.0f} s:\n{self._tail()}\nThe whole log is {self.log}.")
+                raise self._failure(f"was not ready within {seconds:.0f} s")
             time.sleep(POLL_SECONDS)
 
-    def _tail(self) -> str:
-        return self.process.log_tail() if self.process else ""
+    def _failure(self, what: str) -> UnavailableError:
+        last = self.process.last_words() if self.process else ""
+        return UnavailableError(f"{self.name} {what}: {last or 'it wrote nothing'} (log: {self.log})")
 
     def __enter__(self) -> Self:
         self.start()
@@ -98,6 +104,7 @@ class NatsServer(Server):
     """nats-server with JetStream on disk; clients show a token."""
 
     name = "nats"
+    stop_seconds = 10.0
 
     def __init__(self, folder: Path, log: Path | None = None) -> None:
         super().__init__(folder, log)
@@ -135,16 +142,14 @@ class NatsServer(Server):
             return False
         return line.startswith(b"INFO ") and json.loads(line[5:]).get("jetstream") is True
 
-    def stop(self) -> None:
-        """Stops nats-server."""
-        if self.process:
-            self.process.stop(NATS_STOP_SECONDS)
-
 
 class S3Server(Server):
     """SeaweedFS (master, volume server, filer and S3 gateway in one process) with one bucket."""
 
     name = "s3"
+    stop_seconds = 0.5
+    """Told to stop, SeaweedFS waits 15 s for its own inner subscribers, though whatever it has acknowledged is in its files. So it is
+    killed after this time, in which requests in flight may finish."""
     bucket = "s2v"
     access_key = "s2v"
 
@@ -188,7 +193,7 @@ class S3Server(Server):
         self.process.start()
 
     def ready(self) -> bool:
-        """Says whether a write goes through. (The server's own health page says yes long before.) Makes the bucket when it is missing."""
+        """Says whether a write goes through (the server's own health page says yes long before). Makes the bucket if missing."""
         http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=1, read=5))
         client = Minio(
             endpoint=f"{HOST}:{self._ports[0]}",
@@ -211,11 +216,8 @@ class S3Server(Server):
 
     def stop(self) -> None:
         """Stops SeaweedFS; what it has acknowledged is on disk."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        os.sync()  # kills may follow: make sure of the disk, not just of the page cache
-        self.process.stop(WEED_STOP_SECONDS)
+        os.sync()
+        super().stop()
         for port in self._ports:
             for left in SOCKET_FOLDER.glob(f"seaweedfs-*-{port}.sock"):
                 left.unlink(missing_ok=True)
@@ -249,12 +251,13 @@ def keep_ports(path: Path, count: int) -> list[int]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns different ports of the loopback interface that nobody listens on."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+    """Returns different ports of the loopback interface that nobody listens on, below those of outgoing connections."""
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        if is_free(port):
+            ports.add(port)
+    return list(ports)
 
 
 def is_free(port: int) -> bool:

@@ -230,13 +230,14 @@ class Bus:
         await self._client.subscribe(CANCEL_SUBJECT, cb=receive)
 
     async def _next(self, stage: Stage.ValueType, priority: str, expires_seconds: float) -> Delivery | None:
-        # The JetStream API's own pull request, answered once: nothing is left behind in a client-side buffer when nobody takes it.
+        # The JetStream API's own pull request, answered once: no task is left behind in a client-side buffer.
         request: dict[str, object] = {"batch": 1, "no_wait": True}
         if expires_seconds:
             request = {"batch": 1, "expires": int(expires_seconds * 1e9)}
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK_STREAM}.{NAMES[stage]}-{priority}"
         try:
-            msg = await self._client.request(subject, json.dumps(request).encode(), timeout=REQUEST_SECONDS)
+            # An inbox of its own (old style), as the answer bears the task's subject, which the client's shared inbox can't match.
+            msg = await self._client.request(subject, json.dumps(request).encode(), timeout=REQUEST_SECONDS, old_style=True)
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(
                 f"NATS at {self._settings.nats_url} does not answer: {error or type(error).__name__}"

@@ -9,6 +9,7 @@ demuxers, decoders and the protocol named here. PyAV is imported after that: it 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -26,32 +27,10 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000  # samples a second of what `decode` writes
 BYTES_PER_SAMPLE = 2  # signed 16-bit little-endian, mono
 DEMUXERS = ("wav", "mp3", "mov", "ogg", "matroska", "flac", "aac")
-DECODERS = tuple(
-    [
-        "aac",
-        "mp3",
-        "mp3float",
-        "opus",
-        "libopus",
-        "vorbis",
-        "libvorbis",
-        "flac",
-        "alac",
-        "pcm_alaw",
-        "pcm_mulaw",
-        "pcm_s8",
-        "pcm_u8",
-        "pcm_s16le",
-        "pcm_s16be",
-        "pcm_s24le",
-        "pcm_s24be",
-        "pcm_s32le",
-        "pcm_s32be",
-        "pcm_f32le",
-        "pcm_f32be",
-        "pcm_f64le",
-        "pcm_f64be",
-    ]
+DECODERS = (
+    *("aac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis", "flac", "alac"),
+    *("pcm_alaw", "pcm_mulaw", "pcm_s8", "pcm_u8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be"),
+    *("pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"),
 )
 OPTIONS = {"format_whitelist": ",".join(DEMUXERS), "codec_whitelist": ",".join(DECODERS), "protocol_whitelist": "file"}
 OPEN_FILES = 32  # descriptors
@@ -100,7 +79,7 @@ def main(arguments: list[str]) -> None:
     except MemoryError:
         answer = {"exhausted": "memory"}
     except OSError as error:
-        answer = {"failed": f"{type(error).__name__}: {error.strerror or error}"}
+        answer = {"exhausted": "output"} if error.errno == errno.EFBIG else {"failed": error.strerror or str(error)}
     sys.stdout.write(json.dumps(answer))
 
 
@@ -121,6 +100,9 @@ def probe(path: Path) -> Found:
     with open_media(path) as container:
         stream = audio_stream(container)
         duration, reached = measure(container, stream)
+        if not stream.codec_context.sample_rate:
+            # Demuxers of formats without a header believe a file's name; no frame was found.
+            raise Rejected("NOT_MEDIA", "")
         declared = declared_seconds(path, container, stream, duration, reached)
         return Found(
             format=container.format.name.split(",")[0],

@@ -1,0 +1,273 @@
+"""The embedded stack: NATS, S3, the four services and the gateway as processes of this machine, with all they keep in one folder.
+
+They start in order, are started again when they crash, and stop in the reverse order; what they have acknowledged outlives any end,
+so a job that was cut off goes on when the stack is up again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from s2v.cli.processes import ChildProcess, Guard, set_aside
+from s2v.cli.servers import HOST, NatsServer, S3Server, Server, keep_ports, make_private, write_private
+from s2v.runtime.errors import PreconditionError, UnavailableError
+
+SERVICES = ("transcription", "analysis", "layout", "rendering", "gateway")
+"""In the order in which they start: the front door opens last."""
+READY_SECONDS = 120.0
+"""Time limit for a service to become ready; loading its engine takes most of it."""
+DRAIN_SECONDS = 8
+"""How long a stopping service goes on with the tasks it has; then it hands them back, to be done when the stack is up again."""
+WATCH_SECONDS = 0.25
+"""How often the processes are looked at."""
+FIRST_BACKOFF_SECONDS = 0.5
+LAST_BACKOFF_SECONDS = 30.0
+STABLE_SECONDS = 60.0
+"""A process that has run for so long starts again with the first back-off."""
+
+
+def find_home() -> Path:
+    """Returns the data folder: $S2V_HOME, or `s2v` in the XDG data home."""
+    if given := os.environ.get("S2V_HOME"):
+        return Path(given).expanduser().absolute()
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "s2v"
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a running stack can be reached."""
+
+    pid: int
+    """Process that runs the stack."""
+    gateway: str
+    """Address of the gateway, host:port."""
+    nats: str
+    """URL of NATS."""
+    s3: str
+    """URL of S3."""
+    services: Mapping[str, str]
+    """Address of each service's gRPC server by its name, the gateway's included."""
+
+
+def find_stack(home: Path) -> Endpoints | None:
+    """Returns where the stack of a data folder can be reached; None if none is up."""
+    if not is_locked(home):
+        return None
+    try:
+        return Endpoints(**json.loads((home / "stack.json").read_text()))
+    except FileNotFoundError:  # still starting, or already stopping
+        return None
+
+
+def is_locked(home: Path) -> bool:
+    """Says whether some process runs a stack in this data folder, be it ready or not."""
+    try:
+        with (home / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def is_serving(address: str) -> bool:
+    """Asks a service once whether it serves, by the gRPC health protocol."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+class Service(Server):
+    """One of our own services, as `python -m s2v.<name>`."""
+
+    stop_seconds = DRAIN_SECONDS + 7.0
+
+    def __init__(self, name: str, port: int, environment: Mapping[str, str], folder: Path, log: Path, guard: Guard) -> None:
+        """`environment` holds its settings besides the address."""
+        self.name = name
+        super().__init__(folder, log)
+        self.address = f"{HOST}:{port}"
+        self._environment = {**environment, "S2V_LISTEN": self.address}
+        self._guard = guard
+
+    def start(self) -> None:
+        """Starts the service."""
+        self.process = ChildProcess(
+            self.name,
+            [sys.executable, "-m", f"s2v.{self.name}"],
+            log=self.log,
+            environment=self._environment,
+            folder=self.folder,
+            guard=self._guard,
+        )
+        self.process.start()
+
+    def ready(self) -> bool:
+        """Says whether its health is SERVING."""
+        return is_serving(self.address)
+
+
+class Stack:
+    """All processes; an asynchronous context manager that starts and stops them. Use it on the main thread."""
+
+    def __init__(self, home: Path, note: Callable[[str], None]) -> None:
+        """`note` is told, in a sentence each, what people should know: what starts, what has crashed."""
+        self.home = home
+        self._note = note
+        self._servers: list[Server] = []
+        self._stopping = False
+        self._watching: asyncio.Task[None] | None = None
+        self._lock: TextIO | None = None
+        self._guard: Guard | None = None
+        self.endpoints = Endpoints(0, "", "", "", {})
+
+    async def __aenter__(self) -> Self:
+        """Starts everything and waits until it serves.
+
+        Errors: PreconditionError when a stack is already up in this folder; SetupError; UnavailableError with the last words of
+        the process that did not start.
+        """
+        self._take_lock()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        self._watching = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._stop()
+
+    async def _start(self) -> None:
+        logs, work = self.home / "logs", self.home / "work"
+        work.mkdir(exist_ok=True)
+        self._guard = Guard()
+        nats = NatsServer(self.home / "nats", logs / "nats.log")
+        s3 = S3Server(self.home / "s3", logs / "s3.log")
+        self._servers = [nats, s3]
+        for server in self._servers:
+            server.start()
+        ports = keep_ports(self.home / "ports.json", len(SERVICES))
+        spans = self.home / "traces" / "spans.jsonl"
+        set_aside(spans)
+        environment = {
+            "S2V_NATS_URL": nats.url,
+            "S2V_NATS_TOKEN": nats.token,
+            "S2V_S3_ENDPOINT": s3.endpoint,
+            "S2V_S3_ACCESS_KEY": s3.access_key,
+            "S2V_S3_SECRET_KEY": s3.secret_key,
+            "S2V_S3_BUCKET": s3.bucket,
+            "S2V_DRAIN_SECONDS": str(DRAIN_SECONDS),
+            "S2V_SPANS_PATH": str(spans),
+        }
+        services = [
+            Service(name, port, environment, work, logs / f"{name}.log", self._guard)
+            for name, port in zip(SERVICES, ports, strict=True)
+        ]
+        # They import their engines while the servers come up, and connect as soon as these answer.
+        for service in services:
+            self._servers.append(service)
+            service.start()
+        self._note("Starting NATS and S3")
+        await asyncio.gather(asyncio.to_thread(nats.wait_ready), asyncio.to_thread(s3.wait_ready))
+        self._note("Starting " + ", ".join(SERVICES))
+        await asyncio.gather(*(asyncio.to_thread(service.wait_ready, READY_SECONDS) for service in services))
+        addresses = {service.name: service.address for service in services}
+        self.endpoints = Endpoints(os.getpid(), addresses["gateway"], nats.url, s3.endpoint, addresses)
+        ready = self.home / "stack.json.new"
+        write_private(ready, json.dumps(asdict(self.endpoints), indent=2))
+        ready.replace(self.home / "stack.json")
+
+    async def _stop(self) -> None:
+        """Stops everything: first the front door and the services, which drain together, then what they stand on."""
+        self._stopping = True
+        (self.home / "stack.json").unlink(missing_ok=True)
+        if self._watching:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+        services = [server for server in self._servers if isinstance(server, Service)]
+        for service in reversed(services):
+            service.terminate()
+        await asyncio.gather(*(asyncio.to_thread(service.stop) for service in services))
+        await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self._servers if server not in services))
+        if self._guard:
+            self._guard.close()
+        if self._lock:
+            self._lock.close()
+
+    async def _watch(self) -> None:
+        """Starts again whatever ends without being asked to, with a growing wait."""
+        await asyncio.gather(*(self._keep_up(server) for server in self._servers))
+
+    async def _keep_up(self, server: Server) -> None:
+        backoff = FIRST_BACKOFF_SECONDS
+        started = time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if server.process is None or server.process.running:
+                continue
+            if time.monotonic() - started > STABLE_SECONDS:
+                backoff = FIRST_BACKOFF_SECONDS
+            self._note(
+                f"{server.name} ended ({describe_exit(server.process.exit_code)}); it starts again in {backoff:g} s. Log: {server.log}"
+            )
+            server.process.kill()  # whatever children it has left
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, LAST_BACKOFF_SECONDS)
+            server.start()
+            started = time.monotonic()
+
+    def _take_lock(self) -> None:
+        make_private(self.home)
+        self._lock = (self.home / "lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            running = find_stack(self.home)
+            who = f"process {running.pid}" if running else "another process that is starting or stopping"
+            raise PreconditionError(
+                f"a stack is already up in {self.home}, run by {who}; use it, or stop that process first"
+            ) from error
+
+
+async def wait_for_stack(home: Path, seconds: float = READY_SECONDS) -> Endpoints | None:
+    """Returns the stack of a data folder, waiting for one that is starting; None if none is up.
+
+    Errors: UnavailableError when it does not come up in time.
+    """
+    deadline = time.monotonic() + seconds
+    while is_locked(home):
+        if found := find_stack(home):
+            return found
+        if time.monotonic() > deadline:
+            raise UnavailableError(f"the stack in {home} did not come up within {seconds:.0f} s; its logs are in {home / 'logs'}")
+        await asyncio.sleep(WATCH_SECONDS)
+    return None
+
+
+def describe_exit(code: int | None) -> str:
+    """Says how a process ended."""
+    if code is None:
+        return "still running"
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,72 @@
+"""A stage small enough to see through, on the real bus, store and worker processes: it turns a text into capital letters, a word a part."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.protobuf.message import Message
+from google.protobuf.wrappers_pb2 import StringValue
+from s2v.runtime.errors import EngineError, InvalidInputError
+from s2v.runtime.stage import File, Output, StageTask
+from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
+from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.report_pb2 import Degradation, Stage, StageReport
+
+
+def capitals(word: str, folder: str) -> str:
+    """Runs in a worker process. Leaves a mark each time, so that tests can count; some words misbehave."""
+    with (Path(folder) / word).open("a") as marks:
+        marks.write(f"{os.getpid()}\n")
+    attempts = len((Path(folder) / word).read_text().splitlines())
+    if word == "die-once" and attempts == 1:
+        os._exit(9)
+    if word == "slow":
+        time.sleep(30)
+    if word == "flaky" and attempts < 3:
+        raise EngineError("the engine hiccuped")
+    if word == "broken":
+        raise EngineError("the engine is broken")
+    if word == "refused":
+        raise InvalidInputError("talk.wav has no speech", reason="NO_SPEECH")
+    return word.upper()
+
+
+class Letters:
+    """The stage; it stands where transcription stands."""
+
+    stage = Stage.STAGE_TRANSCRIPTION
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.degraded = False
+
+    def identity(self, options: JobOptions) -> bytes:
+        return b"letters 1"
+
+    async def plan(self, task: StageTask) -> Sequence[Message]:
+        text = (await task.read(task.source)).decode()
+        return [StringValue(value=word) for word in text.split()]
+
+    async def run(self, task: StageTask, part: bytes) -> Output:
+        word = StringValue.FromString(part).value
+        return Output(StringValue(value=await task.compute(capitals, word, str(self.folder), timeout=60)))
+
+    async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
+        words = [StringValue.FromString(await task.read(part)).value for part in parts]
+        report = StageReport(engine="letters")
+        if self.degraded:
+            report.degradations.append(Degradation(code="SMALL", reason="only small letters"))
+        text = " ".join(words)
+        return Output(
+            StringValue(value=text),
+            report,
+            [File(ArtifactKind.ARTIFACT_KIND_TEXT, "letters.txt", "text/plain", data=text.encode())],
+        )
+
+    def marks(self, word: str) -> int:
+        """Says how often a word was computed."""
+        path = self.folder / word
+        return len(path.read_text().splitlines()) if path.exists() else 0

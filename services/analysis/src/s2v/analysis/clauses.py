@@ -1,0 +1,181 @@
+"""Clauses of a sentence, and the part each plays in a procedure: a step, a condition, something that comes before or after."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from spacy.tokens import Span, Token
+
+from s2v.analysis.labels import main_verb
+from s2v.analysis.lexicon import AFTER_MARKS, BEFORE_MARKS, CONDITION_MARKS, OTHERWISE, PARALLEL_MARKS, SEQUENCE_CUES, STEP_NOUNS
+
+_SUBJECTS = ("nsubj", "nsubjpass", "expl", "csubj")
+_VERBAL = ("VERB", "AUX")
+
+
+class Role(enum.Enum):
+    """What a clause is to the clause that it belongs to."""
+
+    MAIN = enum.auto()
+    CONDITION = enum.auto()
+    """"if …", "unless …"."""
+    AFTER = enum.auto()
+    """"when …", "after …": comes before its main clause."""
+    BEFORE = enum.auto()
+    """"before …": comes after its main clause."""
+    PARALLEL = enum.auto()
+    """"while …": at the same time."""
+    RELATIVE = enum.auto()
+    """", which then …"."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A verb and what belongs to it."""
+
+    verb: Token
+    """The finite verb, or the first of its group."""
+    subject: Token | None
+    """Its own subject or one shared by coordination; None for an imperative."""
+    role: Role
+    owner: Token
+    """Verb of the main clause it belongs to; its own verb for a main clause."""
+    coordinate: Token | None = None
+    """The verb it is coordinated with, if it has no subject of its own."""
+
+    @property
+    def core(self) -> Token:
+        """The verb that carries the meaning."""
+        return main_verb(self.verb)
+
+    @property
+    def object(self) -> Token | None:
+        """The direct object or passive subject, if any."""
+        for child in self.core.children:
+            if child.dep_ in ("dobj", "nsubjpass"):
+                return child
+        return None
+
+    @property
+    def negated(self) -> bool:
+        """Whether the clause says no: "is not accepted", "nothing is found"."""
+        verbs = {self.verb.i, self.core.i}
+        if any(child.dep_ == "neg" for verb in (self.verb, self.core) for child in verb.children):
+            return True
+        subject = self.subject
+        if subject is not None and subject.head.i in verbs:
+            return subject.lower_ in ("nothing", "nobody", "none") or any(child.lower_ == "no" for child in subject.children)
+        return False
+
+    @property
+    def otherwise(self) -> Token | None:
+        """The word "otherwise" or "else" that opens the clause, if there is one."""
+        return next((child for child in self.verb.children if child.lower_ in OTHERWISE and child.i < self.core.i), None)
+
+    @property
+    def cues(self) -> list[Token]:
+        """Sequence words that open the clause, such as "then" or "after that"."""
+        found: list[Token] = []
+        for child in self.verb.children:
+            if child.i > self.core.i:
+                break
+            if child.dep_ in ("advmod", "cc", "npadvmod", "intj") and child.lower_ in SEQUENCE_CUES:
+                found.append(child)
+            elif child.dep_ == "prep" and child.lower_ in ("after", "before"):
+                found += [child, *(part for part in child.children if part.lower_ in ("that", "this"))]
+                found = found if len(found) > 1 else []
+        return found
+
+    @property
+    def mark(self) -> Token | None:
+        """The word that subordinates the clause ("if", "when")."""
+        return _mark(self.verb)
+
+
+def find_clauses(sentence: Span) -> list[Clause]:
+    """Returns the clauses of a sentence that could be steps or conditions, in the order of speech.
+
+    Clauses of purpose and reason, reported speech and restrictive relative clauses are left out.
+    """
+    clauses: list[Clause] = []
+    _visit(sentence.root, Role.MAIN, None, sentence.root, None, clauses)
+    return sorted(clauses, key=lambda clause: clause.verb.i)
+
+
+def _visit(verb: Token, role: Role, shared: Token | None, owner: Token, coordinate: Token | None, clauses: list[Clause]) -> None:
+    step = _step_verb(verb)
+    if step is not None:
+        clauses.append(Clause(step, None, role, owner))
+        _visit_children(step, role, None, owner, clauses)
+        return
+    own = next((child for child in verb.children if child.dep_ in _SUBJECTS), None)
+    subject = own if own is not None else shared
+    if verb.pos_ in _VERBAL:
+        clauses.append(Clause(verb, subject, role, owner if role is not Role.MAIN else verb, coordinate if own is None else None))
+    _visit_children(verb, role, subject, owner if role is not Role.MAIN else verb, clauses)
+    core = main_verb(verb)
+    if core.i != verb.i:
+        _visit_children(core, role, subject, owner if role is not Role.MAIN else verb, clauses)
+
+
+def _visit_children(verb: Token, role: Role, subject: Token | None, owner: Token, clauses: list[Clause]) -> None:
+    for child in verb.children:
+        if child.dep_ == "conj" and child.pos_ in _VERBAL:
+            _visit(child, role, subject, owner, verb, clauses)
+        elif child.dep_ in ("ccomp", "parataxis") and child.i < verb.i and _mark(child) is None and role is Role.MAIN:
+            _visit(child, Role.MAIN, None, child, None, clauses)
+        elif child.dep_ == "parataxis" and role is Role.MAIN:
+            _visit(child, Role.MAIN, None, child, None, clauses)
+        elif child.dep_ == "advcl":
+            subordinate = _role(child)
+            if subordinate is not None:
+                _visit(child, subordinate, subject if child.tag_ == "VBG" else None, owner, None, clauses)
+        elif child.dep_ == "prep" and child.lower_ in ("after", "before", "upon"):
+            for part in child.children:
+                if part.dep_ == "pcomp" and part.pos_ in _VERBAL:
+                    _visit(part, Role.BEFORE if child.lower_ == "before" else Role.AFTER, subject, owner, None, clauses)
+        if child.dep_ in ("dobj", "pobj", "attr", "prep", "nsubj"):
+            _visit_relatives(child, role, clauses)
+
+
+def _visit_relatives(noun: Token, role: Role, clauses: list[Clause]) -> None:
+    """Non-restrictive relative clauses ("…, which sends …") go on telling; their subject is the noun."""
+    for child in noun.children:
+        if child.dep_ == "relcl" and role is Role.MAIN and child.pos_ in _VERBAL:
+            pronoun = next((part for part in child.children if part.lower_ in ("which", "who") and part.dep_ in _SUBJECTS), None)
+            if pronoun is not None and pronoun.i > 0 and pronoun.nbor(-1).text == ",":
+                clauses.append(Clause(child, noun, Role.RELATIVE, child))
+        elif child.dep_ in ("pobj", "prep"):
+            _visit_relatives(child, role, clauses)
+
+
+def _mark(verb: Token) -> Token | None:
+    for child in verb.children:
+        if child.i < verb.i and child.dep_ in ("mark", "advmod") and child.lower_ in CONDITION_MARKS | AFTER_MARKS | BEFORE_MARKS | PARALLEL_MARKS | {"as", "because", "since", "although", "though", "that", "whether", "until", "where", "how", "why"}:
+            return child
+    return None
+
+
+def _role(verb: Token) -> Role | None:
+    mark = _mark(verb)
+    word = mark.lower_ if mark is not None else ""
+    if word in CONDITION_MARKS:
+        return Role.CONDITION
+    if word in AFTER_MARKS:
+        return Role.AFTER
+    if word in BEFORE_MARKS:
+        return Role.BEFORE
+    if word in PARALLEL_MARKS:
+        return Role.PARALLEL
+    return None
+
+
+def _step_verb(verb: Token) -> Token | None:
+    """Of "the first step is to boil the water" the verb that is the step."""
+    if verb.lemma_ != "be" or not any(child.dep_ == "nsubj" and child.lemma_ in STEP_NOUNS for child in verb.children):
+        return None
+    for child in verb.children:
+        if child.dep_ in ("xcomp", "acomp", "ccomp", "attr") and child.pos_ == "VERB":
+            return child
+    return None

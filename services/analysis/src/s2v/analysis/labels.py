@@ -1,0 +1,245 @@
+"""Labels: the words of a clause or noun phrase, shortened until they fit, in the order in which they were spoken.
+
+A label is headline English: articles and auxiliaries go, the verb is set to the form that its subject needs, negation always stays.
+What is shed first is decided by rank: the grammatical core has rank 0, a modifier a higher one than what it modifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from spacy.tokens import Token
+
+from s2v.analysis.content import Label
+from s2v.analysis.language import Talk
+from s2v.analysis.lexicon import DIRECTIONS, FILLERS, LIGHT_VERBS
+
+MAX_WORDS = 6
+MAX_CHARACTERS = 40
+_CLITICS = frozenset({"'s", "’s", "n't", "n’t", "'re", "’re", "'ll", "’ll", "'ve", "’ve", "'d", "’d", "'m", "’m", "'", "’"})
+_KEPT_DETERMINERS = frozenset({"no", "neither"})
+_KEPT_MODALS = frozenset({"can", "cannot", "could", "may", "might", "ca"})
+_NEGATIONS = frozenset({"not", "n't", "n’t", "never", "no"})
+_SIBILANTS = ("s", "x", "z", "ch", "sh", "o")
+_THIRD = {"have": "has", "do": "does", "go": "goes", "be": "is"}
+_CLAUSE_DEPS = frozenset({"relcl", "acl", "advcl", "appos", "ccomp"})
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tokens of a label that stay or go together."""
+
+    rank: float
+    """Groups of the highest rank are shed first; those of rank 0 never."""
+    tokens: tuple[Token, ...]
+
+
+def third_person(lemma: str) -> str:
+    """Returns the present form after a singular subject: "query" → "queries"."""
+    if lemma in _THIRD:
+        return _THIRD[lemma]
+    if lemma.endswith("y") and lemma[-2:-1] not in "aeiou":
+        return lemma[:-1] + "ies"
+    return lemma + ("es" if lemma.endswith(_SIBILANTS) else "s")
+
+
+def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = frozenset()) -> list[Group]:
+    """Returns a noun phrase without its articles; `rank` is that of its head, `skipped` holds tokens that stay out."""
+    if head.i in skipped:
+        return []
+    groups = [Group(rank, (head,))]
+    for child in head.children:
+        if child.i in skipped or child.lower_ in FILLERS:
+            continue
+        if child.dep_ in ("compound", "nmod") and child.i < head.i:
+            groups += [Group(group.rank, group.tokens) for group in noun_groups(child, rank + 0.2, skipped)]
+        elif child.dep_ == "nummod":
+            groups.append(Group(rank + 0.15, (*(part for part in child.children if part.dep_ == "compound"), child)))
+        elif child.dep_ == "amod":
+            groups.append(Group(rank + 0.3, (child,)))
+            groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
+        elif child.dep_ == "neg" or (child.dep_ == "det" and child.lower_ in _KEPT_DETERMINERS):
+            groups.append(Group(rank, (child,)))
+        elif child.dep_ == "poss" and child.pos_ != "PRON":
+            case = tuple(part for part in child.children if part.dep_ == "case")
+            groups.append(Group(rank + 0.3, (child, *case)))
+            groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
+        elif child.dep_ == "prep" and child.lower_ in ("of", "per"):
+            groups += preposition_groups(child, rank + 0.4, skipped)
+        elif child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN"):
+            conjunction = tuple(part for part in head.children if part.dep_ == "cc")
+            if len(conjunction) == 1 and not any(part.dep_ == "conj" for part in child.children):
+                inner = noun_groups(child, rank + 0.6, skipped)
+                groups += [Group(rank + 0.6, (*conjunction, child)), *(group for group in inner if child not in group.tokens)]
+    return groups
+
+
+def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int] = frozenset()) -> list[Group]:
+    """Returns a prepositional phrase whose core (preposition and noun) has the given rank; nothing when it has no noun."""
+    for child in preposition.children:
+        if child.i in skipped or child.lower_ in ("that", "which", "whom"):
+            continue
+        if child.dep_ == "pobj":
+            inner = noun_groups(child, rank + 0.05, skipped)
+            articles = tuple(part for part in child.children if part.dep_ == "poss" and part.pos_ == "PRON")
+            core = Group(rank, (preposition, *(articles if child.pos_ == "PRON" else ()), child))
+            return [core, *(group for group in inner if child not in group.tokens)]
+        if child.dep_ == "prep":
+            inner = preposition_groups(child, rank, skipped)
+            if inner:
+                return [Group(rank, (preposition, *inner[0].tokens)), *inner[1:]]
+    return []
+
+
+def main_verb(verb: Token) -> Token:
+    """Returns the verb that carries the meaning: of "needs to be boiled" or "is going to boil" the last."""
+    if verb.lemma_ in LIGHT_VERBS and not any(child.dep_ in ("dobj", "neg") for child in verb.children):
+        for child in verb.children:
+            if child.dep_ == "xcomp" and child.pos_ in ("VERB", "AUX") and any(part.lower_ == "to" for part in child.children):
+                return main_verb(child)
+    return verb
+
+
+def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] = frozenset()) -> list[Group]:
+    """Returns a verb with its particle, objects and prepositional phrases, adjuncts ranked by how much they matter."""
+    groups = [Group(rank, (verb,))]
+    has_object = any(child.dep_ in ("dobj", "attr", "acomp", "oprd", "xcomp") for child in verb.children)
+    adjuncts = 0
+    for child in verb.children:
+        if child.i in skipped or child.lower_ in FILLERS:
+            continue
+        if child.dep_ == "prt":
+            groups.append(Group(rank, (child,)))
+        elif child.dep_ in ("dobj", "attr", "dative", "oprd") and child.tag_ not in ("WP", "WDT"):
+            if child.dep_ == "dative" and child.pos_ == "ADP":
+                groups += preposition_groups(child, rank + 1.0, skipped)
+            else:
+                groups += noun_groups(child, rank, skipped)
+        elif child.dep_ == "acomp":
+            groups += _adjective_groups(child, rank, skipped)
+        elif child.dep_ == "advmod" and child.lower_ in DIRECTIONS:
+            groups.append(Group(rank, (child,)))
+            for part in child.children:
+                if part.dep_ == "prep":
+                    groups += preposition_groups(part, rank + 0.7, skipped)
+        elif child.dep_ in ("prep", "agent"):
+            found = preposition_groups(child, rank + (1.0 if has_object or adjuncts else 0.0) + adjuncts, skipped)
+            adjuncts += bool(found)
+            groups += found
+        elif child.dep_ == "xcomp" and child.i > verb.i and child.pos_ in ("VERB", "AUX", "ADJ"):
+            mark = tuple(part for part in child.children if part.dep_ == "aux" and part.lower_ == "to")
+            inner = predicate_groups(child, rank + 0.1, skipped)
+            purpose = bool(mark) and any(part.dep_ == "dobj" for part in verb.children)
+            step = 1.2 if purpose else 0.0
+            groups += [Group(rank + step, (*mark, child)), *(Group(group.rank + step, group.tokens) for group in inner if child not in group.tokens)]
+    return groups
+
+
+def _adjective_groups(adjective: Token, rank: float, skipped: AbstractSet[int]) -> list[Group]:
+    groups = [Group(rank, (adjective,))]
+    for child in adjective.children:
+        if child.dep_ == "prep":
+            groups += preposition_groups(child, rank + 0.6, skipped)
+        elif child.dep_ == "neg":
+            groups.append(Group(rank, (child,)))
+        elif child.dep_ == "advmod" and child.lower_ in ("too", "enough", "not", "never"):
+            groups.append(Group(rank + (0.0 if child.lower_ in _NEGATIONS else 0.5), (child,)))
+    return groups
+
+
+def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
+    """Returns the auxiliaries and negation that a verb keeps, and the forms in which tokens are written.
+
+    `form` is "imperative" (no subject in front), "singular" or "plural" (a subject of that number in front).
+    """
+    auxiliaries = [child for child in verb.children if child.dep_ in ("aux", "auxpass")]
+    negations = [child for child in verb.children if child.dep_ == "neg"]
+    if negations:
+        kept = [child for child in auxiliaries if child.dep_ == "aux" and child.lower_ != "to"]
+        if any(child.dep_ == "auxpass" for child in auxiliaries) and not kept:
+            return [Group(0, tuple(negations))], {}
+        if form == "imperative" and verb.tag_ != "VBG":
+            kept = [child for child in kept if child.lemma_ in ("do", "can", "could")]
+        return [Group(0, (*kept, *negations))], {}
+    if any(child.dep_ == "auxpass" for child in auxiliaries) or verb.tag_ == "VBN" and not auxiliaries:
+        return [], {}
+    modals = [child for child in auxiliaries if child.lower_ in _KEPT_MODALS]
+    if modals and form != "imperative":
+        return [Group(0, (modals[0],))], {verb.i: verb.lemma_}
+    if form == "imperative":
+        return [], {verb.i: verb.lemma_.lower()}
+    if verb.tag_ in ("VBD", "VBZ", "VBP") and not auxiliaries:
+        return [], {}
+    if any(child.lemma_ == "have" for child in auxiliaries):
+        return [Group(0, tuple(child for child in auxiliaries if child.lemma_ == "have"))], {}
+    return [], {verb.i: third_person(verb.lemma_) if form == "singular" else verb.lemma_}
+
+
+def is_plural(noun: Token) -> bool:
+    """Returns whether a subject takes a plural verb."""
+    return noun.tag_ in ("NNS", "NNPS") or noun.lower_ in ("they", "we", "you", "i", "these", "those", "both") or any(child.dep_ == "conj" for child in noun.children)
+
+
+def make_label(
+    talk: Talk, groups: Iterable[Group], forms: Mapping[int, str] | None = None, *, suffix: str = "", max_words: int = MAX_WORDS, max_characters: int = MAX_CHARACTERS
+) -> Label | None:
+    """Joins groups in the order of speech and sheds the least important ones until the label fits; None when its core does not fit."""
+    remaining = list(groups)
+    while True:
+        tokens = _order(talk, remaining)
+        text = _write(talk, tokens, forms or {}) + suffix
+        if tokens and len(text) <= max_characters and len(text.split()) <= max_words:
+            return Label(text, tuple(sorted({talk.word(token) for token in tokens})))
+        sheddable = [group for group in remaining if group.rank > 0]
+        if not sheddable:
+            return None
+        worst = max(group.rank for group in sheddable)
+        # Of equal rank the later adjunct goes first, but the outer (earlier) modifier of a noun.
+        equal = [group for group in sheddable if group.rank == worst]
+        remaining.remove(equal[0] if worst % 1 else equal[-1])
+
+
+def _order(talk: Talk, groups: Sequence[Group]) -> list[Token]:
+    chosen: dict[int, Token] = {}
+    for group in groups:
+        for token in group.tokens:
+            for part in _whole_word(talk, token):
+                chosen[part.i] = part
+    return [chosen[place] for place in sorted(chosen)]
+
+
+def _whole_word(talk: Talk, token: Token) -> list[Token]:
+    """Returns all tokens of a hyphenated or mixed word ("long-term", "97%"), but a clitic and its host apart."""
+    first, last = talk.tokens_of[talk.word(token)]
+    tokens = list(talk.doc[first:last])
+    if any(part.lower_ in _CLITICS for part in tokens):
+        return [token]
+    while tokens and (tokens[0].is_punct or tokens[0].is_quote) and tokens[0].i != token.i:
+        tokens.pop(0)
+    while tokens and (tokens[-1].is_punct or tokens[-1].is_quote) and tokens[-1].i != token.i and tokens[-1].text != "%":
+        tokens.pop()
+    return tokens
+
+
+def _write(talk: Talk, tokens: Sequence[Token], forms: Mapping[int, str]) -> str:
+    pieces: list[str] = []
+    for place, token in enumerate(tokens):
+        text = forms.get(token.i, token.text)
+        if token.i not in forms and token.is_sent_start and token.pos_ not in ("PROPN",) and text[1:].islower():
+            text = text.lower()
+        joined = place > 0 and tokens[place - 1].i == token.i - 1 and not tokens[place - 1].whitespace_
+        pieces.append(text if joined or not pieces else f" {text}")
+    return capitalize("".join(pieces))
+
+
+def capitalize(text: str) -> str:
+    """Returns the text in sentence case; words such as "iPhone" or "DNS" stay as they are."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.islower() or not first[:1].islower() else text
+
+
+def content_lemmas(tokens: Iterable[Token]) -> frozenset[str]:
+    """Returns the lemmas of nouns, verbs, adjectives and numbers."""
+    return frozenset(token.lemma_.lower() for token in tokens if token.pos_ in ("NOUN", "PROPN", "VERB", "ADJ", "NUM") and not token.is_stop)
