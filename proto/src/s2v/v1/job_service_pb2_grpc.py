@@ -88,7 +88,7 @@ class JobServiceServicer:
 
     def StartUpload(self, request, context):
         """Starts an upload.
-        Errors: INVALID_ARGUMENT (name, size), RESOURCE_EXHAUSTED (too large, too many).
+        Errors: INVALID_ARGUMENT (name, size, checksum), RESOURCE_EXHAUSTED (too large, too many).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,7 +96,7 @@ class JobServiceServicer:
 
     def WriteUpload(self, request_iterator, context):
         """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-        Errors: NOT_FOUND (upload), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced), DATA_LOSS (checksum).
+        Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,7 +112,7 @@ class JobServiceServicer:
 
     def CreateJob(self, request, context):
         """Makes a job of a whole upload. Idempotent by request_id.
-        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo).
+        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,11 +35,11 @@ class JobServiceStub:
     def __new__(cls, channel: _aio.Channel) -> JobServiceAsyncStub: ...
     StartUpload: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.StartUploadRequest, _job_service_pb2.StartUploadResponse]
     """Starts an upload.
-    Errors: INVALID_ARGUMENT (name, size), RESOURCE_EXHAUSTED (too large, too many).
+    Errors: INVALID_ARGUMENT (name, size, checksum), RESOURCE_EXHAUSTED (too large, too many).
     """
     WriteUpload: _grpc.StreamUnaryMultiCallable[_job_service_pb2.WriteUploadRequest, _job_service_pb2.WriteUploadResponse]
     """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-    Errors: NOT_FOUND (upload), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced), DATA_LOSS (checksum).
+    Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
     """
     QueryUpload: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.QueryUploadRequest, _job_service_pb2.QueryUploadResponse]
     """Says how much of an upload has arrived.
@@ -47,7 +47,7 @@ class JobServiceStub:
     """
     CreateJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]
     """Makes a job of a whole upload. Idempotent by request_id.
-    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo).
+    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
     """Answers a job.
@@ -77,11 +77,11 @@ class JobServiceAsyncStub(JobServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartUpload: _aio.UnaryUnaryMultiCallable[_job_service_pb2.StartUploadRequest, _job_service_pb2.StartUploadResponse]  # type: ignore[assignment]
     """Starts an upload.
-    Errors: INVALID_ARGUMENT (name, size), RESOURCE_EXHAUSTED (too large, too many).
+    Errors: INVALID_ARGUMENT (name, size, checksum), RESOURCE_EXHAUSTED (too large, too many).
     """
     WriteUpload: _aio.StreamUnaryMultiCallable[_job_service_pb2.WriteUploadRequest, _job_service_pb2.WriteUploadResponse]  # type: ignore[assignment]
     """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-    Errors: NOT_FOUND (upload), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced), DATA_LOSS (checksum).
+    Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
     """
     QueryUpload: _aio.UnaryUnaryMultiCallable[_job_service_pb2.QueryUploadRequest, _job_service_pb2.QueryUploadResponse]  # type: ignore[assignment]
     """Says how much of an upload has arrived.
@@ -89,7 +89,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     CreateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]  # type: ignore[assignment]
     """Makes a job of a whole upload. Idempotent by request_id.
-    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo).
+    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]  # type: ignore[assignment]
     """Answers a job.
@@ -122,7 +122,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.StartUploadResponse, _abc.Awaitable[_job_service_pb2.StartUploadResponse]]:
         """Starts an upload.
-        Errors: INVALID_ARGUMENT (name, size), RESOURCE_EXHAUSTED (too large, too many).
+        Errors: INVALID_ARGUMENT (name, size, checksum), RESOURCE_EXHAUSTED (too large, too many).
         """
 
     @_abc_1.abstractmethod
@@ -132,7 +132,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.WriteUploadResponse, _abc.Awaitable[_job_service_pb2.WriteUploadResponse]]:
         """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-        Errors: NOT_FOUND (upload), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced), DATA_LOSS (checksum).
+        Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
         """
 
     @_abc_1.abstractmethod
@@ -152,7 +152,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.CreateJobResponse, _abc.Awaitable[_job_service_pb2.CreateJobResponse]]:
         """Makes a job of a whole upload. Idempotent by request_id.
-        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo).
+        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
         """
 
     @_abc_1.abstractmethod

@@ -408,12 +408,15 @@ class UploadRecord(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the file, for people."""
     size_bytes: _builtins.int
     """Announced length, in bytes."""
     sha256: _builtins.str
     """Announced SHA-256, lower-case hexadecimal; empty: not checked."""
+    job_id: _builtins.str
+    """Id of the job that is being made of it; empty before."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was started."""
@@ -425,37 +428,12 @@ class UploadRecord(_message.Message):
         size_bytes: _builtins.int = ...,
         sha256: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
+        job_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "name", b"name", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "job_id", b"job_id", "name", b"name", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UploadRecord: _TypeAlias = UploadRecord  # noqa: Y015
-
-@_typing.final
-class RequestRecord(_message.Message):
-    """A promise made for a request id: whoever repeats the request gets, or goes on to make, this very job."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    JOB_ID_FIELD_NUMBER: _builtins.int
-    request_id: _builtins.str
-    """Id of the request, as the client gave it."""
-    job_id: _builtins.str
-    """Id of the job (ULID)."""
-    def __init__(
-        self,
-        *,
-        request_id: _builtins.str = ...,
-        job_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "request_id", b"request_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RequestRecord: _TypeAlias = RequestRecord  # noqa: Y015

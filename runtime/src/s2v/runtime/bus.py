@@ -236,7 +236,7 @@ class Bus:
             request = {"batch": 1, "expires": int(expires_seconds * 1e9)}
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{WORK_STREAM}.{NAMES[stage]}-{priority}"
         try:
-            # An inbox of its own (old style), as the answer bears the task's subject, which the client's shared inbox can't match.
+            # An inbox of its own (old style): the answer bears the task's subject, which the shared inbox cannot match.
             msg = await self._client.request(subject, json.dumps(request).encode(), timeout=REQUEST_SECONDS, old_style=True)
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(

@@ -1,0 +1,123 @@
+"""How a command ends: exit codes, one clear line for an error, and an orderly end on Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import signal
+import sys
+from collections.abc import Coroutine
+
+import grpc
+from rich.console import Console
+from rich.markup import escape
+from s2v.runtime.errors import S2VError
+from s2v.v1.job_pb2 import Job
+
+errors = Console(stderr=True, highlight=False)
+"""Where errors and progress go; results go to standard output."""
+
+
+class ExitCode(enum.IntEnum):
+    """What a shell sees; `s2v --help` explains them."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    INPUT = 3
+    NOT_FOUND = 4
+    UNAVAILABLE = 5
+    SETUP = 6
+    CANCELLED = 7
+
+
+_BY_STATUS = {
+    grpc.StatusCode.INVALID_ARGUMENT: ExitCode.INPUT,
+    grpc.StatusCode.OUT_OF_RANGE: ExitCode.INPUT,
+    grpc.StatusCode.DATA_LOSS: ExitCode.INPUT,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ExitCode.INPUT,
+    grpc.StatusCode.NOT_FOUND: ExitCode.NOT_FOUND,
+    grpc.StatusCode.UNAVAILABLE: ExitCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: ExitCode.UNAVAILABLE,
+    grpc.StatusCode.FAILED_PRECONDITION: ExitCode.SETUP,
+    grpc.StatusCode.CANCELLED: ExitCode.CANCELLED,
+}
+_STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
+
+
+class CommandError(Exception):
+    """A command ends with a message and an exit code."""
+
+    def __init__(self, message: str, code: ExitCode) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class InterruptedBySignal(Exception):  # noqa: N818 - it is no error
+    """The command was told to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def exit_code(status: grpc.StatusCode) -> ExitCode:
+    """Returns the exit code for an error of this status."""
+    return _BY_STATUS.get(status, ExitCode.FAILED)
+
+
+def job_failure(job: Job) -> CommandError:
+    """Returns the error of a failed job as the command's own."""
+    status = _STATUS_BY_NUMBER.get(job.error.code, grpc.StatusCode.UNKNOWN)
+    return CommandError(f"{job.error.message} [job {job.id}, {job.error.reason or status.name}]", exit_code(status))
+
+
+def complain(message: str) -> None:
+    """Prints an error."""
+    errors.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+
+
+def run(command: Coroutine[object, object, None]) -> None:
+    """Runs a command to its end and exits with its code; on SIGINT, SIGTERM or SIGHUP it is cancelled and cleans up."""
+    try:
+        asyncio.run(_interruptible(command))
+    except InterruptedBySignal as interrupted:
+        sys.exit(128 + interrupted.number)
+    except Exception as error:
+        report(error)
+
+
+def report(error: Exception) -> None:
+    """Prints an error that is meant for people and exits with its code; raises any other again, as it is a defect of ours."""
+    if isinstance(error, CommandError):
+        complain(str(error))
+        sys.exit(error.code)
+    if isinstance(error, S2VError):
+        complain(error.message)
+        sys.exit(exit_code(error.code))
+    if isinstance(error, OSError) and error.filename is not None:
+        complain(f"{error.filename}: {error.strerror}")
+        sys.exit(ExitCode.INPUT)
+    raise error
+
+
+async def _interruptible(command: Coroutine[object, object, None]) -> None:
+    loop = asyncio.get_running_loop()
+    doing = asyncio.ensure_future(command)
+    received: list[int] = []
+
+    def interrupt(number: int) -> None:
+        if received:
+            errors.print("Still stopping; this takes a few seconds.")
+            return
+        received.append(number)
+        doing.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, interrupt, number)
+    try:
+        await doing
+    except asyncio.CancelledError:
+        if received:
+            raise InterruptedBySignal(received[0]) from None
+        raise

@@ -1,0 +1,1 @@
+"""Honest numbers: each module measures one thing from the outside and prints one JSON object on standard output."""

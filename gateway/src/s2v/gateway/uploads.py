@@ -1,0 +1,297 @@
+"""Uploads on their way in. They are kept in S3 alone, so any gateway can go on with any of them.
+
+An upload is a folder `<tenant>/uploads/<upload id>/`: `upload.pb` says what was announced, and each chunk is an object named by where it
+starts in the file. What has arrived is what the chunks cover from 0 on without a gap: two writers at once can at worst leave a chunk
+that does not meet the next one, which then counts as not arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from s2v.gateway import names
+from s2v.gateway.settings import GatewaySettings
+from s2v.runtime.errors import InvalidInputError, LimitError, NotFoundError, OutOfRangeError, PreconditionError, UnavailableError
+from s2v.runtime.store import ObjectStore
+from s2v.v1.job_service_pb2 import WriteUploadRequest
+from s2v.v1.work_pb2 import UploadRecord
+
+CHUNK_BYTES = 8 * 1024 * 1024
+"""Bytes that are collected before they become an object."""
+MESSAGE_BYTES = 1024 * 1024
+"""Most data of one message, as the contract says."""
+CHUNKS = 1000
+"""Most objects of an upload; only a client that ends its stream every few bytes needs more."""
+HEADER = "upload.pb"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of the file's bytes."""
+
+    key: str
+    offset: int
+    """Where it starts in the file, in bytes."""
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload as it is now."""
+
+    tenant: str
+    id: str
+    record: UploadRecord
+    """What was announced."""
+    chunks: tuple[Chunk, ...]
+    """What has arrived, in order and without gaps."""
+
+    @property
+    def committed_size(self) -> int:
+        """Bytes that have arrived."""
+        return _end(self.chunks)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all announced bytes have arrived."""
+        return self.committed_size == self.record.size_bytes
+
+
+class Uploads:
+    """The uploads of all tenants."""
+
+    def __init__(self, store: ObjectStore, settings: GatewaySettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._streams = asyncio.Semaphore(settings.upload_streams)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def start(self, tenant: str, name: str, size_bytes: int, sha256: str) -> str:
+        """Starts an upload and returns its id.
+
+        Errors: InvalidInputError (name, size, checksum), LimitError (TOO_LARGE, TOO_MANY_UPLOADS), UnavailableError.
+        """
+        name = names.file_name(name)
+        record = UploadRecord(name=name, size_bytes=self._size(name, size_bytes), sha256=names.checksum(sha256))
+        record.created_at.GetCurrentTime()
+        begun = {item.key.split("/")[2] for item in await self._store.list(f"{tenant}/uploads/")}
+        if len(begun) >= self._settings.max_open_uploads:
+            raise LimitError(
+                f"{len(begun)} uploads are begun and not used, and no more are allowed; use them, or wait until they expire",
+                reason="TOO_MANY_UPLOADS",
+            )
+        upload_id = secrets.token_hex(16)
+        await self._store.put(_folder(tenant, upload_id) + HEADER, record.SerializeToString(), "application/x-protobuf")
+        return upload_id
+
+    async def open(self, tenant: str, upload_id: str) -> Upload:
+        """Returns an upload.
+
+        Errors: NotFoundError, UnavailableError.
+        """
+        folder = _folder(tenant, names.upload_id(upload_id))
+        try:
+            record = UploadRecord.FromString(await self._store.read(folder + HEADER))
+        except NotFoundError as error:
+            raise names.missing_upload(upload_id) from error
+        if time.time() - record.created_at.ToNanoseconds() / 1e9 > self._settings.upload_lifetime_seconds:
+            raise names.missing_upload(upload_id)
+        return Upload(tenant, upload_id, record, await self._chunks(folder, upload_id))
+
+    async def write(self, tenant: str, requests: AsyncIterator[WriteUploadRequest]) -> int:
+        """Stores what a stream brings, and returns how many bytes of the upload have arrived then.
+
+        A stream that breaks leaves whole chunks only.
+        Errors: NotFoundError, InvalidInputError, OutOfRangeError, LimitError, UnavailableError.
+        """
+        if self._streams.locked():
+            raise UnavailableError("this gateway takes no more uploads at the moment; try again in some seconds", reason="BUSY")
+        async with self._streams:
+            writer: _Writer | None = None
+            async for request in requests:
+                if writer is None:
+                    writer = _Writer(self, await self.open(tenant, request.upload_id))
+                await writer.add(request)
+            if writer is None:
+                raise InvalidInputError("the stream brought no message; the first must name its upload", field="upload_id")
+            await writer.commit()
+            return writer.committed
+
+    async def commit(self, upload: Upload, offset: int, data: bytes) -> None:
+        """Stores a chunk at the end of what has arrived.
+
+        Errors: NotFoundError, OutOfRangeError, LimitError, UnavailableError.
+        """
+        folder = _folder(upload.tenant, upload.id)
+        async with self._locks.setdefault(upload.id, asyncio.Lock()):
+            chunks = await self._chunks(folder, upload.id)
+            if _end(chunks) != offset:
+                raise out_of_range(upload, _end(chunks), offset)
+            if len(chunks) >= CHUNKS:
+                raise LimitError(
+                    f"{upload.record.name} came in more than {CHUNKS} pieces; start again, and send more in each stream",
+                    reason="TOO_MANY_WRITES",
+                    field="data",
+                )
+            await self._store.put(f"{folder}{offset:012d}", data)
+
+    async def claim(self, upload: Upload, job_id: str) -> None:
+        """Notes which job is being made of an upload, so that what a killed gateway leaves of the job can be found.
+
+        Errors: UnavailableError.
+        """
+        record = UploadRecord()
+        record.CopyFrom(upload.record)
+        record.job_id = job_id
+        await self._store.put(_folder(upload.tenant, upload.id) + HEADER, record.SerializeToString(), "application/x-protobuf")
+
+    async def assemble(self, upload: Upload, path: Path) -> str:
+        """Writes the uploaded file to `path` and returns its SHA-256.
+
+        Errors: PreconditionError when bytes are missing, NotFoundError, UnavailableError.
+        """
+        if not upload.complete:
+            raise PreconditionError(
+                f"of {upload.record.name} {upload.committed_size} of {upload.record.size_bytes} bytes have arrived; "
+                f"write the rest from offset {upload.committed_size}",
+                reason="UPLOAD_INCOMPLETE",
+                field="upload_id",
+            )
+        total = hashlib.sha256()
+
+        def append(data: bytes) -> None:
+            with path.open("ab") as file:
+                file.write(data)
+            total.update(data)
+
+        for chunk in upload.chunks:
+            try:
+                data = await self._store.read(chunk.key)
+            except NotFoundError as error:
+                raise names.missing_upload(upload.id) from error
+            await asyncio.to_thread(append, data)
+        return total.hexdigest()
+
+    async def discard(self, tenant: str, upload_id: str) -> None:
+        """Deletes an upload; it may be missing.
+
+        Errors: UnavailableError.
+        """
+        await self._store.delete_prefix(_folder(tenant, upload_id))
+
+    async def expired(self, tenant: str) -> list[str]:
+        """Returns the ids of the uploads whose time is over.
+
+        Errors: UnavailableError.
+        """
+        begun: dict[str, datetime] = {}
+        for item in await self._store.list(f"{tenant}/uploads/"):
+            upload_id = item.key.split("/")[2]
+            begun[upload_id] = max(begun.get(upload_id, item.modified_at), item.modified_at)
+        now = datetime.now(UTC)
+        return [key for key, at in begun.items() if (now - at).total_seconds() > self._settings.upload_lifetime_seconds]
+
+    async def job_of(self, tenant: str, upload_id: str) -> str:
+        """Returns the id of the job that was being made of an upload, expired or not; empty: none.
+
+        Errors: UnavailableError.
+        """
+        try:
+            return UploadRecord.FromString(await self._store.read(_folder(tenant, upload_id) + HEADER)).job_id
+        except NotFoundError:
+            return ""
+
+    def _size(self, name: str, size_bytes: int) -> int:
+        if size_bytes < 0:
+            raise InvalidInputError(f"size_bytes is {size_bytes}; give the length of {name} in bytes", field="size_bytes")
+        if size_bytes == 0:
+            raise InvalidInputError(
+                f"{name} is empty: it holds no sound; record or export it again", reason="EMPTY_FILE", field="size_bytes"
+            )
+        if size_bytes > self._settings.max_upload_bytes:
+            raise LimitError(
+                f"{name} has {size_bytes / 1e6:.1f} MB, and {self._settings.max_upload_bytes / 1e6:g} MB is the most; "
+                "send the sound only, or compress it (an hour of Opus at 64 kbit/s has 29 MB)",
+                reason="TOO_LARGE",
+                field="size_bytes",
+            )
+        return size_bytes
+
+    async def _chunks(self, folder: str, upload_id: str) -> tuple[Chunk, ...]:
+        items = await self._store.list(folder)
+        if not any(item.key == folder + HEADER for item in items):
+            raise names.missing_upload(upload_id)
+        arrived: list[Chunk] = []
+        for item in sorted(items, key=lambda item: item.key):
+            start = item.key.removeprefix(folder)
+            if start != HEADER and int(start) == _end(arrived):
+                arrived.append(Chunk(item.key, int(start), item.size_bytes))
+        return tuple(arrived)
+
+
+class _Writer:
+    """What one stream brings to one upload."""
+
+    def __init__(self, uploads: Uploads, upload: Upload) -> None:
+        self.committed = upload.committed_size
+        """Bytes of the upload that are stored."""
+        self._uploads = uploads
+        self._upload = upload
+        self._buffer = bytearray()
+
+    async def add(self, request: WriteUploadRequest) -> None:
+        """Takes a message in."""
+        record, expected = self._upload.record, self.committed + len(self._buffer)
+        if request.upload_id and request.upload_id != self._upload.id:
+            raise InvalidInputError("a stream writes to one upload; open another stream for another upload", field="upload_id")
+        if len(request.data) > MESSAGE_BYTES:
+            raise InvalidInputError(
+                f"a message brought {len(request.data)} bytes, and {MESSAGE_BYTES} is the most; send smaller pieces",
+                reason="DATA_TOO_LONG",
+                field="data",
+            )
+        if request.write_offset != expected:
+            await self.commit()
+            raise out_of_range(self._upload, self.committed, request.write_offset)
+        if expected + len(request.data) > record.size_bytes:
+            # The announced length was wrong, so nothing can come of this upload.
+            await self._uploads.discard(self._upload.tenant, self._upload.id)
+            raise LimitError(
+                f"{record.name} is longer than the {record.size_bytes} bytes that were announced; start again with its real length",
+                reason="MORE_THAN_ANNOUNCED",
+                field="data",
+            )
+        self._buffer += request.data
+        if len(self._buffer) >= CHUNK_BYTES:
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Stores what is collected."""
+        if self._buffer:
+            await self._uploads.commit(self._upload, self.committed, bytes(self._buffer))
+            self.committed += len(self._buffer)
+            self._buffer.clear()
+
+
+def out_of_range(upload: Upload, expected: int, given: int) -> OutOfRangeError:
+    """Returns the error for a write that does not start where the data ends."""
+    return OutOfRangeError(
+        f"write_offset is {given}, but {expected} bytes of {upload.record.name} have arrived; go on from write_offset {expected}",
+        field="write_offset",
+    )
+
+
+def _end(chunks: tuple[Chunk, ...] | list[Chunk]) -> int:
+    return chunks[-1].offset + chunks[-1].size_bytes if chunks else 0
+
+
+def _folder(tenant: str, upload_id: str) -> str:
+    return f"{tenant}/uploads/{upload_id}/"

@@ -1,0 +1,88 @@
+"""Worker processes: measured, limited in time, killed when nobody waits, replaced when they die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from s2v.runtime.engine import EnginePool
+from s2v.runtime.errors import EngineError, EngineTimeoutError, InvalidInputError
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def pool() -> Iterator[EnginePool]:
+    pool = EnginePool(1)
+    yield pool
+    pool.close()
+
+
+def burn(seconds: float) -> int:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+    return os.getpid()
+
+
+def sleep(path: str) -> None:
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)
+
+
+def refuse() -> None:
+    raise InvalidInputError("too odd", reason="ODD")
+
+
+def die() -> None:
+    os._exit(7)
+
+
+async def test_processor_time_is_counted_where_it_is_spent(pool: EnginePool) -> None:
+    measured = await pool.run(burn, 0.2, timeout=30)
+    assert measured.value != os.getpid()
+    assert 0.2 <= measured.cpu_seconds < 2
+
+
+async def test_a_hanging_worker_is_killed(pool: EnginePool, tmp_path: os.PathLike[str]) -> None:
+    path = os.path.join(tmp_path, "pid")
+    await pool.run(burn, 0.0, timeout=30)
+    with pytest.raises(EngineTimeoutError, match="did not finish within 1 s"):
+        await pool.run(sleep, path, timeout=1)
+    await _gone(int(open(path).read()))
+    assert (await pool.run(burn, 0.0, timeout=30)).value > 0
+
+
+async def test_a_cancelled_caller_frees_the_worker(pool: EnginePool, tmp_path: os.PathLike[str]) -> None:
+    path = os.path.join(tmp_path, "pid")
+    waiting = asyncio.create_task(pool.run(sleep, path, timeout=60))
+    async with asyncio.timeout(30):
+        while not os.path.exists(path) or not open(path).read():
+            await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await _gone(int(open(path).read()))
+
+
+async def test_errors_come_through_as_they_are(pool: EnginePool) -> None:
+    with pytest.raises(InvalidInputError, match="too odd"):
+        await pool.run(refuse, timeout=30)
+
+
+async def test_a_dead_worker_is_named_and_replaced(pool: EnginePool) -> None:
+    with pytest.raises(EngineError, match="exit code 7"):
+        await pool.run(die, timeout=30)
+    assert (await pool.run(burn, 0.0, timeout=30)).value > 0
+
+
+async def _gone(pid: int) -> None:
+    async with asyncio.timeout(10):
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            await asyncio.sleep(0.02)

@@ -1,0 +1,167 @@
+"""Steps: what is drawn for a clause that tells an action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from spacy.tokens import Token
+
+from s2v.analysis.clauses import Clause, Role
+from s2v.analysis.content import Label, NodeDraft
+from s2v.analysis.labels import Group, content_lemmas, is_plural, make_label, noun_groups, predicate_groups, third_person, verb_groups
+from s2v.analysis.language import Talk
+from s2v.analysis.lexicon import (
+    ANNOUNCING_PREPOSITIONS,
+    PROCESS_NOUNS,
+    SEQUENCE_CUES,
+    STAGE_VERBS,
+    STATIVE_VERBS,
+    TERMINAL_VERBS,
+    VAGUE_NOUNS,
+)
+from s2v.v1.diagram_pb2 import NodeKind
+
+MAX_PHRASE_WORDS = 14
+"""Words of a step's phrase, from its verb on."""
+_GENERIC = frozenset("we us i you one it they he she this that who which there these those someone somebody".split())
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step told by a clause."""
+
+    node: NodeDraft
+    actor: str
+    """Lemma of who acts; empty when nobody is named."""
+    cue: tuple[Token, ...] = ()
+    """Sequence words inside the clause that put this step after the one before it."""
+
+
+def make_steps(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int] = frozenset()) -> list[Step]:
+    """Returns the steps of a clause: one, or one for each object told in an order ("asks A, then B"); none for states and asides.
+
+    `actor` is the lemma of the last subject, which is not repeated; `skipped` holds tokens drawn elsewhere (quantities).
+    """
+    if not _is_action(clause):
+        return []
+    step = _make_step(talk, clause, actor, skipped)
+    if step is None:
+        return []
+    return [step, *_further_objects(talk, clause, step)]
+
+
+def _is_action(clause: Clause) -> bool:
+    core, verb = clause.core, clause.verb
+    if core.pos_ not in ("VERB", "AUX") or core.lemma_ in STATIVE_VERBS or core.lemma_ == "'s":
+        return False
+    if clause.subject is not None and clause.subject.dep_ in ("csubj", "expl"):
+        return False
+    if verb.lemma_ == "let" or any(child.lower_ == "let" for child in verb.children):
+        return False
+    subject = clause.subject.lower_ if clause.subject is not None else ""
+    speaking = subject in ("we", "i", "us") or (not subject and _announces(core))
+    if speaking and core.lemma_ in STAGE_VERBS and clause.role in (Role.MAIN, Role.RELATIVE):
+        return False
+    # "He would have gone" is not what is done.
+    auxiliaries = {child.lower_ for child in verb.children if child.dep_ == "aux"}
+    return not ({"would", "could", "might"} & auxiliaries and "have" in auxiliaries)
+
+
+def _announces(verb: Token) -> bool:
+    """Whether the talk speaks of itself: "consider how we observe the system", "work through it"."""
+    if verb.lemma_ in ("consider", "imagine", "suppose", "recall", "remember", "think"):
+        return True
+    if any(child.dep_ == "dobj" for child in verb.children):
+        return False
+    return any(
+        child.dep_ == "prep" and child.lower_ in ANNOUNCING_PREPOSITIONS and any(part.dep_ == "pobj" and part.pos_ == "PRON" for part in child.children)
+        for child in verb.children
+    )
+
+
+def _make_step(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int]) -> Step | None:
+    core, subject = clause.core, clause.subject
+    predicate = [group for group in predicate_groups(core, 0.0, skipped) if not any(token.i in skipped for token in group.tokens)]
+    borrowed = _borrowed_object(core)
+    if borrowed is not None:
+        predicate += noun_groups(borrowed)
+    named = subject if subject is not None and subject.lower_ not in _GENERIC and subject.pos_ in ("NOUN", "PROPN") else None
+    passive = any(child.dep_ == "auxpass" for child in (*clause.verb.children, *core.children))
+    complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for group in predicate for token in group.tokens)
+    if named is None and (passive or not complete):
+        return None
+    label: Label | None = None
+    with_subject = named is not None and (passive or not complete or named.lemma_.lower() != actor)
+    if named is not None and with_subject:
+        kept, forms = _verb_form(clause, "plural" if is_plural(named) else "singular")
+        label = make_label(talk, [*noun_groups(named, 0.0, skipped), *kept, *predicate], forms)
+    if label is None and complete and not passive:
+        with_subject = False
+        kept, forms = verb_groups(core, "imperative")
+        label = make_label(talk, [*kept, *predicate], forms)
+    if label is None or len(label.text.split()) < 2:
+        return None
+    words = [talk.word(token) for group in predicate for token in group.tokens]
+    if not complete:
+        words += label.words
+    begin, end = min(words), min(max(words) + 1, min(words) + MAX_PHRASE_WORDS)
+    topics = content_lemmas(token for group in predicate for token in group.tokens)
+    if named is not None and with_subject:
+        topics |= content_lemmas([named])
+    kind = NodeKind.NODE_KIND_STEP
+    if core.lemma_ in TERMINAL_VERBS and named is not None and named.lemma_.lower() in PROCESS_NOUNS:
+        kind = NodeKind.NODE_KIND_TERMINAL
+    node = NodeDraft(kind, phrase(talk, begin, end), label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
+    return Step(node, named.lemma_.lower() if named is not None else "")
+
+
+def _verb_form(clause: Clause, form: str) -> tuple[list[Group], Mapping[int, str]]:
+    """The meaning verb takes the form that its light verb stood in: "starts to boil" → "boils"."""
+    if clause.core.i == clause.verb.i:
+        return verb_groups(clause.core, form)
+    kept, _ = verb_groups(clause.verb, form)
+    return kept, {} if kept else {clause.core.i: third_person(clause.core.lemma_) if form == "singular" else clause.core.lemma_}
+
+
+def _borrowed_object(core: Token) -> Token | None:
+    """The object that coordinated verbs share: of "check and repair the hardware" both."""
+    if any(child.dep_ in ("dobj", "nsubjpass", "prep", "xcomp", "ccomp", "acomp", "prt", "agent") for child in core.children):
+        return None
+    for child in core.children:
+        if child.dep_ == "conj" and child.i - core.i <= 3 and child.pos_ == "VERB" and not any(part.dep_ == "nsubj" for part in child.children):
+            return next((part for part in child.children if part.dep_ == "dobj" and part.pos_ != "PRON"), None)
+    return None
+
+
+def _further_objects(talk: Talk, clause: Clause, step: Step) -> list[Step]:
+    """Objects told in an order: "asks the root servers, then the domain servers, and finally the name server"."""
+    core = clause.core
+    objects = sorted((child for child in core.children if child.dep_ == "dobj"), key=lambda token: token.i)
+    heads: list[Token] = []
+    for head in objects:
+        chain: Token | None = head
+        while chain is not None:
+            heads.append(chain)
+            chain = next((child for child in chain.children if child.dep_ == "conj"), None)
+    steps: list[Step] = []
+    for head in heads[1:]:
+        cues = tuple(child for child in head.children if child.dep_ == "advmod" and child.lower_ in SEQUENCE_CUES)
+        if not cues:
+            continue
+        label = make_label(talk, [Group(0.0, (core,)), *noun_groups(head)], {core.i: core.lemma_})
+        if label is None:
+            continue
+        own = tuple(word for word in label.words if word != talk.word(core))
+        begin, end = own[0], own[-1] + 1
+        node = NodeDraft(
+            NodeKind.NODE_KIND_STEP, phrase(talk, begin, end), Label(label.text, own, (talk.word(core),)), (begin, end), content_lemmas([head])
+        )
+        steps.append(Step(node, step.actor, cues))
+    return steps
+
+
+def phrase(talk: Talk, begin: int, end: int) -> str:
+    """Returns words as spoken, without the punctuation around them."""
+    return talk.speech.text(begin, end).strip(" .,;:!?\"“”")

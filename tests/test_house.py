@@ -1,0 +1,73 @@
+"""The house itself: all wheels install together, no part reaches into another, and nobody takes the namespace for itself."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PARTS = [path.parent for path in sorted(ROOT.glob("**/pyproject.toml")) if ".venv" not in path.parts and path.parent != ROOT]
+SERVICES = {"transcription", "analysis", "layout", "rendering", "gateway"}
+
+
+def _imports(part: Path) -> set[str]:
+    """Returns the second names of all imports of `s2v.<name>` in a part's sources."""
+    found: set[str] = set()
+    for file in (part / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module] if node.module != "s2v" else [f"s2v.{alias.name}" for alias in node.names]
+            found |= {name.split(".")[1] for name in names if name.startswith("s2v.")}
+    return found
+
+
+def test_there_are_all_parts() -> None:
+    assert len(PARTS) == 11
+
+
+def test_nobody_owns_the_namespace() -> None:
+    assert not list(ROOT.glob("*/src/s2v/__init__.py")) + list(ROOT.glob("services/*/src/s2v/__init__.py"))
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part.name in SERVICES], ids=lambda part: part.name)
+def test_a_service_imports_no_other_service(part: Path) -> None:
+    assert not _imports(part) & (SERVICES - {part.name}) - {"v1"}
+
+
+def test_the_runtime_imports_no_service_and_no_tool() -> None:
+    assert _imports(ROOT / "runtime") <= {"runtime", "v1"}
+    assert _imports(ROOT / "typeset") <= {"typeset", "v1"}
+    assert _imports(ROOT / "client") <= {"client", "v1"}
+
+
+@pytest.mark.integration
+def test_all_wheels_import_together(tmp_path: Path) -> None:
+    """Each part's wheel is built and unpacked into one folder, which then must serve alone."""
+    wheels, site = tmp_path / "wheels", tmp_path / "site"
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(wheels)]
+    subprocess.run([*command, *(str(part) for part in PARTS)], check=True)
+    assert len(list(wheels.glob("*.whl"))) == len(PARTS)
+    for wheel in wheels.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            names = archive.namelist()
+            assert "s2v/__init__.py" not in names
+            assert not [name for name in names if (site / name).exists() and not name.endswith("/")], (
+                "two wheels hold the same file"
+            )
+            archive.extractall(site)
+    modules = ["s2v.v1.job_pb2", "s2v.runtime.worker", "s2v.typeset.shaping", "s2v.gateway.servicer", "s2v.transcription.stage"]
+    modules += ["s2v.analysis.stage", "s2v.layout.stage", "s2v.rendering.stage", "s2v.client", "s2v.cli.stack", "elkjs_py"]
+    check = (
+        f"import sys; sys.path.insert(0, {str(site)!r})\n"
+        "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in repr(finder)]\n"
+        f"sys.path = [entry for entry in sys.path if not (entry.startswith({str(ROOT)!r}) and entry.endswith('/src'))]\n"
+        f"import importlib\nfor name in {modules!r}:\n    module = importlib.import_module(name)\n"
+        f"    assert module.__file__.startswith({str(site)!r}), module.__file__\n"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
