@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
+
 from s2v.cli.servers import NatsServer, S3Server
 from s2v.runtime.bus import Bus
 from s2v.runtime.jobs import Jobs

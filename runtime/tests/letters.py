@@ -9,6 +9,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
+
 from s2v.runtime.errors import EngineError, InvalidInputError
 from s2v.runtime.stage import File, Output, StageTask
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from s2v.runtime import sandbox
 from s2v.runtime.errors import InvalidInputError, LimitError
 

@@ -15,6 +15,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from ulid import ULID
+
 from s2v.runtime.bus import Bus
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.execution import Execution
@@ -26,7 +28,6 @@ from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import Job, JobOptions, JobState, Priority, StageState
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.work_pb2 import JobRecord, Task, TaskKind, Terminal
-from ulid import ULID
 
 sys.path.insert(0, str(Path(__file__).parent))
 from letters import Letters

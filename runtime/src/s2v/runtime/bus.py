@@ -23,6 +23,7 @@ from nats.js.errors import APIError, NotFoundError
 from nats.js.errors import Error as JetStreamError
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
+
 from s2v.runtime import telemetry
 from s2v.runtime.errors import UnavailableError
 from s2v.runtime.settings import RuntimeSettings

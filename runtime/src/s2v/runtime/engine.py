@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
+
 from s2v.runtime.errors import EngineError, EngineTimeoutError
 
 T = TypeVar("T")

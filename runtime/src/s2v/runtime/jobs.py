@@ -12,6 +12,7 @@ from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 from nats.js.kv import KeyValue
+
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import NotFoundError, S2VError, UnavailableError
 from s2v.runtime.stage import NAMES

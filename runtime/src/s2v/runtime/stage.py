@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from google.protobuf.message import Message
+
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.report_pb2 import Stage, StageReport

@@ -18,6 +18,7 @@ from minio import Minio
 from minio.commonconfig import CopySource
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
+
 from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.artifact_pb2 import ObjectRef

@@ -14,6 +14,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
+
 from s2v.runtime import telemetry
 from s2v.runtime.bus import TASK_VERSION, Bus, Delivery, task_name
 from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2VError, UnavailableError
