@@ -16,6 +16,7 @@ from evals.regions import Grid, Mask, route_regions, shape_region
 from s2v.v1.composition_pb2 import Composition, SceneLayout
 
 TRANSITION_SECONDS = 0.4  # a scene's incoming cross-fade; until then the picture before it may still be seen
+BOUNDARY_SECONDS = 1 / 30  # a frame this near to the next scene may already belong to it, because scenes start on whole frames
 LEAST_CHANGE = 2.0  # mean grey values; less than this is no drawing
 LEAST_CELLS = 3  # of an edge that can be measured by itself
 
@@ -74,12 +75,11 @@ def measure_reveals(film: Path, composition: Composition) -> Reveals:
 
 def split_scenes(thumbnails: Iterator[Thumbnail], composition: Composition) -> Iterator[tuple[SceneLayout, list[Thumbnail]]]:
     """Groups the frames by scene; one scene's small pictures are held at a time."""
-    half_frame = 1 / 120
     current, held = 0, list[Thumbnail]()
     for thumbnail in thumbnails:
         while (
             current + 1 < len(composition.scenes)
-            and thumbnail.seconds + half_frame >= composition.scenes[current + 1].start_seconds
+            and thumbnail.seconds + BOUNDARY_SECONDS >= composition.scenes[current + 1].start_seconds
         ):
             yield composition.scenes[current], held
             current, held = current + 1, []

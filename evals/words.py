@@ -112,7 +112,9 @@ def same_word(one: str, other: str) -> bool:
 def read_timed_words(path: Path) -> list[TimedWord]:
     """Reads NAME.words.json: a list of objects with word, start and end, in seconds. Errors: SystemExit, naming the file."""
     try:
-        return [TimedWord(str(w["word"]), float(w["start"]), float(w["end"])) for w in json.loads(path.read_text(encoding="utf-8"))]
+        return [
+            TimedWord(str(w["word"]), float(w["start"]), float(w["end"])) for w in json.loads(path.read_text(encoding="utf-8"))
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SystemExit(f"{path}: is not a list of objects with word, start and end: {error}") from error
 

@@ -158,13 +158,7 @@ class Uploads:
 
         Errors: PreconditionError when bytes are missing, NotFoundError, UnavailableError.
         """
-        if not upload.complete:
-            raise PreconditionError(
-                f"of {upload.record.name} {upload.committed_size} of {upload.record.size_bytes} bytes have arrived; "
-                f"write the rest from offset {upload.committed_size}",
-                reason="UPLOAD_INCOMPLETE",
-                field="upload_id",
-            )
+        check_complete(upload)
         total = hashlib.sha256()
 
         def append(data: bytes) -> None:
@@ -269,9 +263,9 @@ class _Writer:
                 reason="MORE_THAN_ANNOUNCED",
                 field="data",
             )
-        self._buffer += request.data
-        if len(self._buffer) >= CHUNK_BYTES:
+        if len(self._buffer) + len(request.data) > CHUNK_BYTES:
             await self.commit()
+        self._buffer += request.data
 
     async def commit(self) -> None:
         """Stores what is collected."""
@@ -279,6 +273,20 @@ class _Writer:
             await self._uploads.commit(self._upload, self.committed, bytes(self._buffer))
             self.committed += len(self._buffer)
             self._buffer.clear()
+
+
+def check_complete(upload: Upload) -> None:
+    """Says whether a file can be made of an upload.
+
+    Errors: PreconditionError when bytes are missing.
+    """
+    if not upload.complete:
+        raise PreconditionError(
+            f"of {upload.record.name} {upload.committed_size} of {upload.record.size_bytes} bytes have arrived; "
+            f"go on from write_offset {upload.committed_size}",
+            reason="UPLOAD_INCOMPLETE",
+            field="upload_id",
+        )
 
 
 def out_of_range(upload: Upload, expected: int, given: int) -> OutOfRangeError:

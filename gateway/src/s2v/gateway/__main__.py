@@ -1,0 +1,35 @@
+"""The gateway's process: `python -m s2v.gateway`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from s2v.gateway.housekeeping import Housekeeping
+from s2v.gateway.intake import Intake
+from s2v.gateway.requests import Requests
+from s2v.gateway.servicer import Servicer
+from s2v.gateway.settings import GatewaySettings
+from s2v.gateway.uploads import Uploads
+from s2v.runtime.service import running
+from s2v.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
+
+
+async def main() -> None:
+    """Serves until told to stop."""
+    settings = GatewaySettings()
+    async with running("gateway", settings) as service:
+        bus, jobs, store = service.bus, service.jobs, service.store
+        requests = Requests(bus)
+        await requests.prepare()
+        uploads = Uploads(store, settings)
+        intake = Intake(uploads, requests, jobs, bus, store, settings)
+        servicer = Servicer(settings.tenant, uploads, intake, jobs, bus, store)
+        service.server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
+        housekeeping = Housekeeping(uploads, jobs, bus, store, settings)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(housekeeping.run(service.stop))
+            group.create_task(service.serve())
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,82 @@
+"""Which job a request id stands for, remembered for a day in a JetStream key-value bucket, so that a repeated request makes no second job."""
+
+from __future__ import annotations
+
+import nats.errors
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import Error as JetStreamError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from s2v.gateway import names
+from s2v.runtime.bus import Bus
+from s2v.runtime.errors import UnavailableError
+
+BUCKET = "s2v-requests"
+MEMORY_SECONDS = 24 * 3600
+"""How long a request id is remembered."""
+
+
+class Requests:
+    """The request ids of all tenants."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._ids: KeyValue | None = None
+
+    async def prepare(self) -> None:
+        """Makes the bucket when it does not exist.
+
+        Errors: UnavailableError.
+        """
+        config = KeyValueConfig(bucket=BUCKET, history=1, ttl=MEMORY_SECONDS, storage=StorageType.FILE)
+        try:
+            self._ids = await self._bus.jetstream.create_key_value(config)
+        except (nats.errors.Error, JetStreamError) as error:
+            raise UnavailableError(f"NATS did not make the bucket {BUCKET}: {error}") from error
+
+    async def find(self, tenant: str, request_id: str) -> str:
+        """Returns the id of the job that a request stands for; empty: the request is new.
+
+        Errors: InvalidInputError, UnavailableError.
+        """
+        try:
+            entry = await self._bucket.get(_key(tenant, request_id))
+        except KeyNotFoundError:
+            return ""
+        except (nats.errors.Error, JetStreamError) as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        return (entry.value or b"").decode()
+
+    async def promise(self, tenant: str, request_id: str, job_id: str) -> str:
+        """Lets a request stand for a job, and returns that job's id: an earlier one when somebody was faster.
+
+        Errors: InvalidInputError, UnavailableError.
+        """
+        try:
+            await self._bucket.create(_key(tenant, request_id), job_id.encode())
+        except KeyWrongLastSequenceError:
+            return await self.find(tenant, request_id) or job_id
+        except (nats.errors.Error, JetStreamError) as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        return job_id
+
+    async def forget(self, tenant: str, request_id: str) -> None:
+        """Forgets a request whose file was refused; nothing of it stays, not even a mark that it was deleted.
+
+        Errors: UnavailableError.
+        """
+        try:
+            await self._bus.jetstream.purge_stream(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{_key(tenant, request_id)}")
+        except (nats.errors.Error, JetStreamError) as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+
+    @property
+    def _bucket(self) -> KeyValue:
+        if self._ids is None:
+            raise UnavailableError("the request ids are not prepared: call Requests.prepare first")
+        return self._ids
+
+
+def _key(tenant: str, request_id: str) -> str:
+    return f"{tenant}.{names.request_key(request_id)}"

@@ -1,0 +1,58 @@
+"""The events of one job, from any point on until the job has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from s2v.runtime.bus import Bus
+from s2v.runtime.jobs import FINISHED, Jobs
+from s2v.v1.event_pb2 import JobEvent, JobStateChanged
+from s2v.v1.work_pb2 import JobRecord
+
+QUIET_SECONDS = 5.0
+"""Silence after which the record is asked whether the job has ended."""
+REPLAY_SECONDS = 1.0
+"""The same for a job that had ended before: its events are all there, and come at once."""
+
+
+async def watch(bus: Bus, jobs: Jobs, tenant: str, job_id: str, after_sequence: int) -> AsyncIterator[JobEvent]:
+    """Yields a job's events after `after_sequence`, and ends after the one that says how the job ended.
+
+    Events are kept for a day. When that last one is gone (or was never sent, because its worker was killed), the record's word is given.
+    Errors: NotFoundError, UnavailableError.
+    """
+    record = await jobs.get(tenant, job_id)
+    quiet_seconds = REPLAY_SECONDS if record.job.state in FINISHED else QUIET_SECONDS
+    events = bus.events(job_id, after_sequence)
+    sequence = after_sequence
+    coming: asyncio.Future[JobEvent] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait({coming}, timeout=quiet_seconds)
+            if done:
+                event = coming.result()
+                coming = None
+                sequence = event.sequence
+                yield event
+                if event.state_changed.state in FINISHED:
+                    return
+            else:
+                record = await jobs.get(tenant, job_id)
+                if record.job.state in FINISHED:
+                    yield _ending(record, sequence)
+                    return
+    finally:
+        if coming is not None:
+            coming.cancel()
+            await asyncio.wait({coming})
+        await events.aclose()
+
+
+def _ending(record: JobRecord, sequence: int) -> JobEvent:
+    """Returns the last event as the record has it, with the sequence of the one before: there is none of its own."""
+    change = JobStateChanged(state=record.job.state)
+    if record.job.HasField("error"):
+        change.error.CopyFrom(record.job.error)
+    return JobEvent(job_id=record.job.id, sequence=sequence, time=record.job.finished_at, state_changed=change)
