@@ -1,5 +1,7 @@
-"""What a job made, read from a folder of its files or fetched from a running gateway."""
+"""What a job made, read from a folder of its files or fetched from the stack that is up."""
 
+import asyncio
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -7,6 +9,8 @@ from typing import TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
+from s2v.cli.stack import find_home, find_stack
+from s2v.client import Client, JobServiceError
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.storyboard_pb2 import Storyboard
 from s2v.v1.transcript_pb2 import Transcript
@@ -21,6 +25,31 @@ class JobArtifacts:
     transcript: Transcript
     storyboard: Storyboard
     composition: Composition
+
+
+NAMES = ("transcript.pb", "storyboard.pb", "composition.pb")
+
+
+def load_artifacts(job: str) -> JobArtifacts:
+    """Reads a job's artifacts from a folder of that name, else fetches those of the job of that id. Errors: SystemExit."""
+    if Path(job).is_dir():
+        return read_artifacts(Path(job))
+    stack = find_stack(find_home())
+    if stack is None:
+        raise SystemExit(f"{job}: is no folder, and no stack is up in {find_home()} that could know it as a job")
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(fetch_artifacts(stack.gateway, job, Path(folder)))
+        return read_artifacts(Path(folder))
+
+
+async def fetch_artifacts(gateway: str, job_id: str, folder: Path) -> None:
+    """Downloads a job's artifacts from a gateway (host:port) into a folder. Errors: SystemExit."""
+    try:
+        async with Client(gateway) as client:
+            for name in NAMES:
+                await client.download(job_id, name, folder / name)
+    except JobServiceError as error:
+        raise SystemExit(f"job {job_id}: {error}") from error
 
 
 def read_artifacts(folder: Path) -> JobArtifacts:

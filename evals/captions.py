@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -68,7 +69,7 @@ def check_captions(film: Path, transcript: Transcript) -> CaptionCheck:
     total = max(len(spoken), 1)
     return CaptionCheck(
         cues=len(cues),
-        overlaps=sum(after.start_seconds < cue.end_seconds - 0.001 for cue, after in zip(cues, cues[1:], strict=False)),
+        overlaps=sum(after.start_seconds < cue.end_seconds - 0.001 for cue, after in pairwise(cues)),
         outside=sum(cue.start_seconds < 0 or cue.end_seconds > transcript.duration_seconds + SLACK_SECONDS for cue in cues),
         words_shown=round(found / total, 4),
         words_in_time=round(in_time / total, 4),
@@ -111,7 +112,7 @@ def check_chapters(film: Path, composition: Composition) -> ChapterCheck:
         chapters=len(chapters),
         scenes=len(starts),
         untitled=sum(not title.strip() for *_, title in chapters),
-        gaps=sum(abs(after[0] - chapter[1]) > 0.001 for chapter, after in zip(chapters, chapters[1:], strict=False)),
+        gaps=sum(abs(after[0] - chapter[1]) > 0.001 for chapter, after in pairwise(chapters)),
         start_error_seconds=furthest([start for start, *_ in chapters], starts),
     )
 

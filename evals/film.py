@@ -32,4 +32,4 @@ def read_thumbnails(path: Path) -> Iterator[Thumbnail]:
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
             small = frame.reformat(width=COLUMNS, height=ROWS, format="gray", interpolation=Interpolation.AREA)
-            yield Thumbnail(float(frame.time), small.to_ndarray())
+            yield Thumbnail(float(frame.time), small.to_ndarray().astype(np.uint8, copy=False))

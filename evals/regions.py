@@ -1,6 +1,7 @@
 """The cells of a small picture in which a shape or an edge is seen."""
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,13 @@ def shape_region(grid: Grid, shape: Shape) -> Mask:
     return mask
 
 
+def own_regions(grid: Grid, scene: SceneLayout) -> dict[str, Mask]:
+    """For each node its cells without those of other shapes, so that a panel is not taken for what stands in it."""
+    masks = {shape.node_id: shape_region(grid, shape) for shape in scene.shapes}
+    counts = np.sum(list(masks.values()), axis=0) if masks else np.zeros((ROWS, COLUMNS))
+    return {node: mask & (counts == 1) for node, mask in masks.items()}
+
+
 def route_regions(grid: Grid, scene: SceneLayout) -> dict[str, Mask]:
     """For each edge the cells that its line alone passes, by id; no shape, text or other edge is in them."""
     taken = np.zeros((ROWS, COLUMNS), np.bool_)
@@ -74,7 +82,7 @@ def sample_route(route: Route) -> Iterator[tuple[float, float]]:
     corners = [(point.x, point.y) for point in route.points]
     if route.kind == RouteKind.ROUTE_KIND_CURVED:
         corners = list(flatten_curve(route.points))
-    for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(corners):
         count = max(int(np.hypot(x1 - x0, y1 - y0) / STEP_PX), 1)
         for part in np.linspace(0.0, 1.0, count + 1):
             yield x0 + (x1 - x0) * float(part), y0 + (y1 - y0) * float(part)

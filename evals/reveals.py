@@ -1,7 +1,7 @@
 """When each node and edge really becomes visible, measured from the decoded frames of the film.
 
-A thing is visible from the frame in which its region has made half of its final change: half of the way from how it looks when the
-thing is not there to how it looks at the end of its scene. Nothing but the places of things is taken from the composition.
+A thing is visible from the frame in which its region has made half of its final change: half of the way from how it looks when
+the thing is not there to how it looks at the end of its scene. Nothing but the places of things is taken from the composition.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evals.film import Thumbnail, read_thumbnails
-from evals.regions import Grid, Mask, route_regions, shape_region
+from evals.regions import Grid, Mask, own_regions, route_regions
 from s2v.v1.composition_pb2 import Composition, SceneLayout
 
 TRANSITION_SECONDS = 0.4  # a scene's incoming cross-fade; until then the picture before it may still be seen
@@ -95,9 +95,9 @@ def list_things(grid: Grid, scene: SceneLayout, before: set[str]) -> Iterator[Wa
     def watch(name: str, mask: Mask, is_edge: bool) -> Watched:
         return Watched(name, is_edge, np.flatnonzero(mask))
 
-    for shape in scene.shapes:
-        if shape.node_id not in before:
-            yield watch(shape.node_id, shape_region(grid, shape), is_edge=False)
+    for node_id, mask in own_regions(grid, scene).items():
+        if node_id not in before:
+            yield watch(node_id, mask, is_edge=False)
     for edge_id, mask in route_regions(grid, scene).items():
         if mask.sum() >= LEAST_CELLS:
             yield watch(edge_id, mask, is_edge=True)
@@ -105,7 +105,7 @@ def list_things(grid: Grid, scene: SceneLayout, before: set[str]) -> Iterator[Wa
 
 def find_visible(thing: Watched, thumbnails: list[Thumbnail], scene_start: float) -> float | None:
     """The time of the frame from which the thing is visible, in seconds of the film."""
-    if not thumbnails:
+    if not thumbnails or not thing.cells.size:
         return None
     # The last picture may be a longer frame: the same content all along.
     final = thumbnails[-1].grey.ravel()[thing.cells].astype(np.float32)
@@ -120,11 +120,11 @@ def find_visible(thing: Watched, thumbnails: list[Thumbnail], scene_start: float
     if absent < ink / 2:
         # It came with the cross-fade: everything before that is the previous scene.
         far = np.flatnonzero(distances > ink / 2)
-        return float(times[far[-1] + 1]) if far.size else float(times[0])
+        return max(float(times[far[-1] + 1]) if far.size else float(times[0]), scene_start)
     near = np.flatnonzero(settled & (distances <= absent / 2))
     first = int(near[0])
     if first and not settled[first - 1]:
         # Already there when the cross-fade ends; something else changed in its region later.
         far = np.flatnonzero(distances[:first] > absent / 2)
         first = int(far[-1]) + 1 if far.size else 0
-    return float(times[first])
+    return max(float(times[first]), scene_start)

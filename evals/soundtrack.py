@@ -108,8 +108,8 @@ def picture_end(film: Path) -> float:
 def read_blocks(path: Path, skip: int = 0, in_film: bool = False) -> Iterator[Samples]:
     """Decodes the first sound track to mono blocks of BLOCK_SECONDS; the last is shorter.
 
-    `skip` samples are left out at the start. In a film the sound is placed on the film's clock; a sound file starts with its first
-    sample, whatever its container calls it.
+    `skip` samples are left out at the start. In a film the sound is placed on the film's clock; a sound file starts with its
+    first sample, whatever its container calls it.
     """
     length = round(BLOCK_SECONDS * RATE)
     held: list[Samples] = []

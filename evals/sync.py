@@ -1,6 +1,6 @@
 """Whether a film keeps its promises: pictures at their words, sound as it was, nothing invented, nothing on top of another.
 
-    python -m evals.sync VIDEO --job FOLDER [--words NAME.words.json] [--audio SOURCE]
+    python -m evals.sync VIDEO --job FOLDER_OR_ID [--words NAME.words.json] [--audio SOURCE]
 
 Prints one JSON object. Times are in seconds; an error is positive when the film is late.
 """
@@ -9,23 +9,33 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evals.artifacts import JobArtifacts, read_artifacts
+from evals.artifacts import JobArtifacts, load_artifacts
 from evals.captions import CaptionCheck, ChapterCheck, check_captions, check_chapters
 from evals.geometry import GeometryCheck, check_geometry
 from evals.labels import LabelCheck, check_labels
 from evals.reveals import Reveal, Reveals, measure_reveals
 from evals.soundtrack import SoundMatch, match_sound
 from evals.spread import Spread, summarise
-from evals.words import TimedWord, match_words, read_timed_words
-from s2v.v1.diagram_pb2 import Diagram
+from evals.words import FUNCTION_WORDS, TimedWord, match_words, read_timed_words, same_word, split_words
+from s2v.v1.diagram_pb2 import SpokenEvidence
 from s2v.v1.storyboard_pb2 import Storyboard
 
 FRAME_SECONDS = 1 / 30
 WORST_SHOWN = 10  # nodes
+
+
+@dataclass(frozen=True)
+class NamedNode:
+    """A node that was watched for, and the word that names it."""
+
+    reveal: Reveal
+    label: str
+    word: int | None
+    """Number of the word in the transcript; None when the node has no spoken evidence."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ class RevealCheck:
     after_word_end: int
     """Nodes that became visible after the end of their word."""
     unmatched: int
-    """Nodes whose word is not among the times."""
+    """Nodes without a word, or whose word is not among the times."""
     worst: list[NodeError]
 
 
@@ -96,21 +106,24 @@ def main() -> None:
     parser.add_argument("--words", type=Path, help="true times of the words: a list of {word, start, end}")
     parser.add_argument("--audio", type=Path, help="the sound that the film was made from")
     arguments = parser.parse_args()
-    report = measure(arguments.video, read_artifacts(Path(arguments.job)), arguments.words, arguments.audio)
+    report = measure(arguments.video, load_artifacts(arguments.job), arguments.words, arguments.audio)
     print(json.dumps(asdict(report), indent=2, ensure_ascii=False))
 
 
 def measure(video: Path, job: JobArtifacts, words: Path | None, audio: Path | None) -> SyncReport:
     """Measures everything. Errors: SystemExit, naming the file."""
     started = time.monotonic()
+    if not video.is_file():
+        raise SystemExit(f"{video}: there is no such file")
     say(f"{video}: watching {job.composition.duration_seconds:.0f} s")
     reveals = measure_reveals(video, job.composition)
     heard = [TimedWord(w.text, w.start_seconds, w.end_seconds) for s in job.transcript.segments for w in s.words]
+    named = list(name_nodes(reveals.nodes, job.storyboard, [word.text for word in heard]))
     true = None
     if words is not None:
         spoken = read_timed_words(words)
         matches = match_words([word.text for word in heard], [word.text for word in spoken])
-        true = check_reveals(reveals.nodes, job.storyboard, lambda n: spoken[matches[n]] if n in matches else None)
+        true = check_reveals(named, lambda n: spoken[matches[n]] if n in matches else None)
     if audio is not None:
         say(f"{video}: listening")
     return SyncReport(
@@ -118,7 +131,7 @@ def measure(video: Path, job: JobArtifacts, words: Path | None, audio: Path | No
         nodes=len(reveals.nodes),
         never_visible=[f"{node.scene_id}/{node.id}" for node in reveals.nodes if node.visible_seconds is None],
         carried=reveals.carried,
-        reveal=check_reveals(reveals.nodes, job.storyboard, lambda n: heard[n] if n < len(heard) else None),
+        reveal=check_reveals(named, lambda n: heard[n]),
         reveal_true=true,
         edges=check_edges(reveals, job),
         audio=match_sound(video, audio) if audio is not None else None,
@@ -131,31 +144,46 @@ def measure(video: Path, job: JobArtifacts, words: Path | None, audio: Path | No
     )
 
 
-def check_reveals(nodes: Iterable[Reveal], storyboard: Storyboard, time_word: Callable[[int], TimedWord | None]) -> RevealCheck:
-    """Sets the nodes against the word that names each: the first of its evidence. `time_word` gives a word of the transcript its time."""
-    diagrams = {scene.id: scene.diagram for scene in storyboard.scenes}
+def check_reveals(nodes: Iterable[NamedNode], time_word: Callable[[int], TimedWord | None]) -> RevealCheck:
+    """Sets the nodes against the words that name them; `time_word` gives a word of the transcript its time."""
     errors: list[NodeError] = []
     late = unmatched = 0
     for node in nodes:
-        named = find_word(diagrams[node.scene_id], node.id) if node.scene_id in diagrams else None
-        word = time_word(named[1]) if named else None
-        if named is None or word is None:
+        word = None if node.word is None else time_word(node.word)
+        seconds = node.reveal.visible_seconds
+        if word is None:
             unmatched += 1
-        elif node.visible_seconds is not None:
-            late += node.visible_seconds > word.end_seconds
-            error = round(node.visible_seconds - word.start_seconds, 4)
-            times = (round(word.start_seconds, 4), round(node.visible_seconds, 4))
-            errors.append(NodeError(node.scene_id, node.id, named[0], word.text, *times, error))
+        elif seconds is not None:
+            late += seconds > word.end_seconds
+            times = (round(word.start_seconds, 4), round(seconds, 4), round(seconds - word.start_seconds, 4))
+            errors.append(NodeError(node.reveal.scene_id, node.reveal.id, node.label, word.text, *times))
     worst = sorted(errors, key=lambda node: -abs(node.error))[:WORST_SHOWN]
     return RevealCheck(summarise([node.error for node in errors]), late, unmatched, worst)
 
 
-def find_word(diagram: Diagram, name: str) -> tuple[str, int] | None:
-    """Label and number of the evidence word of a node, or of a group that is drawn as a panel."""
-    for thing in (*diagram.nodes, *diagram.groups):
-        if thing.id == name and thing.evidence.spoken.spans:
-            return thing.label, thing.evidence.spoken.spans[0].begin
-    return None
+def name_nodes(nodes: Iterable[Reveal], storyboard: Storyboard, words: Sequence[str]) -> Iterator[NamedNode]:
+    """Finds the word that names each node, or each group that is drawn as a panel."""
+    evidence: dict[tuple[str, str], tuple[str, SpokenEvidence]] = {}
+    for scene in storyboard.scenes:
+        for node in scene.diagram.nodes:
+            evidence[scene.id, node.id] = (node.label, node.evidence.spoken)
+        for group in scene.diagram.groups:
+            evidence[scene.id, group.id] = (group.label, group.evidence.spoken)
+    for reveal in nodes:
+        label, spoken = evidence.get((reveal.scene_id, reveal.id), ("", SpokenEvidence()))
+        yield NamedNode(reveal, label, find_word(label, spoken, words))
+
+
+def find_word(label: str, spoken: SpokenEvidence, words: Sequence[str]) -> int | None:
+    """The first word of the first span that is a content word of the label; the span's first word if none is."""
+    if not spoken.spans:
+        return None
+    content = [word for word in split_words(label) if word not in FUNCTION_WORDS]
+    first = range(spoken.spans[0].begin, min(spoken.spans[0].end, len(words)))
+    for number in first:
+        if any(same_word(part, word) for part in split_words(words[number]) for word in content):
+            return number
+    return first.start if first else None
 
 
 def check_edges(reveals: Reveals, job: JobArtifacts) -> EdgeCheck:

@@ -7,18 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-FUNCTION_WORDS = frozenset(
-    "a an the of to in on at by for from with as and or but nor so if then than that this these those it its is are was were be been "
-    "being am do does did has have had will would can could may might shall should must not no yes into onto over under up out off via "
-    "per we you they he she i our your their his her my us them him me who which what when where how there here also".split()
-)
-NUMERALS = {
-    name: str(value)
-    for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-        "nineteen twenty".split()
-    )
-} | {"percent": "%", "first": "1st", "second": "2nd", "third": "3rd"}
+FUNCTION = """
+a an the of to in on at by for from with as and or but nor so if then than that this these those it its
+is are was were be been being am do does did has have had will would can could may might shall should must
+into onto over under up out off via per we you they he she i our your their his her my us them him me
+who which what when where how there here also
+"""
+FUNCTION_WORDS = frozenset(FUNCTION.split())  # "not" and "no" are left out: they turn a label into its opposite
+NUMBERS = """
+zero one two three four five six seven eight nine ten eleven twelve
+thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty
+"""
+NUMERALS = {name: str(value) for value, name in enumerate(NUMBERS.split())} | {
+    "percent": "%",
+    "first": "1st",
+    "second": "2nd",
+    "third": "3rd",
+}
 IRREGULAR = {
     form: base
     for base, forms in {
@@ -72,7 +77,7 @@ IRREGULAR = {
     }.items()
     for form in forms.split()
 }
-SUFFIXES = ("ies", "ied", "ing", "es", "ed", "er", "est", "ly", "s", "d", "e", "y")
+SUFFIXES = ("ies", "ied", "ing", "es", "ed", "er", "est", "ly", "s", "e", "y")
 SHORTEST_STEM = 3  # letters
 VOWELS = frozenset("aeiou")
 

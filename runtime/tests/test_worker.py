@@ -185,6 +185,8 @@ async def test_bad_input_fails_at_once_and_leaves_no_dead_letter(desk: Desk) -> 
     assert (await desk.bus.jetstream.stream_info("S2V_DEAD")).state.messages == 0
     terminal = Terminal.FromString(await desk.store.read(f"{prefix(desk.tenant, job_id)}terminal.pb"))
     assert terminal.job.state == JobState.JOB_STATE_FAILED
+    left = {item.key.rsplit("/", 1)[-1] for item in await desk.store.list(prefix(desk.tenant, job_id))}
+    assert left == {"request.pb", "terminal.pb"}, "nothing of an unusable input is kept"
 
 
 async def test_a_strict_job_refuses_a_fallback(desk: Desk) -> None:

@@ -23,7 +23,7 @@ async def main() -> None:
         await requests.prepare()
         uploads = Uploads(store, settings)
         intake = Intake(uploads, requests, jobs, bus, store, settings)
-        servicer = Servicer(settings.tenant, uploads, intake, jobs, bus, store)
+        servicer = Servicer(settings.tenant, uploads=uploads, intake=intake, jobs=jobs, bus=bus, store=store)
         service.server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
         housekeeping = Housekeeping(uploads, jobs, bus, store, settings)
         async with asyncio.TaskGroup() as group:

@@ -81,10 +81,11 @@ class Housekeeping:
     async def _conclude(self, record: JobRecord) -> None:
         earliest, latest = CONCLUDE_SECONDS
         job = record.job
-        if earliest < _age(job.finished_at.ToNanoseconds()) < latest:
-            if not await self.store.exists(f"{prefix(job.tenant, job.id)}terminal.pb"):
-                log.warning("the end of a job was not written; now it is", extra={"job_id": job.id})
-                await self.jobs.conclude(record)
+        if not earliest < _age(job.finished_at.ToNanoseconds()) < latest:
+            return
+        if not await self.store.exists(f"{prefix(job.tenant, job.id)}terminal.pb"):
+            log.warning("the end of a job was not written; now it is", extra={"job_id": job.id})
+            await self.jobs.conclude(record)
 
     async def _wake(self, record: JobRecord) -> None:
         job, settings = record.job, self.settings

@@ -1,7 +1,7 @@
 """From a whole upload to a job. What cannot become a video is refused here, and leaves nothing behind.
 
-A killed gateway loses nothing: until the job is recorded the upload stays, and repeating the request goes on with the same job; what
-was written for a job that never came to be is swept with the upload (see `s2v.gateway.housekeeping`).
+A killed gateway loses nothing: until the job is recorded the upload stays, and repeating the request goes on with the same job;
+what was written for a job that never came to be is swept with the upload (see `s2v.gateway.housekeeping`).
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Intake:
     async def create(self, tenant: str, request_id: str, upload_id: str, options: JobOptions) -> Job:
         """Makes a job of a whole upload, or returns the one that an earlier request with this id has made.
 
-        Errors: InvalidInputError (options; reasons of the sandbox, TOO_SHORT, TOO_LONG), NotFoundError, PreconditionError (not whole),
-        DataLossError (CHECKSUM_MISMATCH), LimitError, UnavailableError.
+        Errors: InvalidInputError (options; reasons of the sandbox, TOO_SHORT, TOO_LONG), NotFoundError (upload),
+        PreconditionError (upload not whole), DataLossError (CHECKSUM_MISMATCH), LimitError, UnavailableError.
         """
         options = job_options.complete(options)
         promised = await self.requests.find(tenant, request_id)

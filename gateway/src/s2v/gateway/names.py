@@ -28,7 +28,7 @@ def file_name(name: str) -> str:
     kept = _SEPARATORS.split(name)[-1].strip()
     if any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} or letter in _DIRECTIONS for letter in name):
         raise InvalidInputError(
-            f"the file name {ascii(name[:80])} holds control characters; rename the file and send it again",
+            f"the file name {name[:80]!a} holds control characters; rename the file and send it again",
             reason="INVALID_NAME",
             field="name",
         )
@@ -99,7 +99,9 @@ def job_id(given: str) -> str:
     Errors: NotFoundError.
     """
     if not is_ulid(given):
-        raise NotFoundError(f"there is no job {given[:64]!r}; list the jobs to see their ids", reason="JOB_NOT_FOUND", field="job_id")
+        raise NotFoundError(
+            f"there is no job {given[:64]!r}; list the jobs to see their ids", reason="JOB_NOT_FOUND", field="job_id"
+        )
     return given
 
 

@@ -29,7 +29,9 @@ def complete(options: JobOptions) -> JobOptions:
     Errors: InvalidInputError that names the field.
     """
     if options.language and (len(options.language) > LANGUAGE_CHARACTERS or not _LANGUAGE.fullmatch(options.language)):
-        raise _refused("language", options.language[:80], "use a BCP 47 tag such as en, fr or pt-BR, or leave it empty to detect it")
+        raise _refused(
+            "language", options.language[:80], "use a BCP 47 tag such as en, fr or pt-BR, or leave it empty to detect it"
+        )
     if options.priority and options.priority not in PRIORITIES:
         raise _refused("priority", str(options.priority), "use PRIORITY_HIGH, PRIORITY_NORMAL or PRIORITY_LOW")
     return JobOptions(

@@ -1,4 +1,4 @@
-"""Which job a request id stands for, remembered for a day in a JetStream key-value bucket, so that a repeated request makes no second job."""
+"""Which job a request id stands for, so that a repeated request makes no second job. Kept in a JetStream key-value bucket."""
 
 from __future__ import annotations
 

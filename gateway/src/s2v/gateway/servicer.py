@@ -1,3 +1,4 @@
+# ruff: noqa: N802 - the methods are named as the rpcs are
 """JobService over gRPC: unpacks requests, packs answers. Errors become statuses in `s2v.runtime.server`."""
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ CHUNK_BYTES = 256 * 1024
 class Servicer(JobServiceServicer):
     """The front door."""
 
-    def __init__(self, tenant: str, uploads: Uploads, intake: Intake, jobs: Jobs, bus: Bus, store: ObjectStore) -> None:
+    def __init__(self, tenant: str, *, uploads: Uploads, intake: Intake, jobs: Jobs, bus: Bus, store: ObjectStore) -> None:
         self._tenant = tenant
         self._uploads = uploads
         self._intake = intake

@@ -10,27 +10,27 @@ from s2v.runtime.settings import RuntimeSettings
 class GatewaySettings(RuntimeSettings):
     """What the front door lets in, and how it keeps house."""
 
-    tenant: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     """Tenant of every caller."""
-    max_upload_bytes: int = Field(100_000_000, gt=0)
+    max_upload_bytes: int = Field(default=100_000_000, gt=0)
     """Largest file, in bytes."""
-    max_open_uploads: int = Field(100, gt=0)
+    max_open_uploads: int = Field(default=100, gt=0)
     """Uploads that a tenant may have begun and not yet used."""
-    min_source_seconds: float = Field(5.0, gt=0)
+    min_source_seconds: float = Field(default=5.0, gt=0)
     """Shortest sound, in seconds."""
-    max_source_seconds: float = Field(4 * 3600.0, gt=0)
+    max_source_seconds: float = Field(default=4 * 3600.0, gt=0)
     """Longest sound, in seconds."""
-    intakes: int = Field(4, gt=0)
+    intakes: int = Field(default=4, gt=0)
     """Uploads that are checked at once; more wait. Each takes a temporary file as large as the upload."""
-    upload_streams: int = Field(32, gt=0)
+    upload_streams: int = Field(default=32, gt=0)
     """Uploads that one gateway takes at once; more are told to come again. Each takes 8 MiB of memory."""
-    upload_lifetime_seconds: float = Field(24 * 3600.0, gt=0)
+    upload_lifetime_seconds: float = Field(default=24 * 3600.0, gt=0)
     """How long an upload can be written to and used."""
-    sweep_seconds: float = Field(600.0, gt=0)
+    sweep_seconds: float = Field(default=600.0, gt=0)
     """How often expired uploads are looked for."""
-    reconcile_seconds: float = Field(20.0, gt=0)
+    reconcile_seconds: float = Field(default=20.0, gt=0)
     """How often jobs are looked for that nobody works on."""
-    lost_after_seconds: float = Field(60.0, gt=0)
+    lost_after_seconds: float = Field(default=60.0, gt=0)
     """A job that has not changed for so long while its stage's queue is empty gets its task published again."""
-    stalled_after_seconds: float = Field(3600.0, gt=0)
+    stalled_after_seconds: float = Field(default=3600.0, gt=0)
     """The same for a job whose stage's queue is not empty."""

@@ -1,8 +1,8 @@
 """Uploads on their way in. They are kept in S3 alone, so any gateway can go on with any of them.
 
-An upload is a folder `<tenant>/uploads/<upload id>/`: `upload.pb` says what was announced, and each chunk is an object named by where it
-starts in the file. What has arrived is what the chunks cover from 0 on without a gap: two writers at once can at worst leave a chunk
-that does not meet the next one, which then counts as not arrived.
+An upload is a folder `<tenant>/uploads/<upload id>/`: `upload.pb` says what was announced, and each chunk is an object named by
+where it starts in the file. What has arrived is what the chunks cover from 0 on without a gap: two writers at once can at worst
+leave a chunk that does not meet the next one, which then counts as not arrived.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ class _Writer:
             # The announced length was wrong, so nothing can come of this upload.
             await self._uploads.discard(self._upload.tenant, self._upload.id)
             raise LimitError(
-                f"{record.name} is longer than the {record.size_bytes} bytes that were announced; start again with its real length",
+                f"{record.name} is longer than the {record.size_bytes} bytes that were announced; announce its real length",
                 reason="MORE_THAN_ANNOUNCED",
                 field="data",
             )

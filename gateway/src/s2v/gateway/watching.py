@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import cast
 
 from s2v.runtime.bus import Bus
 from s2v.runtime.jobs import FINISHED, Jobs
@@ -19,12 +20,13 @@ REPLAY_SECONDS = 1.0
 async def watch(bus: Bus, jobs: Jobs, tenant: str, job_id: str, after_sequence: int) -> AsyncIterator[JobEvent]:
     """Yields a job's events after `after_sequence`, and ends after the one that says how the job ended.
 
-    Events are kept for a day. When that last one is gone (or was never sent, because its worker was killed), the record's word is given.
+    Events are kept for a day. When that last one is gone, or was never sent as its worker was killed, the record's word is given.
     Errors: NotFoundError, UnavailableError.
     """
     record = await jobs.get(tenant, job_id)
     quiet_seconds = REPLAY_SECONDS if record.job.state in FINISHED else QUIET_SECONDS
-    events = bus.events(job_id, after_sequence)
+    # It is closed here, by hand: a generator that is left to the garbage collector keeps its subscription.
+    events = cast(AsyncGenerator[JobEvent, None], bus.events(job_id, after_sequence))
     sequence = after_sequence
     coming: asyncio.Future[JobEvent] | None = None
     try:

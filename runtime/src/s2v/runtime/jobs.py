@@ -14,7 +14,7 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysEr
 from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
-from s2v.runtime.errors import NotFoundError, S2VError, UnavailableError
+from s2v.runtime.errors import InvalidInputError, NotFoundError, S2VError, UnavailableError
 from s2v.runtime.stage import NAMES
 from s2v.runtime.store import ObjectStore
 from s2v.v1.event_pb2 import JobEvent, JobStateChanged
@@ -141,6 +141,8 @@ class Jobs:
             if record.job.state in FINISHED or record.epoch != epoch:
                 return False
             end(record, JobState.JOB_STATE_FAILED, describe(error, stage))
+            if _input_at_fault(record):
+                del record.job.artifacts[:]
             stage_record(record, stage).state = StageState.STAGE_STATE_FAILED
             progress(record)
             return True
@@ -153,10 +155,15 @@ class Jobs:
     async def conclude(self, record: JobRecord) -> None:
         """Writes the end of a job to S3 and announces it; doing it again changes nothing.
 
+        Of a job whose input could not be used only the request and the end are kept.
         Errors: UnavailableError.
         """
-        key = f"{prefix(record.job.tenant, record.job.id)}terminal.pb"
-        await self._store.put(key, Terminal(job=record.job).SerializeToString(deterministic=True))
+        folder = prefix(record.job.tenant, record.job.id)
+        await self._store.put(f"{folder}terminal.pb", Terminal(job=record.job).SerializeToString(deterministic=True))
+        if _input_at_fault(record):
+            for item in await self._store.list(folder):
+                if item.key not in {f"{folder}request.pb", f"{folder}terminal.pb"}:
+                    await self._store.delete(item.key)
         await self.announce(record)
 
     async def announce(self, record: JobRecord) -> None:
@@ -225,6 +232,11 @@ def describe(error: S2VError, stage: Stage.ValueType) -> JobError:
     """Returns an error as the job keeps it."""
     code: int = error.code.value[0]
     return JobError(code=code, reason=error.reason, message=error.message, stage=stage)
+
+
+def _input_at_fault(record: JobRecord) -> bool:
+    invalid: int = InvalidInputError.code.value[0]
+    return record.job.state == JobState.JOB_STATE_FAILED and record.job.error.code == invalid
 
 
 def _key(tenant: str, job_id: str) -> str:

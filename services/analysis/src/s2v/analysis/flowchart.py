@@ -16,7 +16,7 @@ from s2v.analysis.clauses import Clause, Role, find_clauses
 from s2v.analysis.conditions import Condition, make_condition, opposite
 from s2v.analysis.content import Content, EdgeDraft, NodeDraft
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import EXIT_ADVERBS, EXIT_VERBS, STATIVE_VERBS
+from s2v.analysis.lexicon import EXIT_ADVERBS, EXIT_VERBS, MEASURE_VERBS, PARALLEL_MARKS, STATIVE_VERBS
 from s2v.analysis.quantities import find_quantity
 from s2v.analysis.steps import Step, make_steps
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
@@ -110,7 +110,6 @@ def extract_flowchart(talk: Talk, sentences: Sequence[Span]) -> Content:
 
 def _tell(chart: _Chart, clauses: list[Clause]) -> None:
     """Adds a sentence."""
-    barred = frozenset(clause.verb.i for clause in clauses)
     mains = [clause for clause in clauses if clause.role in (Role.MAIN, Role.RELATIVE)]
     opened = False
     if mains:
@@ -129,19 +128,19 @@ def _tell(chart: _Chart, clauses: list[Clause]) -> None:
             chart.close()
         for clause in owned:
             if clause.role is Role.AFTER:
-                _add_steps(chart, clause, barred)
+                _add_steps(chart, clause)
         if conditions and _names_branch(chart, main):
             continue
-        beside = any(clause.role is Role.PARALLEL for clause in owned) or any(child.lower_ == "meanwhile" for child in main.verb.children)
+        beside = any(child.lower_ in PARALLEL_MARKS and child.dep_ == "advmod" for child in main.verb.children)
         early = [clause for clause in owned if clause.role is Role.PARALLEL and clause.verb.i < main.verb.i]
-        for clause in early:
-            beside = _add_steps(chart, clause, barred) and beside
-        _add_steps(chart, main, barred, beside=beside and bool(early or chart.nodes))
+        if early and make_steps(chart.talk, main, chart.actor):
+            beside = _add_steps(chart, early[0])
+        told = _add_steps(chart, main, beside=beside and bool(chart.nodes))
         for clause in owned:
-            if clause.role is Role.PARALLEL and clause not in early:
-                _add_steps(chart, clause, barred, beside=True)
+            if clause.role is Role.PARALLEL and clause not in early and told:
+                _add_steps(chart, clause, beside=True)
             elif clause.role is Role.BEFORE:
-                _add_steps(chart, clause, barred)
+                _add_steps(chart, clause)
         if chart.decision is not None:
             chart.decision.branches[chart.decision.last] = chart.tails
 
@@ -243,14 +242,16 @@ def _names_branch(chart: _Chart, clause: Clause) -> bool:
     return True
 
 
-def _add_steps(chart: _Chart, clause: Clause, barred: frozenset[int], *, beside: bool = False) -> bool:
+def _add_steps(chart: _Chart, clause: Clause, *, beside: bool = False) -> bool:
     """Adds the steps that a clause tells; returns whether there were any."""
-    measured = find_quantity(chart.talk, clause.verb, barred - {clause.verb.i, clause.core.i})
-    steps = make_steps(chart.talk, clause, chart.actor, measured[1] if measured else frozenset())
-    if not steps and measured and chart.nodes and clause.core.lemma_ in STATIVE_VERBS:
-        if clause.role is Role.RELATIVE and chart.nodes[-1].quantity is None:
+    measured = find_quantity(chart.talk, clause.core)
+    if measured is not None and clause.core.lemma_ in MEASURE_VERBS | STATIVE_VERBS:
+        if chart.nodes and clause.role is Role.RELATIVE and chart.nodes[-1].quantity is None:
             chart.nodes[-1] = replace(chart.nodes[-1], quantity=measured[0])
         return False
+    steps = make_steps(chart.talk, clause, chart.actor, measured[1] if measured else frozenset())
+    if not steps and measured:
+        steps, measured = make_steps(chart.talk, clause, chart.actor), None
     for number, step in enumerate(steps):
         node = step.node if number or measured is None else replace(step.node, quantity=measured[0])
         chart.add(node, _cue(chart.talk, step, clause), beside=beside)

@@ -14,17 +14,16 @@ from spacy.tokens import Token
 
 from s2v.analysis.content import Label
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import DIRECTIONS, FILLERS, LIGHT_VERBS
+from s2v.analysis.lexicon import DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
 
 MAX_WORDS = 6
 MAX_CHARACTERS = 40
 _CLITICS = frozenset({"'s", "’s", "n't", "n’t", "'re", "’re", "'ll", "’ll", "'ve", "’ve", "'d", "’d", "'m", "’m", "'", "’"})
-_KEPT_DETERMINERS = frozenset({"no", "neither"})
+_KEPT_DETERMINERS = frozenset({"no", "neither", "another"})
 _KEPT_MODALS = frozenset({"can", "cannot", "could", "may", "might", "ca"})
 _NEGATIONS = frozenset({"not", "n't", "n’t", "never", "no"})
 _SIBILANTS = ("s", "x", "z", "ch", "sh", "o")
 _THIRD = {"have": "has", "do": "does", "go": "goes", "be": "is"}
-_CLAUSE_DEPS = frozenset({"relcl", "acl", "advcl", "appos", "ccomp"})
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
             groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
         elif child.dep_ == "prep" and child.lower_ in ("of", "per"):
             groups += preposition_groups(child, rank + 0.4, skipped)
-        elif child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN"):
+        elif child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN") and not any(part.dep_ == "advmod" for part in child.children):
             conjunction = tuple(part for part in head.children if part.dep_ == "cc")
             if len(conjunction) == 1 and not any(part.dep_ == "conj" for part in child.children):
                 inner = noun_groups(child, rank + 0.6, skipped)
@@ -79,7 +78,7 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
 def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int] = frozenset()) -> list[Group]:
     """Returns a prepositional phrase whose core (preposition and noun) has the given rank; nothing when it has no noun."""
     for child in preposition.children:
-        if child.i in skipped or child.lower_ in ("that", "which", "whom"):
+        if child.i in skipped or child.lower_ in ("that", "which", "whom") or is_time(child):
             continue
         if child.dep_ == "pobj":
             inner = noun_groups(child, rank + 0.05, skipped)
@@ -91,6 +90,14 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
             if inner:
                 return [Group(rank, (preposition, *inner[0].tokens)), *inner[1:]]
     return []
+
+
+def is_time(noun: Token) -> bool:
+    """Returns whether a noun phrase is a time or a length of time, which a label leaves out."""
+    if noun.lemma_.lower() in TIME_NOUNS:
+        return True
+    inner = next((part for child in noun.children if child.lower_ == "of" for part in child.children if part.dep_ == "pobj"), None)
+    return noun.ent_type_ in ("DATE", "TIME") and noun.pos_ in ("NUM", "NOUN", "PROPN") or (inner is not None and inner.lemma_.lower() in TIME_NOUNS)
 
 
 def main_verb(verb: Token) -> Token:
@@ -106,28 +113,33 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
     """Returns a verb with its particle, objects and prepositional phrases, adjuncts ranked by how much they matter."""
     groups = [Group(rank, (verb,))]
     has_object = any(child.dep_ in ("dobj", "attr", "acomp", "oprd", "xcomp") for child in verb.children)
+    objects = [child for child in verb.children if child.dep_ == "dobj"]
     adjuncts = 0
     for child in verb.children:
-        if child.i in skipped or child.lower_ in FILLERS:
+        if child.i in skipped or child.lower_ in FILLERS or (child.dep_ in ("prep", "agent") and child.i < verb.i):
             continue
         if child.dep_ == "prt":
             groups.append(Group(rank, (child,)))
+        elif child.dep_ == "dative" and child.pos_ == "ADP":
+            groups += preposition_groups(child, rank + 1.0, skipped)
+        elif child.dep_ == "dobj" and child.i != objects[0].i:
+            continue
         elif child.dep_ in ("dobj", "attr", "dative", "oprd") and child.tag_ not in ("WP", "WDT"):
-            if child.dep_ == "dative" and child.pos_ == "ADP":
-                groups += preposition_groups(child, rank + 1.0, skipped)
-            else:
-                groups += noun_groups(child, rank, skipped)
+            groups += noun_groups(child, rank, skipped)
         elif child.dep_ == "acomp":
             groups += _adjective_groups(child, rank, skipped)
         elif child.dep_ == "advmod" and child.lower_ in DIRECTIONS:
             groups.append(Group(rank, (child,)))
             for part in child.children:
                 if part.dep_ == "prep":
+                    adjuncts += 1
                     groups += preposition_groups(part, rank + 0.7, skipped)
         elif child.dep_ in ("prep", "agent"):
             found = preposition_groups(child, rank + (1.0 if has_object or adjuncts else 0.0) + adjuncts, skipped)
             adjuncts += bool(found)
             groups += found
+        elif child.dep_ == "ccomp" and child.i > verb.i and child.tag_ in ("VB", "VBG", "VBN"):
+            groups += _causative_groups(child, rank + 0.1, skipped)
         elif child.dep_ == "xcomp" and child.i > verb.i and child.pos_ in ("VERB", "AUX", "ADJ"):
             mark = tuple(part for part in child.children if part.dep_ == "aux" and part.lower_ == "to")
             inner = predicate_groups(child, rank + 0.1, skipped)
@@ -135,6 +147,17 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
             step = 1.2 if purpose else 0.0
             groups += [Group(rank + step, (*mark, child)), *(Group(group.rank + step, group.tokens) for group in inner if child not in group.tokens)]
     return groups
+
+
+def _causative_groups(verb: Token, rank: float, skipped: AbstractSet[int]) -> list[Group]:
+    """What someone is made or allowed to do: of "allows one connection to carry requests" the part after "allows"."""
+    subject = next((child for child in verb.children if child.dep_ == "nsubj"), None)
+    if subject is None or any(child.dep_ == "mark" or child.tag_ in ("MD", "WRB", "WDT", "WP") for child in verb.children):
+        return []
+    mark = tuple(child for child in verb.children if child.dep_ == "aux" and child.lower_ == "to")
+    inner = [group for group in predicate_groups(verb, rank, skipped) if verb not in group.tokens]
+    head = noun_groups(subject, rank, skipped)
+    return [Group(rank, (*mark, verb, subject)), *(group for group in head if subject not in group.tokens), *inner]
 
 
 def _adjective_groups(adjective: Token, rank: float, skipped: AbstractSet[int]) -> list[Group]:

@@ -16,16 +16,16 @@ LIGHT_VERBS = frozenset("begin start need want have go proceed continue try get 
 
 STATIVE_VERBS = frozenset(
     """be seem appear mean know think guess believe feel like love hate hope wish want need have own contain consist include involve
-    belong matter depend exist remain stay differ resemble cost last weigh concern regard deserve lack equal represent constitute
+    belong matter depend exist remain differ welcome thank resemble cost last weigh concern regard deserve lack equal represent constitute
     understand remember forget realize notice wonder suppose imagine say tell talk mention explain describe discuss speak argue claim
-    suggest happen occur tend help let make_sure agree disagree prefer doubt expect assume become look_like sound can could will would
+    suggest happen occur tend help let agree disagree prefer doubt expect assume sound can could will would
     ensure enable lead""".split()
 )
 """Verbs that tell a state, an opinion or speech about speech: no step is drawn for them."""
 
 STAGE_VERBS = frozenset(
     """look see consider talk begin start follow compare turn go walk dive discuss review explore examine summarize conclude finish recap
-    draw estimate learn cover imagine suppose think remember recall move take""".split()
+    draw estimate learn cover imagine suppose think remember recall move take work""".split()
 )
 """Verbs by which a speaker ("let us look at …", "we will start with …") moves through the talk itself."""
 
@@ -86,3 +86,9 @@ FUNCTION_WORDS = frozenset(
     every some any all more most such own same""".split()
 )
 """Words that a label may hold without evidence of their own. Negations are not among them."""
+
+TIME_NOUNS = frozenset("millisecond second minute hour day week month year decade century age time moment morning evening afternoon night spring summer autumn winter".split())
+"""Nouns of time: what they measure stands beside a label, not in it."""
+
+MEASURE_VERBS = frozenset({"take", "last", "cost", "require", "need", "weigh", "measure"})
+"""Verbs whose object is a quantity of what was told before."""

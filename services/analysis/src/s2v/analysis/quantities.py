@@ -10,12 +10,10 @@ from s2v.analysis.lexicon import UNITS
 from s2v.analysis.numbers import write_number
 
 
-def find_quantity(talk: Talk, root: Token, barred: frozenset[int] = frozenset()) -> tuple[Label, frozenset[int]] | None:
-    """Returns the first quantity below a token and its tokens; `barred` holds verbs of other clauses."""
-    for token in root.subtree:
+def find_quantity(talk: Talk, verb: Token) -> tuple[Label, frozenset[int]] | None:
+    """Returns the quantity that a clause gives ("returns in about one millisecond") and its tokens; None when it gives none."""
+    for token in _complements(verb):
         if token.lemma_.lower() not in UNITS and token.lower_ not in UNITS:
-            continue
-        if any(ancestor.i in barred for ancestor in token.ancestors if ancestor.i != root.i and root.is_ancestor(ancestor)):
             continue
         number = next((child for child in token.children if child.dep_ == "nummod" and child.i < token.i), None)
         if number is None:
@@ -26,6 +24,15 @@ def find_quantity(talk: Talk, root: Token, barred: frozenset[int] = frozenset())
             continue
         unit = "%" if token.text == "%" else f" {token.text}"
         words = tuple(sorted({talk.word(part) for part in (*parts, token)}))
-        tokens = frozenset(part.i for part in (*parts, token))
-        return Label(digits + unit, words), tokens
+        return Label(digits + unit, words), frozenset(part.i for part in (*parts, token))
     return None
+
+
+def _complements(verb: Token) -> list[Token]:
+    found: list[Token] = []
+    for child in verb.children:
+        if child.dep_ in ("dobj", "npadvmod", "attr"):
+            found.append(child)
+        elif child.dep_ == "prep" and child.lower_ not in ("after", "before", "of", "from", "until"):
+            found += [part for part in child.children if part.dep_ == "pobj"]
+    return found

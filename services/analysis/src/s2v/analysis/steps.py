@@ -87,13 +87,15 @@ def _make_step(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int]
     borrowed = _borrowed_object(core)
     if borrowed is not None:
         predicate += noun_groups(borrowed)
-    named = subject if subject is not None and subject.lower_ not in _GENERIC and subject.pos_ in ("NOUN", "PROPN") else None
+    named = subject if subject is not None and is_named(subject) else None
+    if subject is not None and subject.lower_ in ("none", "nothing", "nobody"):
+        return None
     passive = any(child.dep_ == "auxpass" for child in (*clause.verb.children, *core.children))
     complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for group in predicate for token in group.tokens)
     if named is None and (passive or not complete):
         return None
     label: Label | None = None
-    with_subject = named is not None and (passive or not complete or named.lemma_.lower() != actor)
+    with_subject = named is not None and (passive or not complete or actor_name(named) != actor)
     if named is not None and with_subject:
         kept, forms = _verb_form(clause, "plural" if is_plural(named) else "singular")
         label = make_label(talk, [*noun_groups(named, 0.0, skipped), *kept, *predicate], forms)
@@ -114,12 +116,24 @@ def _make_step(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int]
     if core.lemma_ in TERMINAL_VERBS and named is not None and named.lemma_.lower() in PROCESS_NOUNS:
         kind = NodeKind.NODE_KIND_TERMINAL
     node = NodeDraft(kind, phrase(talk, begin, end), label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
-    return Step(node, named.lemma_.lower() if named is not None else "")
+    return Step(node, actor_name(named) if named is not None else "")
+
+
+def is_named(subject: Token) -> bool:
+    """Returns whether a subject names someone or something: no pronoun, though "one of the servers" does."""
+    if subject.pos_ == "NUM":
+        return any(child.lower_ == "of" for child in subject.children)
+    return subject.lower_ not in _GENERIC and subject.pos_ in ("NOUN", "PROPN")
+
+
+def actor_name(subject: Token) -> str:
+    """Returns a subject with what tells it from others: "salt water" is not "fresh water"."""
+    return " ".join(child.lemma_.lower() for child in (*subject.children, subject) if child.i == subject.i or child.dep_ in ("compound", "amod", "nummod"))
 
 
 def _verb_form(clause: Clause, form: str) -> tuple[list[Group], Mapping[int, str]]:
     """The meaning verb takes the form that its light verb stood in: "starts to boil" → "boils"."""
-    if clause.core.i == clause.verb.i:
+    if clause.core.i == clause.verb.i or any(child.dep_ == "auxpass" for child in clause.core.children):
         return verb_groups(clause.core, form)
     kept, _ = verb_groups(clause.verb, form)
     return kept, {} if kept else {clause.core.i: third_person(clause.core.lemma_) if form == "singular" else clause.core.lemma_}

@@ -1,0 +1,144 @@
+"""`s2v make`: from a talk to a video in one go."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.json_format import MessageToJson
+from rich.console import Console
+from s2v.cli.connection import connected_or_started
+from s2v.cli.exits import CommandError, ExitCode, errors, job_failure
+from s2v.cli.progress import JobProgress
+from s2v.cli.report import Works, print_report
+from s2v.client import Client
+from s2v.v1.artifact_pb2 import Artifact, ArtifactKind
+from s2v.v1.composition_pb2 import Composition
+from s2v.v1.job_pb2 import Job, JobOptions, JobState
+from s2v.v1.storyboard_pb2 import Storyboard
+from s2v.v1.video_pb2 import Video
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `s2v make` is to do."""
+
+    talk: Path
+    video: Path
+    """Where the film goes; captions go beside it."""
+    options: JobOptions
+    keep: Path | None
+    """Folder for all that was made on the way; None: none of it."""
+    as_json: bool
+    """Print the job with its report as JSON instead of tables."""
+    gateway: str
+    """Address of the gateway; empty: the stack of this machine."""
+
+
+async def make_video(order: Order) -> None:
+    """Makes a video of a talk and prints the report.
+
+    Errors: CommandError, S2VError, OSError.
+    """
+    check_talk(order.talk)
+    check_folder(order.video.parent)
+    with JobProgress(errors) as progress:
+        async with connected_or_started(order.gateway, progress.note) as client:
+            job = await submit(client, order.talk, order.options, progress)
+            try:
+                job = await follow(client, job, progress)
+            except asyncio.CancelledError:
+                progress.note(f"Cancelling job {job.id}")
+                await client.cancel_job(job.id)
+                raise
+            files = [await download(client, job, find(job, ArtifactKind.ARTIFACT_KIND_MP4), order.video)]
+            for artifact in job.artifacts:
+                if artifact.kind == ArtifactKind.ARTIFACT_KIND_VTT:
+                    files.append(await download(client, job, artifact, order.video.with_suffix(".vtt")))
+            if order.keep:
+                order.keep.mkdir(parents=True, exist_ok=True)
+                for artifact in job.artifacts:
+                    await download(client, job, artifact, order.keep / artifact.name)
+            works = await read_works(client, job)
+    if order.as_json:
+        print(MessageToJson(job))
+    else:
+        print_report(Console(highlight=False), job, works, files)
+
+
+async def submit(client: Client, talk: Path, options: JobOptions, progress: JobProgress) -> Job:
+    """Uploads a talk and makes a job of it.
+
+    Errors: S2VError as the gateway gives them.
+    """
+    upload_id = await client.upload(talk, progress.uploaded)
+    return await client.create_job(upload_id, options)
+
+
+async def follow(client: Client, job: Job, progress: JobProgress) -> Job:
+    """Shows a job's progress until it ends, and returns it as it is then.
+
+    Errors: CommandError when it failed or was cancelled.
+    """
+    async for event in client.watch_job(job.id):
+        progress.happened(event)
+    ended = await client.get_job(job.id)
+    if ended.state == JobState.JOB_STATE_FAILED:
+        raise job_failure(ended)
+    if ended.state == JobState.JOB_STATE_CANCELLED:
+        raise CommandError(f"job {ended.id} was cancelled", ExitCode.CANCELLED)
+    return ended
+
+
+async def read_works(client: Client, job: Job) -> Works:
+    """Reads what the stages of a finished job have made."""
+    storyboard = await client.read(job.id, find(job, ArtifactKind.ARTIFACT_KIND_STORYBOARD).name)
+    composition = await client.read(job.id, find(job, ArtifactKind.ARTIFACT_KIND_COMPOSITION).name)
+    video = await client.read(job.id, find(job, ArtifactKind.ARTIFACT_KIND_VIDEO).name)
+    return Works(Storyboard.FromString(storyboard), Composition.FromString(composition), Video.FromString(video))
+
+
+async def download(client: Client, job: Job, artifact: Artifact, path: Path) -> Path:
+    """Writes an artifact to a file; a file of that name is replaced only once all bytes are there."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        await client.download(job.id, artifact.name, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def find(job: Job, kind: ArtifactKind.ValueType) -> Artifact:
+    """Returns the job's artifact of a kind.
+
+    Errors: CommandError when it has none.
+    """
+    for artifact in job.artifacts:
+        if artifact.kind == kind:
+            return artifact
+    name = ArtifactKind.Name(kind).removeprefix("ARTIFACT_KIND_").lower()
+    raise CommandError(f"job {job.id} has made no {name}; see: s2v get {job.id}", ExitCode.NOT_FOUND)
+
+
+def check_talk(talk: Path) -> None:
+    """Checks that there is a file to upload, before anything is started.
+
+    Errors: CommandError.
+    """
+    if talk.is_dir():
+        raise CommandError(f"{talk} is a folder; name a sound or video file in it", ExitCode.INPUT)
+    if not talk.is_file():
+        raise CommandError(f"there is no file {talk}", ExitCode.INPUT)
+    if talk.stat().st_size == 0:
+        raise CommandError(f"{talk} is empty; name a recording of speech", ExitCode.INPUT)
+
+
+def check_folder(folder: Path) -> None:
+    """Checks that the result can be written, before anything is started.
+
+    Errors: CommandError.
+    """
+    if not folder.is_dir():
+        raise CommandError(f"there is no folder {folder} to write to; make it first with: mkdir -p {folder}", ExitCode.INPUT)

@@ -1,0 +1,6 @@
+"""The Python client of Speech to Visuals."""
+
+from s2v.client.client import Client
+from s2v.client.errors import JobServiceError
+
+__all__ = ["Client", "JobServiceError"]

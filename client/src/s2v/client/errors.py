@@ -1,0 +1,55 @@
+"""The one error of the client, and how it is read from a gRPC status."""
+
+from __future__ import annotations
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+DETAILS_KEY = "grpc-status-details-bin"
+BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+"""Codes of a connection that broke or of a gateway that goes away: the same call may succeed at another one."""
+
+
+class JobServiceError(Exception):
+    """What the gateway answered instead of doing it."""
+
+    def __init__(self, code: grpc.StatusCode, reason: str, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        """gRPC status."""
+        self.reason = reason
+        """Short reason, upper case, e.g. "NO_AUDIO"; the status's name where the server gave none."""
+        self.message = message
+        """What happened, to which file or job, and what to do."""
+        self.field = field
+        """The request's field at fault; empty: none."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.code, self.reason, self.message, self.field)
+
+
+def translate(error: grpc.aio.AioRpcError, target: str) -> JobServiceError:
+    """Returns the error that a status from the server at `target` stands for."""
+    code: grpc.StatusCode = error.code()
+    reason, field, message = code.name, "", error.details() or code.name
+    status = _details(error)
+    for detail in status.details:
+        info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        if detail.Unpack(info):
+            reason = info.reason
+        elif detail.Unpack(request) and request.field_violations:
+            field = request.field_violations[0].field
+    if code == grpc.StatusCode.UNAVAILABLE and not status.details:
+        message = f"the gateway at {target} does not answer ({message}); is it running?"
+    return JobServiceError(code, reason, message, field)
+
+
+def _details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                break
+    return status_pb2.Status()

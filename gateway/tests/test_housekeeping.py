@@ -1,0 +1,97 @@
+"""Expired uploads go, with what was written for jobs that never came to be; jobs that nobody works on are woken."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from s2v.runtime.jobs import prefix, progress, stage_record
+from s2v.v1.artifact_pb2 import ObjectRef
+from s2v.v1.job_pb2 import JobState, StageState
+from s2v.v1.job_service_pb2 import CancelJobRequest
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.work_pb2 import JobRecord
+
+pytestmark = pytest.mark.integration
+
+
+async def test_an_expired_upload_is_gone_for_callers_at_once_and_swept_with_the_source_of_its_job(open_door, media):
+    async with open_door() as door:
+        upload_id = await door.upload("talk.wav", media.wav(6))
+        upload = await door.uploads.open(door.settings.tenant, upload_id)
+        job_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+        await door.uploads.claim(upload, job_id)
+        await door.store.put(f"{prefix(door.settings.tenant, job_id)}source/abc", b"what a killed gateway left")
+        await door.housekeeping.sweep()
+        assert len(await door.left()) == 3
+    async with open_door(upload_lifetime_seconds=0.5) as later:
+        await asyncio.sleep(1.6)  # S3 gives times in whole seconds
+        async with later.refusing() as refused:
+            await later.create(upload_id, "late")
+        assert refused[0].reason == "UPLOAD_NOT_FOUND"
+        await later.housekeeping.sweep()
+        assert await later.left() == []
+
+
+async def test_sweeping_an_upload_never_touches_a_job_that_came_to_be(open_door, media):
+    async with open_door(upload_lifetime_seconds=0.5) as door:
+        job = await door.create(await door.upload("talk.wav", media.wav(6)), "kept")
+        leftover = await door.start("talk.wav", 10)
+        upload = await door.uploads.open(door.settings.tenant, leftover)
+        await door.uploads.claim(upload, job.id)
+        await asyncio.sleep(1.6)
+        before = {item.key for item in await door.store.list(prefix(door.settings.tenant, job.id))}
+        await door.housekeeping.sweep()
+        assert {item.key for item in await door.store.list(f"{door.settings.tenant}/")} == before
+
+
+@pytest.fixture
+def lost(bus):
+    """Empties the queues, as if the tasks in them had been lost."""
+
+    async def empty() -> None:
+        await bus.jetstream.purge_stream("S2V_WORK")
+
+    return empty
+
+
+async def test_a_job_whose_task_was_lost_gets_it_again_once(open_door, media, lost):
+    async with open_door(lost_after_seconds=0.2) as door:
+        await door.create(await door.upload("talk.wav", media.wav(6)), "lost")
+        await lost()
+        await asyncio.sleep(0.3)
+        await asyncio.gather(door.housekeeping.reconcile(), door.housekeeping.reconcile())
+        messages = (await door.bus.jetstream.stream_info("S2V_WORK")).state.messages
+        assert messages == 1
+        await door.housekeeping.reconcile()  # it waits in the queue now, so it is not lost
+        assert (await door.bus.jetstream.stream_info("S2V_WORK")).state.messages == 1
+
+
+async def test_the_task_of_the_stage_in_which_the_job_is_comes_again(open_door, media, lost):
+    async with open_door(lost_after_seconds=0.1) as door:
+        job = await door.create(await door.upload("talk.wav", media.wav(6)), "layout")
+
+        def advance(record: JobRecord) -> bool:
+            for stage in (Stage.STAGE_TRANSCRIPTION, Stage.STAGE_ANALYSIS):
+                stage_record(record, stage).state = StageState.STAGE_STATE_SUCCEEDED
+                stage_record(record, stage).output.CopyFrom(ObjectRef(key="x"))
+            record.job.state = JobState.JOB_STATE_RUNNING
+            progress(record)
+            return True
+
+        await door.jobs.update(door.settings.tenant, job.id, advance)
+        await lost()
+        await asyncio.sleep(0.2)
+        await door.housekeeping.reconcile()
+        assert (await door.bus.jetstream.consumer_info("S2V_WORK", "layout-normal")).num_pending == 1
+
+
+async def test_an_ended_job_is_left_alone(open_door, media, lost):
+    async with open_door(lost_after_seconds=0.1) as door:
+        job = await door.create(await door.upload("talk.wav", media.wav(6)), "ended")
+        await door.stub.CancelJob(CancelJobRequest(job_id=job.id))
+        await lost()
+        await asyncio.sleep(0.2)
+        await door.housekeeping.reconcile()
+        assert (await door.bus.jetstream.stream_info("S2V_WORK")).state.messages == 0

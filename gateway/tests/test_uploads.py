@@ -1,0 +1,108 @@
+"""Uploads arrive whole, in order and once, whatever happens to the streams that bring them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+
+import grpc
+import pytest
+
+from s2v.gateway.uploads import CHUNK_BYTES
+from s2v.v1.job_service_pb2 import QueryUploadRequest, WriteUploadRequest
+
+pytestmark = pytest.mark.integration
+
+
+def noise(size_bytes: int) -> bytes:
+    return random.Random(7).randbytes(size_bytes)
+
+
+async def test_an_upload_goes_on_after_a_broken_stream_at_another_gateway(open_door, tmp_path):
+    data = noise(2 * CHUNK_BYTES + 12_345)
+    async with open_door() as first, open_door() as second:
+        upload_id = await first.start("noise.bin", len(data))
+
+        async def broken():
+            for start in range(0, CHUNK_BYTES + 300_000, 100_000):
+                yield WriteUploadRequest(upload_id=upload_id, write_offset=start, data=data[start : start + 100_000])
+            await asyncio.Event().wait()
+
+        call = first.stub.WriteUpload(broken())
+        async with asyncio.timeout(20):
+            while not (arrived := (await second.stub.QueryUpload(QueryUploadRequest(upload_id=upload_id))).committed_size):
+                await asyncio.sleep(0.05)
+        call.cancel()
+        assert 0 < arrived < len(data)
+        assert await second.write(upload_id, data[arrived:], arrived) == len(data)
+        upload = await second.uploads.open(second.settings.tenant, upload_id)
+        assert upload.complete
+        assert all(chunk.size_bytes <= CHUNK_BYTES for chunk in upload.chunks)
+        sha256 = await second.uploads.assemble(upload, tmp_path / "noise")
+        assert sha256 == hashlib.sha256(data).hexdigest() == hashlib.sha256((tmp_path / "noise").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("offset", [0, 999, 1001, 5000])
+async def test_a_write_that_does_not_start_where_the_data_ends_names_the_right_offset(offset, open_door):
+    async with open_door() as door:
+        upload_id = await door.start("noise.bin", 10_000)
+        await door.write(upload_id, noise(1000))
+        async with door.refusing() as refused:
+            await door.write(upload_id, noise(1000), offset)
+        assert refused[0].code == grpc.StatusCode.OUT_OF_RANGE
+        assert "write_offset 1000" in refused[0].message
+        assert await door.write(upload_id, noise(9000), 1000) == 10_000
+
+
+async def test_of_two_streams_at_once_only_one_writes_each_byte(open_door, tmp_path):
+    data = noise(300_000)
+    async with open_door() as door:
+        upload_id = await door.start("noise.bin", len(data))
+        answers = await asyncio.gather(*(door.write(upload_id, data) for _ in range(4)), return_exceptions=True)
+        refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+        assert len(refused) == 3
+        assert all(answer.code() == grpc.StatusCode.OUT_OF_RANGE for answer in refused)
+        upload = await door.uploads.open(door.settings.tenant, upload_id)
+        assert await door.uploads.assemble(upload, tmp_path / "noise") == hashlib.sha256(data).hexdigest()
+
+
+async def test_an_unknown_upload_is_not_found(open_door):
+    async with open_door() as door:
+        for upload_id in ("", "../secrets", "f" * 32):
+            async with door.refusing() as refused:
+                await door.stub.QueryUpload(QueryUploadRequest(upload_id=upload_id))
+            assert (refused[0].code, refused[0].field) == (grpc.StatusCode.NOT_FOUND, "upload_id")
+            async with door.refusing() as refused:
+                await door.create(upload_id, "unknown")
+            assert (refused[0].code, refused[0].field) == (grpc.StatusCode.NOT_FOUND, "upload_id")
+        assert await door.left() == []
+
+
+async def test_a_message_over_1_mib_is_refused(open_door):
+    async with open_door() as door:
+        upload_id = await door.start("noise.bin", 3_000_000)
+        async with door.refusing() as refused:
+            await door.write(upload_id, noise(2_000_000), step=2_000_000)
+        assert (refused[0].reason, refused[0].field) == ("DATA_TOO_LONG", "data")
+
+
+async def test_no_more_uploads_are_begun_than_allowed(open_door):
+    async with open_door(max_open_uploads=2) as door:
+        await door.start("a.wav", 10)
+        await door.start("b.wav", 10)
+        async with door.refusing() as refused:
+            await door.start("c.wav", 10)
+        assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_UPLOADS")
+
+
+async def test_a_job_of_half_an_upload_is_refused_and_the_upload_goes_on(open_door, media):
+    async with open_door() as door:
+        data = media.wav(6)
+        upload_id = await door.start("talk.wav", len(data))
+        await door.write(upload_id, data[:50_000])
+        async with door.refusing() as refused:
+            await door.create(upload_id, "half")
+        assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.FAILED_PRECONDITION, "UPLOAD_INCOMPLETE")
+        await door.write(upload_id, data[50_000:], 50_000)
+        assert (await door.create(upload_id, "half")).source_seconds == pytest.approx(6)

@@ -1,0 +1,248 @@
+"""Dates as they are spoken, normalised to decimal years: years, months, days, decades, centuries, ranges, and distances in time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spacy.tokens import Span, Token
+
+from s2v.analysis.content import Date, Label
+from s2v.analysis.language import Talk
+from s2v.analysis.numbers import read_number, read_ordinal, read_year
+from s2v.v1.diagram_pb2 import DatePrecision
+
+MONTHS = "january february march april may june july august september october november december".split()
+_MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_DECADE = re.compile(r"^[’']?(\d{2}|\d{4})[’']?s$")
+_DECADE_WORDS = {"twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70, "eighties": 80, "nineties": 90}
+_RANGE = re.compile(r"^(\d{4})\s*[–—-]\s*(\d{2}|\d{4})$")
+_ERAS = {"bc": -1, "bce": -1, "b.c.": -1, "b.c": -1, "ad": 1, "ce": 1, "a.d.": 1}
+_UNIT_YEARS = {"day": 1 / 365.25, "week": 7 / 365.25, "month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
+_AGE_PREPOSITIONS = ("at", "by", "in", "on", "during", "after", "around")
+_YEAR_PREPOSITIONS = frozenset("in since by until from around before after during circa of about to between and through late early mid".split())
+
+
+@dataclass(frozen=True)
+class SpokenDate:
+    """A date and the tokens that say it."""
+
+    date: Date
+    tokens: tuple[Token, ...]
+
+
+def find_dates(talk: Talk, sentences: Sequence[Span]) -> list[SpokenDate]:
+    """Returns the dates of consecutive sentences in the order of speech; a distance ("two years later") counts from the date before it."""
+    found: list[SpokenDate] = []
+    rank = 0
+    for sentence in sentences:
+        tokens = list(sentence)
+        place = 0
+        while place < len(tokens):
+            reading = _read(talk, tokens, place, found[-1].date if found else None, rank)
+            if reading is None:
+                place += 1
+                continue
+            spoken, length = reading
+            found.append(spoken)
+            rank += spoken.date.precision == DatePrecision.DATE_PRECISION_ORDINAL
+            place += length
+    return found
+
+
+def _read(talk: Talk, tokens: list[Token], place: int, last: Date | None, rank: int) -> tuple[SpokenDate, int] | None:
+    return (
+        _read_range(talk, tokens, place)
+        or _read_month(talk, tokens, place)
+        or _read_era(talk, tokens, place)
+        or _read_decade(talk, tokens, place)
+        or _read_century(talk, tokens, place)
+        or _read_distance(talk, tokens, place, last)
+        or _read_year(talk, tokens, place)
+        or _read_ordinal(talk, tokens, place, rank)
+    )
+
+
+def _make(
+    talk: Talk, tokens: Sequence[Token], text: str, start: float, end: float, precision: DatePrecision.ValueType
+) -> tuple[SpokenDate, int]:
+    words = tuple(sorted({talk.word(token) for token in tokens}))
+    return SpokenDate(Date(Label(text, words), start, end, precision), tuple(tokens)), len(tokens)
+
+
+def _spelled(tokens: list[Token], place: int) -> tuple[int, int] | None:
+    """Returns a year and how many tokens say it."""
+    for length in (5, 4, 3, 2, 1):
+        if place + length <= len(tokens):
+            words = [token.text for token in tokens[place : place + length] if token.text != "-"]
+            year = read_year(words) if words else None
+            if year is not None:
+                return year, length
+    return None
+
+
+def _read_year(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    spelled = _spelled(tokens, place) or _early_year(tokens, place)
+    if spelled is None:
+        return None
+    year, length = spelled
+    token = tokens[place]
+    following = tokens[place + length] if place + length < len(tokens) else None
+    counted = following is not None and following.pos_ in ("NOUN", "ADJ") and token.dep_ == "nummod" and token.ent_type_ != "DATE"
+    led = place > 0 and tokens[place - 1].lower_ in _YEAR_PREPOSITIONS
+    if counted or not (led or token.ent_type_ == "DATE" or place == 0):
+        return None
+    return _make(talk, tokens[place : place + length], str(year), year, year, DatePrecision.DATE_PRECISION_YEAR)
+
+
+def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
+    """"In 698": a year of three digits, which only its preposition and its own stress tell from a count."""
+    token = tokens[place]
+    if token.text.isdigit() and len(token.text) == 3 and token.dep_ == "pobj" and place and tokens[place - 1].lower_ in ("in", "by", "around", "since"):
+        return int(token.text), 1
+    return None
+
+
+def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    """"from 1998 to 2004", "between 1914 and 1918", "1939-45"."""
+    word = tokens[place].text
+    first, last = talk.tokens_of[talk.word(tokens[place])]
+    whole = "".join(token.text for token in talk.doc[first:last]).strip(".,;:()")
+    match = _RANGE.match(whole)
+    if match and tokens[place].i == first:
+        start = int(match[1])
+        end = int(match[2]) if len(match[2]) == 4 else start // 100 * 100 + int(match[2])
+        length = last - first
+        return _make(talk, tokens[place : place + length], f"{start}–{end}", start, end, DatePrecision.DATE_PRECISION_YEAR)
+    if word.lower() not in ("from", "between"):
+        return None
+    begin = _spelled(tokens, place + 1)
+    if begin is None:
+        return None
+    middle = place + 1 + begin[1]
+    if middle >= len(tokens) or tokens[middle].lower_ not in ("to", "and", "until", "through"):
+        return None
+    finish = _spelled(tokens, middle + 1)
+    if finish is None:
+        return None
+    length = middle + 1 + finish[1] - place
+    return _make(talk, tokens[place : place + length], f"{begin[0]}–{finish[0]}", begin[0], finish[0], DatePrecision.DATE_PRECISION_YEAR)
+
+
+def _read_month(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    """"March 2004", "March 3, 2004", "the 3rd of March 2004", "July 4th"."""
+    if tokens[place].lower_ not in MONTHS or (tokens[place].lower_ in ("may", "march") and not tokens[place].text[:1].isupper()):
+        return None
+    month = MONTHS.index(tokens[place].lower_)
+    used = [tokens[place]]
+    after = place + 1
+    day = 0
+    if after < len(tokens) and (value := _day(tokens[after])) is not None:
+        day = value
+        used.append(tokens[after])
+        after += 1
+    if after < len(tokens) and tokens[after].text in (",", "of"):
+        after += 1
+    year = _spelled(tokens, after) if after < len(tokens) else None
+    if year is None:
+        return None
+    used += tokens[after : after + year[1]]
+    name = tokens[place].text
+    start = year[0] + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
+    precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
+    text = f"{name} {day}, {year[0]}" if day else f"{name} {year[0]}"
+    spoken, _ = _make(talk, used, text, start, start, precision)
+    return spoken, after + year[1] - place
+
+
+def _day(token: Token) -> int | None:
+    value = int(token.text) if token.text.isdigit() else read_ordinal(token.text)
+    return value if value is not None and 1 <= value <= 31 else None
+
+
+def _read_era(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    """"753 BC", "AD 476"."""
+    if place + 1 >= len(tokens):
+        return None
+    first, second = tokens[place], tokens[place + 1]
+    if first.lower_ in ("ad", "a.d.") and first.text[:1].isupper() and second.text.isdigit():
+        return _make(talk, (first, second), f"AD {second.text}", int(second.text), int(second.text), DatePrecision.DATE_PRECISION_YEAR)
+    number = first.text.replace(",", "")
+    if number.isdigit() and second.lower_.strip(",") in _ERAS and second.text[:1].isupper():
+        year = int(number) * _ERAS[second.lower_.strip(",")]
+        return _make(talk, (first, second), f"{first.text} {second.text.rstrip(',')}", year, year, DatePrecision.DATE_PRECISION_YEAR)
+    return None
+
+
+def _read_decade(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    """"the 1990s", "the nineties", "the early 1960s"."""
+    token = tokens[place]
+    match = _DECADE.match(token.text)
+    if match and match[1].endswith("0"):
+        start = int(match[1]) if len(match[1]) == 4 else 1900 + int(match[1])
+    elif token.lower_ in _DECADE_WORDS and place > 0 and tokens[place - 1].lower_ in ("the", "early", "late", "mid"):
+        start = 1900 + _DECADE_WORDS[token.lower_]
+    else:
+        return None
+    shift, text = _part(tokens, place, token.text)
+    return _make(talk, (token,), text, start + shift, start + 9, DatePrecision.DATE_PRECISION_DECADE)
+
+
+def _part(tokens: list[Token], place: int, text: str) -> tuple[float, str]:
+    before = tokens[place - 1].lower_ if place else ""
+    return {"early": 1.0, "mid": 4.0, "late": 7.0}.get(before, 0.0), text
+
+
+def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    """"the 19th century", "the fifth century BC"."""
+    if place + 1 >= len(tokens) or tokens[place + 1].lemma_.lower() != "century":
+        return None
+    number = read_ordinal(tokens[place].text)
+    if number is None:
+        return None
+    era = tokens[place + 2].lower_ if place + 2 < len(tokens) else ""
+    used = tokens[place : place + (3 if era in _ERAS else 2)]
+    start = -100 * number if _ERAS.get(era) == -1 else 100 * (number - 1)
+    return _make(talk, used, " ".join(token.text for token in used), start, start + 99, DatePrecision.DATE_PRECISION_CENTURY)
+
+
+def _read_distance(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
+    """"two years later", "a decade after that": counted from the date before it."""
+    if last is None or last.precision == DatePrecision.DATE_PRECISION_ORDINAL:
+        return None
+    for length in (1, 2, 3):
+        if place + length + 1 >= len(tokens):
+            return None
+        unit = tokens[place + length]
+        if unit.lemma_.lower() in _UNIT_YEARS and tokens[place + length + 1].lower_ in ("later", "afterwards", "after"):
+            words = [token.text for token in tokens[place : place + length]]
+            value = 1.0 if [word.lower() for word in words] in (["a"], ["one"], ["the"]) else read_number(words)
+            if value is None:
+                return None
+            used = tokens[place : place + length + 2]
+            year = last.end_year + value * _UNIT_YEARS[unit.lemma_.lower()]
+            text = " ".join(token.text for token in used)
+            return _make(talk, used, text[:1].upper() + text[1:], year, year, DatePrecision.DATE_PRECISION_YEAR)
+    return None
+
+
+def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tuple[SpokenDate, int] | None:
+    """"at age six", "by the third month", "on day two": known by their order."""
+    if tokens[place].lower_ not in _AGE_PREPOSITIONS:
+        return None
+    rest = [token for token in tokens[place + 1 : place + 6] if token.lower_ not in ("the", "of", "about")]
+    for length in (2, 3):
+        used = rest[:length]
+        words = [token.lower_ for token in used]
+        if len(words) == 2 and words[0] in ("age", "day", "week", "month", "year", "stage") and read_number([words[1]]) is not None:
+            break
+        if len(words) == 2 and read_ordinal(words[0]) is not None and words[1] in ("day", "week", "month", "year"):
+            break
+        if len(words) == 3 and words[0] in ("end",) and read_ordinal(words[1]) is not None and words[2] in ("day", "week", "month", "year"):
+            break
+    else:
+        return None
+    text = " ".join(token.text for token in used)
+    spoken, _ = _make(talk, used, text[:1].upper() + text[1:], rank, rank, DatePrecision.DATE_PRECISION_ORDINAL)
+    return spoken, used[-1].i - tokens[place].i + 1

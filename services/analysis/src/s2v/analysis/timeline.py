@@ -1,0 +1,84 @@
+"""Timelines: events at the dates that are said for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from spacy.tokens import Span, Token
+
+from s2v.analysis.content import Content, NodeDraft
+from s2v.analysis.dates import SpokenDate, find_dates
+from s2v.analysis.labels import Group, content_lemmas, is_plural, make_label, noun_groups, predicate_groups, verb_groups
+from s2v.analysis.language import Talk
+from s2v.analysis.lexicon import VAGUE_NOUNS
+from s2v.analysis.steps import is_named, phrase
+from s2v.v1.diagram_pb2 import DatePrecision, DiagramType, NodeKind
+
+MAX_EVENT_WORDS = 6
+MAX_EVENT_CHARACTERS = 40
+_CLAUSE_DEPS = ("ROOT", "conj", "ccomp", "advcl", "relcl", "parataxis", "acl", "pcomp", "xcomp")
+_LINKING = frozenset({"see", "mark", "bring", "witness"})
+"""Verbs by which a year has an event as its object: "1989 saw the fall of the wall"."""
+
+
+def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
+    """Returns the dated events of consecutive sentences in the order of speech; nothing when there are none."""
+    dates = find_dates(talk, sentences)
+    absolute = [date for date in dates if date.date.precision != DatePrecision.DATE_PRECISION_ORDINAL]
+    chosen = absolute if len(absolute) >= 2 else dates
+    barred = frozenset(token.i for date in dates for token in date.tokens)
+    nodes: list[NodeDraft] = []
+    seen: set[int] = set()
+    for date in chosen:
+        verb = _governor(date.tokens[0])
+        if verb is None or verb.i in seen:
+            continue
+        node = _make_event(talk, date, verb, barred)
+        if node is not None:
+            seen.add(verb.i)
+            nodes.append(node)
+    return Content(DiagramType.DIAGRAM_TYPE_TIMELINE, tuple(nodes))
+
+
+def _governor(token: Token) -> Token | None:
+    """The verb of the clause that a date stands in."""
+    for place in (token, *token.ancestors):
+        if place.pos_ in ("VERB", "AUX") and place.dep_ in _CLAUSE_DEPS:
+            return place.head if place.dep_ == "xcomp" and place.head.pos_ == "VERB" else place
+    return None
+
+
+def _make_event(talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int]) -> NodeDraft | None:
+    subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred), None)
+    if subject is None and verb.dep_ in ("conj", "advcl") and verb.head.pos_ in ("VERB", "AUX"):
+        subject = next((child for child in verb.head.children if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred), None)
+    if verb.dep_ == "relcl" and (subject is None or subject.pos_ == "PRON"):
+        subject = verb.head if verb.head.i not in barred else None
+    named = subject if subject is not None and is_named(subject) else None
+    spoken_year = any(child.i in barred and child.dep_ in ("nsubj", "nsubjpass") for child in verb.children)
+    predicate = [group for group in predicate_groups(verb, 0.0, barred) if not any(token.i in barred for token in group.tokens)]
+    if spoken_year and (verb.lemma_ in _LINKING or verb.lemma_ == "be"):
+        predicate = [group for group in predicate if verb not in group.tokens]
+    if verb.lemma_ == "be" and named is None:
+        if not any(child.dep_ in ("attr", "acomp") for child in verb.children):
+            return None
+        predicate = [group for group in predicate if verb not in group.tokens]
+    if not any(token.pos_ in ("NOUN", "PROPN", "ADJ", "VERB") for group in predicate for token in group.tokens):
+        return None
+    complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for group in predicate for token in group.tokens)
+    if named is None and not complete:
+        return None
+    kept: list[Group] = []
+    forms: dict[int, str] = {}
+    if named is not None or any(child.dep_ == "neg" for child in verb.children):
+        kept, forms = verb_groups(verb, "plural" if named is not None and is_plural(named) else "singular")
+    groups = [*kept, *predicate, *(noun_groups(named, 0.0, barred) if named is not None else [])]
+    label = make_label(talk, groups, forms, max_words=MAX_EVENT_WORDS, max_characters=MAX_EVENT_CHARACTERS)
+    if label is None and complete:
+        label = make_label(talk, predicate, {}, max_words=MAX_EVENT_WORDS, max_characters=MAX_EVENT_CHARACTERS)
+    if label is None or len(label.text.split()) < 2:
+        return None
+    begin, end = label.words[0], label.words[-1] + 1
+    span = (min(begin, date.date.label.words[0]), max(end, date.date.label.words[-1] + 1))
+    topics = content_lemmas(token for group in groups for token in group.tokens) - VAGUE_NOUNS
+    return NodeDraft(NodeKind.NODE_KIND_EVENT, phrase(talk, begin, end), label, span, topics, date=date.date)
