@@ -42,7 +42,7 @@ IRREGULAR = {
         "freeze": "froze frozen",
         "get": "got gotten",
         "give": "gave given",
-        "go": "went gone",
+        "go": "goes went gone",
         "grow": "grew grown",
         "hold": "held",
         "keep": "kept",
@@ -67,6 +67,7 @@ IRREGULAR = {
         "teach": "taught",
         "tell": "told",
         "think": "thought",
+        "use": "used using",
         "win": "won",
         "write": "wrote written",
         "child": "children",
@@ -77,7 +78,8 @@ IRREGULAR = {
     }.items()
     for form in forms.split()
 }
-SUFFIXES = ("ies", "ied", "ing", "es", "ed", "er", "est", "ly", "s", "e", "y")
+SUFFIXES = (("s",), ("ing", "ied", "ed"), ("ie", "e", "y"))  # at most one of each set is taken off, in this order
+NO_SUFFIXES = ("ss", "us", "is", "eed")
 SHORTEST_STEM = 3  # letters
 VOWELS = frozenset("aeiou")
 
@@ -100,13 +102,13 @@ def split_words(text: str) -> list[str]:
 def stem(word: str) -> str:
     """Takes the inflection off an English word; coarse, and the same for all forms of a regular word."""
     word = IRREGULAR.get(word, word)
-    for suffix in SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= SHORTEST_STEM:
-            word = word.removesuffix(suffix)
-            break
-    if len(word) > SHORTEST_STEM and word[-1] == word[-2] and word[-1] not in VOWELS:
-        word = word[:-1]
-    return word.removesuffix("e") if len(word) > SHORTEST_STEM else word
+    for suffixes in SUFFIXES:
+        for suffix in suffixes:
+            if word.endswith(suffix) and not word.endswith(NO_SUFFIXES) and len(word) - len(suffix) >= SHORTEST_STEM:
+                word = word.removesuffix(suffix)
+                break
+    doubled = len(word) > SHORTEST_STEM and word[-1] == word[-2] and word[-1] not in VOWELS
+    return word[:-1] if doubled else word
 
 
 def same_word(one: str, other: str) -> bool:

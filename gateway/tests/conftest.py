@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import math
 import wave
@@ -21,6 +22,7 @@ from s2v.gateway.requests import BUCKET, Requests
 from s2v.gateway.servicer import Servicer
 from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Uploads
+from s2v.gateway.watching import Watching
 from s2v.runtime.bus import WORK_STREAM, Bus
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.server import Server
@@ -45,6 +47,7 @@ class Door:
     uploads: Uploads
     housekeeping: Housekeeping
     tasks_before: int
+    stop: asyncio.Event
 
     async def start(self, name: str, size_bytes: int, sha256: str = "") -> str:
         request = StartUploadRequest(name=name, size_bytes=size_bytes, sha256=sha256)
@@ -102,15 +105,16 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
         await requests.prepare()
         uploads = Uploads(store, own)
         intake = Intake(uploads, requests, jobs, bus, store, own)
+        stop = asyncio.Event()
         server = Server(own)
-        servicer = Servicer(tenant, uploads=uploads, intake=intake, jobs=jobs, bus=bus, store=store)
+        servicer = Servicer(tenant, uploads=uploads, intake=intake, watching=Watching(bus, jobs, stop), jobs=jobs, store=store)
         server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
         await server.start()
         before = (await bus.jetstream.stream_info(WORK_STREAM)).state.messages
         try:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
                 housekeeping = Housekeeping(uploads, jobs, bus, store, own)
-                yield Door(JobServiceStub(channel), own, bus, store, jobs, uploads, housekeeping, before)
+                yield Door(JobServiceStub(channel), own, bus, store, jobs, uploads, housekeeping, before, stop)
         finally:
             await server.stop(0)
 

@@ -125,6 +125,17 @@ async def test_a_watch_ends_when_a_killed_worker_recorded_the_end_without_an_eve
         assert events[-1].state_changed.error.reason == "ENGINE_DIED"
 
 
+async def test_a_stopping_gateway_sends_its_watchers_to_another_one(open_door, media):
+    async with open_door() as door:
+        job = await make_job(door, media)
+        events = aiter(door.stub.WatchJob(WatchJobRequest(job_id=job.id)))
+        await anext(events)
+        door.stop.set()
+        async with asyncio.timeout(2), door.refusing() as refused:
+            await anext(events)
+        assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+
+
 async def test_an_artifact_comes_whole_and_an_unknown_one_names_those_that_are_there(open_door, media):
     async with open_door() as door:
         data = media.wav(20)

@@ -16,11 +16,8 @@ from s2v.v1.job_pb2 import JobOptions, Priority
 def test_a_kept_file_name_is_one_harmless_part(given_name):
     try:
         kept = names.file_name(given_name)
-    except InvalidInputError as error:
-        assert (error.reason, error.field) == ("INVALID_NAME", "name")
+    except InvalidInputError:
         return
-    except UnicodeEncodeError:
-        pytest.fail("a lone surrogate got through")
     assert kept in given_name
     assert kept not in {"", ".", ".."}
     assert not set(kept) & set("/\\\0\n\r\u202e")

@@ -30,7 +30,7 @@ from s2v.analysis.timeline import extract_timeline
 FOLDS = 5
 STEPS = 400
 LEARNING_RATE = 0.5
-DECAY = 0.01
+DECAY = 0.05
 """Weight of the squared weights in the loss."""
 CONFIDENCE_WEIGHTS = {1: 0.5, 2: 0.8, 3: 1.0}
 SECOND_SHARE = 0.3

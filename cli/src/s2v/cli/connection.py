@@ -6,49 +6,60 @@ import asyncio
 import contextlib
 import fcntl
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from s2v.cli.exits import CommandError, ExitCode
-from s2v.cli.stack import Stack, find_home, wait_for_stack
+from s2v.cli.stack import Stack, wait_for_stack
 from s2v.client import Client
 
 POLL_SECONDS = 0.5
+PATIENCE_SECONDS = 10.0
+"""How long a gateway may be silent before a command gives up."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which gateway a command talks to."""
+
+    home: Path
+    """Data folder of the stack."""
+    gateway: str = ""
+    """Address of a gateway, host:port; empty: the one of the stack that is up in `home`."""
 
 
 @contextlib.asynccontextmanager
-async def connected(gateway: str) -> AsyncIterator[Client]:
-    """Gives a client of `gateway` (host:port), or of the stack that is up when that is empty.
+async def connected(target: Target) -> AsyncIterator[Client]:
+    """Gives a client of the target.
 
     Errors: CommandError when no stack is up; UnavailableError.
     """
-    if gateway:
-        async with Client(gateway) as client:
+    if target.gateway:
+        async with Client(target.gateway, PATIENCE_SECONDS) as client:
             yield client
         return
-    home = find_home()
-    found = await wait_for_stack(home)
+    found = await wait_for_stack(target.home)
     if found is None:
         raise CommandError(
-            f"no stack is up in {home}; start one in another terminal with: s2v up (or name a gateway with --gateway HOST:PORT)",
+            f"no stack is up in {target.home}; start one in another terminal with: s2v up (or name a gateway with --gateway HOST:PORT)",
             ExitCode.UNAVAILABLE,
         )
-    with _in_use(home):
-        async with Client(found.gateway) as client:
+    with _in_use(target.home):
+        async with Client(found.gateway, PATIENCE_SECONDS) as client:
             yield client
 
 
 @contextlib.asynccontextmanager
-async def connected_or_started(gateway: str, note: Callable[[str], None]) -> AsyncIterator[Client]:
+async def connected_or_started(target: Target, note: Callable[[str], None]) -> AsyncIterator[Client]:
     """Gives a client as `connected` does, and starts a stack for as long as it is needed when none is up.
 
     Errors: as those of Stack.
     """
-    home = find_home()
-    if gateway or await wait_for_stack(home):
-        async with connected(gateway) as client:
+    if target.gateway or await wait_for_stack(target.home):
+        async with connected(target) as client:
             yield client
         return
-    async with Stack(home, note) as stack, _until_unused(home, note):
+    async with Stack(target.home, note) as stack, _until_unused(target.home, note):
         async with Client(stack.endpoints.gateway) as client:
             yield client
 

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 import grpc
 from rich.console import Console
 from rich.markup import escape
+from s2v.client import JobServiceError
 from s2v.runtime.errors import S2VError
 from s2v.v1.job_pb2 import Job
 
@@ -92,7 +93,7 @@ def report(error: Exception) -> None:
     if isinstance(error, CommandError):
         complain(str(error))
         sys.exit(error.code)
-    if isinstance(error, S2VError):
+    if isinstance(error, S2VError | JobServiceError):
         complain(error.message)
         sys.exit(exit_code(error.code))
     if isinstance(error, OSError) and error.filename is not None:

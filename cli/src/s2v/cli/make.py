@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
-from s2v.cli.connection import connected_or_started
+from s2v.cli.connection import Target, connected_or_started
 from s2v.cli.exits import CommandError, ExitCode, errors, job_failure
 from s2v.cli.progress import JobProgress
 from s2v.cli.report import Works, print_report
@@ -32,34 +33,26 @@ class Order:
     """Folder for all that was made on the way; None: none of it."""
     as_json: bool
     """Print the job with its report as JSON instead of tables."""
-    gateway: str
-    """Address of the gateway; empty: the stack of this machine."""
+    target: Target
 
 
 async def make_video(order: Order) -> None:
     """Makes a video of a talk and prints the report.
 
-    Errors: CommandError, S2VError, OSError.
+    Errors: CommandError, S2VError, JobServiceError, OSError.
     """
     check_talk(order.talk)
     check_folder(order.video.parent)
     with JobProgress(errors) as progress:
-        async with connected_or_started(order.gateway, progress.note) as client:
+        async with connected_or_started(order.target, progress.note) as client:
             job = await submit(client, order.talk, order.options, progress)
             try:
                 job = await follow(client, job, progress)
             except asyncio.CancelledError:
                 progress.note(f"Cancelling job {job.id}")
-                await client.cancel_job(job.id)
+                await client.cancel(job.id)
                 raise
-            files = [await download(client, job, find(job, ArtifactKind.ARTIFACT_KIND_MP4), order.video)]
-            for artifact in job.artifacts:
-                if artifact.kind == ArtifactKind.ARTIFACT_KIND_VTT:
-                    files.append(await download(client, job, artifact, order.video.with_suffix(".vtt")))
-            if order.keep:
-                order.keep.mkdir(parents=True, exist_ok=True)
-                for artifact in job.artifacts:
-                    await download(client, job, artifact, order.keep / artifact.name)
+            files = await fetch(client, job, order)
             works = await read_works(client, job)
     if order.as_json:
         print(MessageToJson(job))
@@ -70,7 +63,7 @@ async def make_video(order: Order) -> None:
 async def submit(client: Client, talk: Path, options: JobOptions, progress: JobProgress) -> Job:
     """Uploads a talk and makes a job of it.
 
-    Errors: S2VError as the gateway gives them.
+    Errors: JobServiceError.
     """
     upload_id = await client.upload(talk, progress.uploaded)
     return await client.create_job(upload_id, options)
@@ -81,7 +74,7 @@ async def follow(client: Client, job: Job, progress: JobProgress) -> Job:
 
     Errors: CommandError when it failed or was cancelled.
     """
-    async for event in client.watch_job(job.id):
+    async for event in client.watch(job.id):
         progress.happened(event)
     ended = await client.get_job(job.id)
     if ended.state == JobState.JOB_STATE_FAILED:
@@ -91,23 +84,38 @@ async def follow(client: Client, job: Job, progress: JobProgress) -> Job:
     return ended
 
 
+async def fetch(client: Client, job: Job, order: Order) -> list[Path]:
+    """Downloads the film, its captions beside it, and whatever else is to be kept; returns the files that were asked for."""
+    files = [order.video]
+    await client.download(job.id, find(job, ArtifactKind.ARTIFACT_KIND_MP4).name, order.video)
+    for artifact in job.artifacts:
+        if artifact.kind == ArtifactKind.ARTIFACT_KIND_VTT:
+            files.append(order.video.with_suffix(".vtt"))
+            await client.download(job.id, artifact.name, files[-1])
+    if order.keep:
+        order.keep.mkdir(parents=True, exist_ok=True)
+        for artifact in job.artifacts:
+            await client.download(job.id, artifact.name, order.keep / Path(artifact.name).name)
+    return files
+
+
 async def read_works(client: Client, job: Job) -> Works:
-    """Reads what the stages of a finished job have made."""
-    storyboard = await client.read(job.id, find(job, ArtifactKind.ARTIFACT_KIND_STORYBOARD).name)
-    composition = await client.read(job.id, find(job, ArtifactKind.ARTIFACT_KIND_COMPOSITION).name)
-    video = await client.read(job.id, find(job, ArtifactKind.ARTIFACT_KIND_VIDEO).name)
-    return Works(Storyboard.FromString(storyboard), Composition.FromString(composition), Video.FromString(video))
+    """Reads what the stages of a finished job have made.
 
+    Errors: CommandError when a stage has made nothing; JobServiceError.
+    """
+    with tempfile.TemporaryDirectory(prefix="s2v-") as folder:
+        path = Path(folder) / "artifact.pb"
 
-async def download(client: Client, job: Job, artifact: Artifact, path: Path) -> Path:
-    """Writes an artifact to a file; a file of that name is replaced only once all bytes are there."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        await client.download(job.id, artifact.name, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+        async def read(kind: ArtifactKind.ValueType) -> bytes:
+            await client.download(job.id, find(job, kind).name, path)
+            return path.read_bytes()
+
+        return Works(
+            Storyboard.FromString(await read(ArtifactKind.ARTIFACT_KIND_STORYBOARD)),
+            Composition.FromString(await read(ArtifactKind.ARTIFACT_KIND_COMPOSITION)),
+            Video.FromString(await read(ArtifactKind.ARTIFACT_KIND_VIDEO)),
+        )
 
 
 def find(job: Job, kind: ArtifactKind.ValueType) -> Artifact:

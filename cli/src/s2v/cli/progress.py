@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -12,7 +13,6 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import JobEvent
-from s2v.v1.job_pb2 import Job, StageState
 from s2v.v1.report_pb2 import StageReport
 
 UPLOAD = "upload"
@@ -43,9 +43,11 @@ class Display(Protocol):
 class JobProgress:
     """Follows one job: tell it of the upload's bytes and the job's events."""
 
-    def __init__(self, console: Console) -> None:
-        self._bars = Bars(console) if console.is_terminal else None
+    def __init__(self, console: Console, names: Sequence[str] = tuple(NAMES.values())) -> None:
+        """`names` are the lines that a terminal shows from the start."""
+        self._bars = Bars(console, names) if console.is_terminal else None
         self._display: Display = self._bars or Lines(console)
+        self._uploading = False
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -58,7 +60,8 @@ class JobProgress:
 
     def uploaded(self, done: int, total: int) -> None:
         """Shows that `done` bytes of `total` have arrived."""
-        if done == 0:
+        if not self._uploading:
+            self._uploading = True
             self._display.begin(UPLOAD, total, "MB")
         self._display.advance(UPLOAD, done, total)
         if done >= total:
@@ -67,13 +70,6 @@ class JobProgress:
     def note(self, text: str) -> None:
         """Shows a sentence."""
         self._display.note(text)
-
-    def seen(self, job: Job) -> None:
-        """Shows where the stages of a job are, for one that is joined on its way."""
-        for stage in job.stages:
-            if stage.state == StageState.STAGE_STATE_RUNNING and stage.parts_total:
-                self._display.begin(NAMES[stage.stage], stage.parts_total, "parts")
-                self._display.advance(NAMES[stage.stage], stage.parts_done, stage.parts_total)
 
     def happened(self, event: JobEvent) -> None:
         """Shows an event."""
@@ -111,7 +107,8 @@ def format_seconds(seconds: float) -> str:
 class Bars:
     """Bars of rich, for a terminal. Lines of stages that have not started are there from the start, so that one sees what is to come."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, names: Sequence[str]) -> None:
+        self._names = names
         self._progress = Progress(
             TextColumn("{task.description:<14}"),
             BarColumn(bar_width=36, complete_style="blue", finished_style="green", pulse_style="blue"),
@@ -124,7 +121,7 @@ class Bars:
 
     def start(self) -> None:
         """Shows the bars."""
-        for name in NAMES.values():
+        for name in self._names:
             self._lines[name] = self._progress.add_task(name, start=False, total=1, unit="", summary="")
         self._progress.start()
 

@@ -15,7 +15,7 @@ import grpc
 
 from s2v.client.backoff import Backoff
 from s2v.client.download import Download
-from s2v.client.errors import BROKEN, JobServiceError, translate
+from s2v.client.errors import JobServiceError, broken, translate
 from s2v.client.upload import FileUpload, Progress
 from s2v.v1.artifact_pb2 import Artifact
 from s2v.v1.event_pb2 import JobEvent
@@ -91,7 +91,7 @@ class Client:
                 return upload_id
             except grpc.aio.AioRpcError as error:
                 # OUT_OF_RANGE: a stream that broke has stored its last bytes only now.
-                if error.code() not in BROKEN | {grpc.StatusCode.OUT_OF_RANGE}:
+                if not broken(error) and error.code() != grpc.StatusCode.OUT_OF_RANGE:
                     raise translate(error, self._target) from error
                 await backoff.wait(translate(error, self._target))
 
@@ -137,14 +137,14 @@ class Client:
                     yield event
                     if event.state_changed.state in FINISHED:
                         return
-                broken = JobServiceError(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", f"the events of job {job_id} broke off")
+                ended = JobServiceError(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", f"the events of job {job_id} broke off")
             except grpc.aio.AioRpcError as error:
-                broken = translate(error, self._target)
-                if error.code() not in BROKEN:
-                    raise broken from error
+                ended = translate(error, self._target)
+                if not broken(error):
+                    raise ended from error
             finally:
                 stream.cancel()
-            await backoff.wait(broken)
+            await backoff.wait(ended)
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels a job, and returns it; one that has ended stays as it is."""
@@ -187,6 +187,6 @@ class Client:
                 return await attempt()
             except grpc.aio.AioRpcError as error:
                 known = translate(error, self._target)
-                if error.code() not in BROKEN:
+                if not broken(error):
                     raise known from error
                 await backoff.wait(known)

@@ -7,8 +7,9 @@ from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
 DETAILS_KEY = "grpc-status-details-bin"
-BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
-"""Codes of a connection that broke or of a gateway that goes away: the same call may succeed at another one."""
+_BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
+_BROKEN_INTERNAL = ("Internal error from Core", "RST_STREAM")
+"""What gRPC itself, on this side, says under INTERNAL when a connection breaks while a message is being sent."""
 
 
 class JobServiceError(Exception):
@@ -27,6 +28,13 @@ class JobServiceError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.code, self.reason, self.message, self.field)
+
+
+def broken(error: grpc.aio.AioRpcError) -> bool:
+    """Says whether the connection broke or the gateway goes away: the same call may succeed when it is made again."""
+    if error.code() == grpc.StatusCode.INTERNAL:
+        return any(text in (error.details() or "") for text in _BROKEN_INTERNAL)
+    return error.code() in _BROKEN
 
 
 def translate(error: grpc.aio.AioRpcError, target: str) -> JobServiceError:

@@ -10,6 +10,7 @@ from s2v.gateway.requests import Requests
 from s2v.gateway.servicer import Servicer
 from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Uploads
+from s2v.gateway.watching import Watching
 from s2v.runtime.service import running
 from s2v.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 
@@ -23,7 +24,8 @@ async def main() -> None:
         await requests.prepare()
         uploads = Uploads(store, settings)
         intake = Intake(uploads, requests, jobs, bus, store, settings)
-        servicer = Servicer(settings.tenant, uploads=uploads, intake=intake, jobs=jobs, bus=bus, store=store)
+        watching = Watching(bus, jobs, service.stop)
+        servicer = Servicer(settings.tenant, uploads=uploads, intake=intake, watching=watching, jobs=jobs, store=store)
         service.server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
         housekeeping = Housekeeping(uploads, jobs, bus, store, settings)
         async with asyncio.TaskGroup() as group:

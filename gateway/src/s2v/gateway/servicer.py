@@ -10,8 +10,7 @@ import grpc
 from s2v.gateway import catalogue, names
 from s2v.gateway.intake import Intake
 from s2v.gateway.uploads import Uploads
-from s2v.gateway.watching import watch
-from s2v.runtime.bus import Bus
+from s2v.gateway.watching import Watching
 from s2v.runtime.errors import NotFoundError
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.store import ObjectStore
@@ -45,12 +44,14 @@ CHUNK_BYTES = 256 * 1024
 class Servicer(JobServiceServicer):
     """The front door."""
 
-    def __init__(self, tenant: str, *, uploads: Uploads, intake: Intake, jobs: Jobs, bus: Bus, store: ObjectStore) -> None:
+    def __init__(
+        self, tenant: str, *, uploads: Uploads, intake: Intake, watching: Watching, jobs: Jobs, store: ObjectStore
+    ) -> None:
         self._tenant = tenant
         self._uploads = uploads
         self._intake = intake
         self._jobs = jobs
-        self._bus = bus
+        self._watching = watching
         self._store = store
 
     async def StartUpload(self, request: StartUploadRequest, context: grpc.aio.ServicerContext) -> StartUploadResponse:
@@ -79,7 +80,7 @@ class Servicer(JobServiceServicer):
 
     async def WatchJob(self, request: WatchJobRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[WatchJobResponse]:
         job_id = names.job_id(request.job_id)
-        async for event in watch(self._bus, self._jobs, self._tenant, job_id, request.after_sequence):
+        async for event in self._watching.watch(self._tenant, job_id, request.after_sequence):
             yield WatchJobResponse(event=event)
 
     async def CancelJob(self, request: CancelJobRequest, context: grpc.aio.ServicerContext) -> CancelJobResponse:

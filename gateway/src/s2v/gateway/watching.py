@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import cast
 
 from s2v.runtime.bus import Bus
+from s2v.runtime.errors import UnavailableError
 from s2v.runtime.jobs import FINISHED, Jobs
 from s2v.v1.event_pb2 import JobEvent, JobStateChanged
 from s2v.v1.work_pb2 import JobRecord
@@ -17,39 +18,56 @@ REPLAY_SECONDS = 1.0
 """The same for a job that had ended before: its events are all there, and come at once."""
 
 
-async def watch(bus: Bus, jobs: Jobs, tenant: str, job_id: str, after_sequence: int) -> AsyncIterator[JobEvent]:
-    """Yields a job's events after `after_sequence`, and ends after the one that says how the job ended.
+class Watching:
+    """Watches jobs until this gateway stops."""
 
-    Events are kept for a day. When that last one is gone, or was never sent as its worker was killed, the record's word is given.
-    Errors: NotFoundError, UnavailableError.
-    """
-    record = await jobs.get(tenant, job_id)
-    quiet_seconds = REPLAY_SECONDS if record.job.state in FINISHED else QUIET_SECONDS
-    # It is closed here, by hand: a generator that is left to the garbage collector keeps its subscription.
-    events = cast(AsyncGenerator[JobEvent, None], bus.events(job_id, after_sequence))
-    sequence = after_sequence
-    coming: asyncio.Future[JobEvent] | None = None
-    try:
-        while True:
-            coming = coming or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait({coming}, timeout=quiet_seconds)
-            if done:
-                event = coming.result()
-                coming = None
-                sequence = event.sequence
-                yield event
-                if event.state_changed.state in FINISHED:
-                    return
-            else:
-                record = await jobs.get(tenant, job_id)
-                if record.job.state in FINISHED:
-                    yield _ending(record, sequence)
-                    return
-    finally:
-        if coming is not None:
+    def __init__(self, bus: Bus, jobs: Jobs, stop: asyncio.Event) -> None:
+        self._bus = bus
+        self._jobs = jobs
+        self._stop = stop
+
+    async def watch(self, tenant: str, job_id: str, after_sequence: int) -> AsyncIterator[JobEvent]:
+        """Yields a job's events after `after_sequence`, and ends after the one that says how the job ended.
+
+        Events are kept for a day. When the last one is gone, or was never sent as its worker was killed, the record's word is given.
+        Errors: NotFoundError, UnavailableError (DRAINING when this gateway stops: another one goes on with the rest).
+        """
+        record = await self._jobs.get(tenant, job_id)
+        quiet_seconds = REPLAY_SECONDS if record.job.state in FINISHED else QUIET_SECONDS
+        # It is closed here, by hand: a generator that is left to the garbage collector keeps its subscription.
+        events = cast(AsyncGenerator[JobEvent, None], self._bus.events(job_id, after_sequence))
+        sequence = after_sequence
+        coming = asyncio.create_task(_following(events))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            while not stopping.done():
+                await asyncio.wait({coming, stopping}, timeout=quiet_seconds, return_when=asyncio.FIRST_COMPLETED)
+                if coming.done():
+                    event = coming.result()
+                    sequence = event.sequence
+                    yield event
+                    if event.state_changed.state in FINISHED:
+                        return
+                    coming = asyncio.create_task(_following(events))
+                elif not stopping.done():
+                    record = await self._jobs.get(tenant, job_id)
+                    if record.job.state in FINISHED:
+                        yield _ending(record, sequence)
+                        return
+            raise UnavailableError("this gateway is going away; ask another one for the rest", reason="DRAINING")
+        finally:
+            stopping.cancel()
             coming.cancel()
-            await asyncio.wait({coming})
-        await events.aclose()
+            # A subscription that cannot be ended goes with its connection.
+            await asyncio.gather(coming, stopping, return_exceptions=True)
+            await events.aclose()
+
+
+async def _following(events: AsyncGenerator[JobEvent, None]) -> JobEvent:
+    event = await anext(events, None)
+    if event is None:
+        raise UnavailableError("the events broke off; ask for the rest again")
+    return event
 
 
 def _ending(record: JobRecord, sequence: int) -> JobEvent:

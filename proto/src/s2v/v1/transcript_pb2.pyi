@@ -153,6 +153,7 @@ class TranscriptWindow(_message.Message):
     SEGMENTS_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
+    SOUND_SECONDS_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
     """Start of the window in the sound, in seconds."""
     end_seconds: _builtins.float
@@ -161,6 +162,8 @@ class TranscriptWindow(_message.Message):
     """BCP 47 tag of the language heard in the window."""
     language_probability: _builtins.float
     """Probability of that language, 0 to 1."""
+    sound_seconds: _builtins.float
+    """Length of the whole sound, in seconds."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
         """Segments with times from the beginning of the whole sound."""
@@ -173,10 +176,11 @@ class TranscriptWindow(_message.Message):
         segments: _abc.Iterable[Global___Segment] | None = ...,
         language: _builtins.str = ...,
         language_probability: _builtins.float = ...,
+        sound_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "start_seconds", b"start_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "sound_seconds", b"sound_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

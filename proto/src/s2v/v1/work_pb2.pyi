@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from s2v.v1 import artifact_pb2 as _artifact_pb2
+from s2v.v1 import diagram_pb2 as _diagram_pb2
 from s2v.v1 import job_pb2 as _job_pb2
 from s2v.v1 import report_pb2 as _report_pb2
 import builtins as _builtins
@@ -337,6 +338,56 @@ class Plan(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Plan: _TypeAlias = Plan  # noqa: Y015
+
+@_typing.final
+class TranscriptionPart(_message.Message):
+    """A part of transcription: a window of the sound."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PCM_FIELD_NUMBER: _builtins.int
+    START_SECONDS_FIELD_NUMBER: _builtins.int
+    END_SECONDS_FIELD_NUMBER: _builtins.int
+    SPEECH_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
+    SOUND_SECONDS_FIELD_NUMBER: _builtins.int
+    start_seconds: _builtins.float
+    """Start of the window in the sound, in seconds."""
+    end_seconds: _builtins.float
+    """End of the window, in seconds."""
+    language: _builtins.str
+    """BCP 47 tag of the language of the whole sound."""
+    language_probability: _builtins.float
+    """Probability of that language, 0 to 1; 1 when it was given."""
+    sound_seconds: _builtins.float
+    """Length of the whole sound, in seconds."""
+    @_builtins.property
+    def pcm(self) -> _artifact_pb2.ObjectRef:
+        """The whole sound as 16 kHz mono signed 16-bit little-endian PCM, without a header."""
+
+    @_builtins.property
+    def speech(self) -> _containers.RepeatedCompositeFieldContainer[_diagram_pb2.TimeSpan]:
+        """Where someone speaks in the window, in order, in seconds of the sound."""
+
+    def __init__(
+        self,
+        *,
+        pcm: _artifact_pb2.ObjectRef | None = ...,
+        start_seconds: _builtins.float = ...,
+        end_seconds: _builtins.float = ...,
+        speech: _abc.Iterable[_diagram_pb2.TimeSpan] | None = ...,
+        language: _builtins.str = ...,
+        language_probability: _builtins.float = ...,
+        sound_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["pcm", b"pcm"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "pcm", b"pcm", "sound_seconds", b"sound_seconds", "speech", b"speech", "start_seconds", b"start_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranscriptionPart: _TypeAlias = TranscriptionPart  # noqa: Y015
 
 @_typing.final
 class CacheEntry(_message.Message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -60,7 +61,8 @@ class Elk:
         """Returns `graph` with places, sizes and routes; the argument is left as it was.
 
         `options` are defaults for the whole graph; a "layoutOptions" of an element goes before them.
-        Errors: ElkTimeout after `timeout_seconds`; ElkMemoryError; ElkError when ELK refuses the graph. The engine goes on after each.
+        Errors: ElkTimeout after `timeout_seconds`; ElkMemoryError; ElkError when ELK refuses the graph. The engine goes on after
+        each of them.
         """
         try:
             text = json.dumps(graph, allow_nan=False)
@@ -81,7 +83,7 @@ class Elk:
     def close(self) -> None:
         """Frees V8; a later `layout` starts it again."""
         if self._v8 is not None:
-            self._v8.close()
+            self._finalizer()
             self._v8 = None
 
     def __enter__(self) -> Self:
@@ -94,7 +96,9 @@ class Elk:
         try:
             text = v8.eval(expression, timeout_sec=timeout_seconds)
         except JSTimeoutException as error:
-            # A stopped run may leave ELK's own state half changed: the next layout gets a fresh one.
+            # A stopped run may leave ELK's own state half changed: the next layout gets a fresh one. V8 is idle, and may be
+            # freed, when it has answered.
+            v8.eval("0")
             self.close()
             raise ElkTimeout(f"the layout did not finish within {timeout_seconds:g} s") from error
         except JSOOMException as error:
@@ -106,10 +110,12 @@ class Elk:
         return cast(_Answer, json.loads(str(text)) or {})
 
     def _start(self) -> MiniRacer:
-        # MiniRacer takes over the event loop of the thread that makes it, where there is one, and then refuses time-outs. A thread
-        # that has none makes it, so that the engine works the same inside and outside of asyncio.
+        # MiniRacer takes over the event loop of the thread that makes it, where there is one, and then refuses time-outs. A
+        # thread that has none makes it, so that the engine works the same inside and outside of asyncio.
         with ThreadPoolExecutor(1) as thread:
             v8 = thread.submit(MiniRacer).result()
+        # At the exit of the interpreter, too, V8 is freed while its event loop still runs; later it would wait for it for ever.
+        self._finalizer = weakref.finalize(self, v8.close)
         v8.set_hard_memory_limit(self._memory_limit_bytes)
         folder = files("elkjs_py")
         v8.eval(folder.joinpath("worker.js").read_text("utf-8"))

@@ -1,7 +1,7 @@
 """Layout options by their ELK names. A type checker finds a misspelt one, which ELK itself would pass over in silence.
 
-Numbers and truth values are strings, as in ELK JSON. The reference: https://eclipse.dev/elk/reference/options.html. The names here
-are those for the layered, tree, radial, force, stress and box algorithms; any other goes through with a cast.
+Numbers and truth values are strings, as in ELK JSON. These are the options that matter most for the layered algorithm; any other
+goes through with a cast. The reference: https://eclipse.dev/elk/reference/options.html
 """
 
 from __future__ import annotations

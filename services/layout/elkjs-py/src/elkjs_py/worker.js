@@ -25,6 +25,14 @@ function elkLayout(graph, options) {
   return elkPost({ id: 1, cmd: "layout", graph: graph, layoutOptions: options, options: {} });
 }
 
+// Leaves out the hash codes that ELK notes in each object: they count on from layout to layout. Of an error, the message stays.
+function elkPlain(key, value) {
+  if (key === "$H") {
+    return undefined;
+  }
+  return key === "error" && value ? { type: String(value.type || ""), message: String(value.message || value) } : value;
+}
+
 function elkPost(message) {
   var answer = null;
   elkTimers.length = 0;
@@ -35,5 +43,5 @@ function elkPost(message) {
   while (elkTimers.length > 0) {
     elkTimers.shift()();
   }
-  return JSON.stringify(answer);
+  return JSON.stringify(answer, elkPlain);
 }

@@ -1,0 +1,139 @@
+"""The client against a real gateway, which is killed where it hurts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import pickle
+
+import grpc
+import pytest
+
+from s2v.cli.servers import free_ports
+from s2v.client import Client, JobServiceError
+from s2v.v1.event_pb2 import JobEvent
+from s2v.v1.job_pb2 import JobOptions, JobState
+
+CHUNK_BYTES = 8 * 1024 * 1024  # what the gateway collects before it stores it
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_talk_goes_in_and_its_job_can_be_read_listed_watched_cancelled_and_fetched(gateway, talk, tmp_path):
+    async with Client(gateway.target) as client:
+        told: list[tuple[int, int]] = []
+        upload_id = await client.upload(talk, lambda sent, total: told.append((sent, total)))
+        assert told[-1] == (talk.stat().st_size,) * 2
+        assert told == sorted(told)
+        job = await client.create_job(upload_id, JobOptions(theme="light"))
+        assert (job.source_name, job.options.theme) == ("talk.wav", "light")
+        assert job.source_seconds == pytest.approx(20)
+        assert (await client.get_job(job.id)).id == job.id
+        assert [listed.id async for listed in client.list_jobs()] == [job.id]
+        assert [listed.id async for listed in client.list_jobs(JobState.JOB_STATE_FAILED)] == []
+        artifact = await client.download(job.id, "source", tmp_path / "copy.wav")
+        assert (tmp_path / "copy.wav").read_bytes() == talk.read_bytes()
+        assert artifact.object.sha256 == hashlib.sha256(talk.read_bytes()).hexdigest()
+        assert (await client.cancel(job.id)).state == JobState.JOB_STATE_CANCELLED
+        states = [event.state_changed.state async for event in client.watch(job.id)]
+        assert states == [JobState.JOB_STATE_QUEUED, JobState.JOB_STATE_CANCELLED]
+    assert gateway.terminate() == 0
+
+
+async def test_the_same_request_id_is_the_same_job_after_another_upload(gateway, talk):
+    async with Client(gateway.target) as client:
+        first = await client.create_job(await client.upload(talk), request_id="mine")
+        second = await client.create_job(await client.upload(talk), request_id="mine")
+        assert first.id == second.id
+
+
+async def test_an_upload_goes_on_where_it_was_when_the_gateway_is_killed(gateway, long_talk):
+    size = long_talk.stat().st_size
+    sent: list[int] = []
+    killed = False
+
+    def progress(offset: int, total: int) -> None:
+        nonlocal killed
+        sent.append(offset)
+        if not killed and offset > 0.8 * total:
+            killed = True
+            gateway.kill()
+            gateway.start()
+
+    async with Client(gateway.target) as client:
+        job = await client.create_job(await client.upload(long_talk, progress))
+        steps_back = [after for before, after in itertools.pairwise(sent) if after < before]
+        assert steps_back
+        assert min(steps_back) > CHUNK_BYTES, "the upload started again from its first chunk"
+        source = next(artifact for artifact in (await client.get_job(job.id)).artifacts if artifact.name == "source")
+        assert source.object.size_bytes == size
+        assert source.object.sha256 == hashlib.sha256(long_talk.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("end", ["kill", "terminate"])
+async def test_a_watch_goes_on_after_its_last_event_when_the_gateway_ends(end, gateway, talk):
+    async with Client(gateway.target) as client:
+        job = await client.create_job(await client.upload(talk))
+        seen: list[JobEvent] = []
+        async for event in client.watch(job.id):
+            seen.append(event)
+            if len(seen) == 1:
+                await asyncio.to_thread(getattr(gateway, end))
+                gateway.start()
+                await client.cancel(job.id)
+        states = [event.state_changed.state for event in seen]
+        assert states == [JobState.JOB_STATE_QUEUED, JobState.JOB_STATE_CANCELLED]
+
+
+async def test_a_refusal_comes_as_one_error_with_code_reason_message_and_field(gateway, tmp_path):
+    letter = tmp_path / "letter.wav"
+    letter.write_text("Dear reader\n" * 1000)
+    async with Client(gateway.target) as client:
+        with pytest.raises(JobServiceError) as caught:
+            await client.create_job(await client.upload(letter))
+        error = caught.value
+        assert (error.code, error.reason, error.field) == (grpc.StatusCode.INVALID_ARGUMENT, "NOT_MEDIA", "source")
+        assert "letter.wav" in error.message
+        assert str(error) == error.message
+        copied = pickle.loads(pickle.dumps(error))
+        assert (copied.code, copied.reason, copied.message, copied.field) == (
+            error.code,
+            error.reason,
+            error.message,
+            error.field,
+        )
+        with pytest.raises(JobServiceError) as caught:
+            [event async for event in client.watch("01ARZ3NDEKTSV4RRFFQ69G5FAV")]
+        assert (caught.value.code, caught.value.reason) == (grpc.StatusCode.NOT_FOUND, "JOB_NOT_FOUND")
+        empty = tmp_path / "empty.wav"
+        empty.touch()
+        with pytest.raises(JobServiceError, match=r"empty\.wav is empty"):
+            await client.upload(empty)
+
+
+async def test_a_damaged_artifact_is_never_taken_for_whole(gateway, talk, store, tmp_path):
+    async with Client(gateway.target) as client:
+        job = await client.create_job(await client.upload(talk))
+        source = next(artifact for artifact in (await client.get_job(job.id)).artifacts if artifact.name == "source")
+        await store.put(source.object.key, bytes(source.object.size_bytes))
+        copy = tmp_path / "folder" / "copy.wav"
+        copy.parent.mkdir()
+        copy.write_text("an older file")
+        with pytest.raises(JobServiceError) as caught:
+            await client.download(job.id, "source", copy)
+        assert caught.value.code == grpc.StatusCode.DATA_LOSS
+        with pytest.raises(JobServiceError, match="it has source"):
+            await client.download(job.id, "video.mp4", copy)
+        assert [path.name for path in copy.parent.iterdir()] == ["copy.wav"]
+        assert copy.read_text() == "an older file"
+
+
+async def test_nobody_there_is_said_when_patience_is_at_an_end():
+    target = f"127.0.0.1:{free_ports(1)[0]}"
+    async with Client(target, patience_seconds=0.6) as client:
+        async with asyncio.timeout(10):
+            with pytest.raises(JobServiceError) as caught:
+                await client.get_job("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        assert caught.value.code == grpc.StatusCode.UNAVAILABLE
+        assert target in caught.value.message

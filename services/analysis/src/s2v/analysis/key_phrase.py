@@ -1,0 +1,118 @@
+"""Key phrases: the most telling clause of a scene, as it was spoken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Span, Token
+
+from s2v.analysis.content import Content, Label, NodeDraft
+from s2v.analysis.labels import capitalize, content_lemmas
+from s2v.analysis.language import Talk
+from s2v.analysis.lexicon import FILLERS, OPENERS
+from s2v.v1.diagram_pb2 import DiagramType, NodeKind
+
+MAX_CHARACTERS = 90
+MIN_WORDS = 3
+GOOD_WORDS = (5, 13)
+"""A phrase of so many words is taken in at a glance."""
+_DEICTIC = frozenset("it this that they he she these those there here him her them i we you".split())
+_STAGE = frozenset("let consider look see talk start begin welcome follow summarize".split())
+_DANGLING = frozenset("and or but so because if when that which who the a an of to in on at for with by as is are was were than from".split())
+
+
+def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray[np.float32]) -> Content:
+    """Returns one phrase of at most 90 characters, or nothing when nothing tells enough.
+
+    `closeness` says how near each sentence is to the scene as a whole (cosine of their vectors), shape (sentences,).
+    """
+    counts = Counter(lemma for sentence in sentences for lemma in content_lemmas(sentence))
+    best: tuple[float, tuple[int, int]] | None = None
+    for sentence, near in zip(sentences, closeness, strict=True):
+        for begin, end in _candidates(talk, sentence):
+            score = _score(talk, begin, end, counts, float(near))
+            if score is not None and (best is None or score > best[0] + 1e-6):
+                best = (score, (begin, end))
+    if best is None:
+        return Content(DiagramType.DIAGRAM_TYPE_NONE)
+    begin, end = best[1]
+    spoken = talk.speech.text(begin, end)
+    label = Label(capitalize(_close(spoken)), tuple(range(begin, end)))
+    node = NodeDraft(NodeKind.NODE_KIND_PHRASE, spoken, label, (begin, end))
+    return Content(DiagramType.DIAGRAM_TYPE_NONE, (node,))
+
+
+def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
+    """Returns stretches of words that can stand by themselves: the sentence and its main clauses."""
+    spans = [talk.words(sentence)]
+    for token in sentence:
+        clause = token.pos_ in ("VERB", "AUX") and token.dep_ in ("ROOT", "conj", "ccomp", "parataxis")
+        if clause and any(child.dep_ in ("nsubj", "nsubjpass", "expl") for child in token.children):
+            spans.append(_clause_words(talk, token))
+    trimmed = [_trim(talk, begin, end) for begin, end in spans]
+    return [(begin, end) for begin, end in dict.fromkeys(trimmed) if end - begin >= MIN_WORDS and len(_close(talk.speech.text(begin, end))) <= MAX_CHARACTERS]
+
+
+def _clause_words(talk: Talk, verb: Token) -> tuple[int, int]:
+    """The words of a clause without coordinated and trailing subordinate clauses; the stretch around its verb that has no holes."""
+    dropped = {
+        part.i
+        for child in verb.children
+        if (child.dep_ in ("conj", "parataxis", "cc") and child.i > verb.i) or (child.dep_ in ("advcl", "ccomp") and _separate(child, verb))
+        for part in child.subtree
+    }
+    kept = {token.i for token in verb.subtree if token.i not in dropped}
+    first = last = verb.i
+    while first - 1 in kept:
+        first -= 1
+    while last + 1 in kept:
+        last += 1
+    return talk.word_of[first], talk.word_of[last] + 1
+
+
+def _separate(clause: Token, verb: Token) -> bool:
+    """Whether a comma sets a subordinate clause apart."""
+    edge = clause.left_edge
+    if clause.i < verb.i:
+        after = clause.right_edge
+        return after.i + 1 < len(clause.doc) and clause.doc[after.i + 1].text == ","
+    return edge.i > 0 and clause.doc[edge.i - 1].text == ","
+
+
+def _trim(talk: Talk, begin: int, end: int) -> tuple[int, int]:
+    """Leaves out words that only lead in ("So, well, …") or hang at the end."""
+    while begin < end and (_bare(talk, begin) in OPENERS or not _bare(talk, begin)):
+        begin += 1
+    while end > begin and (_bare(talk, end - 1) in _DANGLING or not _bare(talk, end - 1)):
+        end -= 1
+    return begin, end
+
+
+def _bare(talk: Talk, word: int) -> str:
+    return talk.speech.texts[word].lower().strip(".,;:!?\"“”'()-–—…")
+
+
+def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) -> float | None:
+    first, last = talk.tokens_of[begin][0], talk.tokens_of[end - 1][1]
+    tokens = talk.doc[first:last]
+    lemmas = content_lemmas(tokens)
+    words = end - begin
+    if len(lemmas) < 2:
+        return None
+    weight = float(np.mean([np.log1p(counts[lemma]) for lemma in lemmas]))
+    density = min(len(lemmas) / words, 0.6)
+    length = -0.04 * max(GOOD_WORDS[0] - words, words - GOOD_WORDS[1], 0)
+    opening = talk.doc[first].lower_
+    pronouns = sum(token.lower_ in _DEICTIC for token in tokens) / words
+    score = 0.8 * near + 0.35 * weight + 0.8 * density + length - 0.25 * (opening in _DEICTIC) - 0.9 * pronouns
+    score -= 0.5 * (tokens.root.lemma_ in _STAGE) + 0.3 * any(token.lower_ in FILLERS for token in tokens)
+    score -= 0.25 * talk.speech.texts[end - 1].endswith("?")
+    return score
+
+
+def _close(text: str) -> str:
+    """Drops the comma or colon at which a clause was cut; a full stop, question or exclamation mark stays."""
+    return text.rstrip(" ,;:-–—").strip("\"“” ")

@@ -1,0 +1,139 @@
+"""Captions of a transcript: WebVTT, SubRip and plain text.
+
+Rules (BBC Subtitle Guidelines; Netflix Timed Text Style Guide): at most two lines of 42 characters, 1 to 7 seconds, and up to 17
+characters a second where the pause after the words leaves room for it; a caption never stays over the start of the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from s2v.transcription.languages import WITHOUT_SPACES
+from s2v.v1.transcript_pb2 import Transcript, Word
+
+LINE_CHARACTERS = 42
+LINES = 2
+MIN_SECONDS = 1.0
+MAX_SECONDS = 7.0
+CHARACTERS_PER_SECOND = 17.0
+LINGER_SECONDS = 1.5  # a caption may stay so long after its last word
+PARAGRAPH_SECONDS = 1.0  # a pause that starts a new paragraph of the plain text
+_CLAUSE_ENDS = ",;:.?!…—–、。，"
+_BREAK_COST = 0.3  # of a break between words that belong together, against one after a clause
+
+
+@dataclass(frozen=True)
+class Caption:
+    """One caption."""
+
+    start: float
+    """In seconds of the sound."""
+    end: float
+    lines: tuple[str, ...]
+    """One or two."""
+
+
+def make_captions(transcript: Transcript) -> list[Caption]:
+    """Returns the captions of a transcript, in order."""
+    space = _space(transcript)
+    groups = [group for segment in transcript.segments for group in _divide(list(segment.words), space)]
+    captions = []
+    for number, group in enumerate(groups):
+        following = groups[number + 1][0].start_seconds if number + 1 < len(groups) else math.inf
+        start, spoken_end = group[0].start_seconds, group[-1].end_seconds
+        lines = break_lines([word.text for word in group], space)
+        readable = start + max(MIN_SECONDS, sum(map(len, lines)) / CHARACTERS_PER_SECOND)
+        end = min(max(spoken_end, min(readable, spoken_end + LINGER_SECONDS, start + MAX_SECONDS)), following)
+        captions.append(Caption(start, end, lines))
+    return captions
+
+
+def to_vtt(transcript: Transcript) -> str:
+    """Returns WebVTT (W3C)."""
+    parts = ["WEBVTT"]
+    for caption in make_captions(transcript):
+        text = "\n".join(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") for line in caption.lines)
+        parts.append(f"{_time(caption.start, '.')} --> {_time(caption.end, '.')}\n{text}")
+    return "\n\n".join(parts) + "\n"
+
+
+def to_srt(transcript: Transcript) -> str:
+    """Returns SubRip."""
+    return "".join(
+        f"{number}\n{_time(caption.start, ',')} --> {_time(caption.end, ',')}\n" + "\n".join(caption.lines) + "\n\n"
+        for number, caption in enumerate(make_captions(transcript), 1)
+    )
+
+
+def to_text(transcript: Transcript) -> str:
+    """Returns plain text, a paragraph a line; paragraphs are divided by an empty line at longer pauses."""
+    paragraphs: list[list[str]] = []
+    end = -math.inf
+    for segment in transcript.segments:
+        if segment.start_seconds - end >= PARAGRAPH_SECONDS:
+            paragraphs.append([])
+        paragraphs[-1].append(segment.text)
+        end = segment.end_seconds
+    return "".join(_space(transcript).join(paragraph) + "\n" + "\n" * (number < len(paragraphs)) for number, paragraph in enumerate(paragraphs, 1))
+
+
+def break_lines(words: Sequence[str], space: str) -> tuple[str, ...]:
+    """Returns the text in as few lines as it fits into, the two of similar length and broken after a clause where that is near."""
+    whole = space.join(words)
+    if len(whole) <= LINE_CHARACTERS or len(words) == 1:
+        return tuple(whole[at : at + LINE_CHARACTERS] for at in range(0, len(whole), LINE_CHARACTERS))
+    best: tuple[float, tuple[str, str]] | None = None
+    for cut in range(1, len(words)):
+        lines = space.join(words[:cut]), space.join(words[cut:])
+        if max(map(len, lines)) > LINE_CHARACTERS:
+            continue
+        cost = abs(len(lines[0]) - len(lines[1])) / LINE_CHARACTERS + _BREAK_COST * (words[cut - 1][-1] not in _CLAUSE_ENDS)
+        if best is None or cost < best[0]:
+            best = cost, lines
+    if best is not None:
+        return best[1]
+    # A word that is longer than a line: cut hard.
+    return tuple(whole[at : at + LINE_CHARACTERS] for at in range(0, len(whole), LINE_CHARACTERS))
+
+
+def _divide(words: list[Word], space: str) -> Iterator[list[Word]]:
+    """Cuts a sentence into captions of similar length, after clauses and at pauses where they are near."""
+    if not words:
+        return
+    lengths = [len(word.text) + len(space) for word in words]
+    count = math.ceil(max(sum(lengths) / (LINES * LINE_CHARACTERS), (words[-1].end_seconds - words[0].start_seconds) / MAX_SECONDS))
+    target = sum(lengths) / max(1, count)
+    costs = [0.0] + [math.inf] * len(words)
+    begins = [0] * (len(words) + 1)
+    for last in range(1, len(words) + 1):
+        cut = 0.0 if last == len(words) or words[last - 1].text[-1:] in _CLAUSE_ENDS else _BREAK_COST
+        for first in range(last - 1, -1, -1):
+            if first < last - 1 and not _fits(words[first:last], space):
+                break
+            cost = costs[first] + cut + ((sum(lengths[first:last]) - target) / target) ** 2
+            if cost < costs[last]:
+                costs[last], begins[last] = cost, first
+    groups = []
+    last = len(words)
+    while last:
+        groups.append(words[begins[last] : last])
+        last = begins[last]
+    yield from reversed(groups)
+
+
+def _fits(words: Sequence[Word], space: str) -> bool:
+    if words[-1].end_seconds - words[0].start_seconds > MAX_SECONDS:
+        return False
+    return len(break_lines([word.text for word in words], space)) <= LINES and not any(len(word.text) > LINE_CHARACTERS for word in words)
+
+
+def _space(transcript: Transcript) -> str:
+    return "" if transcript.language in WITHOUT_SPACES else " "
+
+
+def _time(seconds: float, point: str) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{milliseconds // 1000:02d}{point}{milliseconds % 1000:03d}"
