@@ -31,5 +31,5 @@ fi
 echo "Installing Python packages into .venv (a few minutes the first time)"
 editable=()
 for part in "$@"; do editable+=(-e "$part"); done
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip setuptools wheel
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt "${editable[@]}"
+.venv/bin/python -m pip install -qq --disable-pip-version-check --upgrade -c constraints.txt pip setuptools wheel
+.venv/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-dev.txt "${editable[@]}"

@@ -12,7 +12,6 @@ import argparse
 import json
 import sys
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +122,9 @@ def calibration_error(probabilities: Matrix, labels: NDArray[np.int64], bins: in
     """Returns the expected calibration error of the likeliest type over equal bins of confidence."""
     best, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     places = np.minimum((best * bins).astype(int), bins - 1)
-    return float(sum(abs(best[places == place].mean() - hit[places == place].mean()) * (places == place).mean() for place in set(places)))
+    return float(
+        sum(abs(best[places == place].mean() - hit[places == place].mean()) * (places == place).mean() for place in set(places))
+    )
 
 
 def _softmax(logits: Matrix) -> Matrix:
@@ -140,7 +141,9 @@ def main() -> None:
     logits = np.zeros_like(passages.targets)
     for fold in range(FOLDS):
         rest, held = folds != fold, folds == fold
-        logits[held] = learn(passages.features[rest], passages.targets[rest], passages.weights[rest]).logits(passages.features[held])
+        logits[held] = learn(passages.features[rest], passages.targets[rest], passages.weights[rest]).logits(
+            passages.features[held]
+        )
     heat = calibrate(logits, passages.labels)
     probabilities = _softmax(logits / heat)
     chosen = probabilities.argmax(axis=1)
@@ -153,9 +156,14 @@ def main() -> None:
     }
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
     model = learn(passages.features, passages.targets, passages.weights)
-    path = Path(str(files("s2v.analysis"))) / WEIGHTS
-    np.savez_compressed(path, mean=model.mean, scale=model.scale, weights=(model.weights / heat).astype(np.float16), bias=model.bias / heat)
-    print(f"{path.name}: {path.stat().st_size} bytes", file=sys.stderr)
+    np.savez_compressed(
+        WEIGHTS,
+        mean=model.mean,
+        scale=model.scale,
+        weights=(model.weights / heat).astype(np.float16),
+        bias=(model.bias / heat).astype(np.float32),
+    )
+    print(f"{WEIGHTS.name}: {WEIGHTS.stat().st_size} bytes", file=sys.stderr)
 
 
 if __name__ == "__main__":

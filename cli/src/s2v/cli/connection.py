@@ -41,7 +41,7 @@ async def connected(target: Target) -> AsyncIterator[Client]:
     found = await wait_for_stack(target.home)
     if found is None:
         raise CommandError(
-            f"no stack is up in {target.home}; start one in another terminal with: s2v up (or name a gateway with --gateway HOST:PORT)",
+            f"no stack is up in {target.home}; start one in another terminal with: s2v up (or use --gateway HOST:PORT)",
             ExitCode.UNAVAILABLE,
         )
     with _in_use(target.home):
@@ -59,9 +59,8 @@ async def connected_or_started(target: Target, note: Callable[[str], None]) -> A
         async with connected(target) as client:
             yield client
         return
-    async with Stack(target.home, note) as stack, _until_unused(target.home, note):
-        async with Client(stack.endpoints.gateway) as client:
-            yield client
+    async with Stack(target.home, note) as stack, _until_unused(target.home, note), Client(stack.endpoints.gateway) as client:
+        yield client
 
 
 @contextlib.contextmanager

@@ -6,11 +6,15 @@ import asyncio
 import enum
 import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Coroutine
+from typing import NoReturn
 
 import grpc
 from rich.console import Console
 from rich.markup import escape
+
 from s2v.client import JobServiceError
 from s2v.runtime.errors import S2VError
 from s2v.v1.job_pb2 import Job
@@ -88,8 +92,8 @@ def run(command: Coroutine[object, object, None]) -> None:
         report(error)
 
 
-def report(error: Exception) -> None:
-    """Prints an error that is meant for people and exits with its code; raises any other again, as it is a defect of ours."""
+def report(error: Exception) -> NoReturn:
+    """Prints an error in one line and exits with its code; keeps the trace of one that is not meant for people."""
     if isinstance(error, CommandError):
         complain(str(error))
         sys.exit(error.code)
@@ -99,7 +103,10 @@ def report(error: Exception) -> None:
     if isinstance(error, OSError) and error.filename is not None:
         complain(f"{error.filename}: {error.strerror}")
         sys.exit(ExitCode.INPUT)
-    raise error
+    with tempfile.NamedTemporaryFile("w", prefix="s2v-trace-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    complain(f"this is a defect of s2v: {type(error).__name__}: {error}; please report it with {file.name}")
+    sys.exit(ExitCode.FAILED)
 
 
 async def _interruptible(command: Coroutine[object, object, None]) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
 from rich.markup import escape
+
 from s2v.cli.connection import Target, connected
 from s2v.cli.exits import CommandError, ExitCode, errors
-from s2v.cli.make import check_talk, follow, read_works
+from s2v.cli.make import check_talk, follow, make_folder, read_works
 from s2v.cli.make import submit as upload_and_submit
 from s2v.cli.progress import JobProgress
 from s2v.cli.report import describe_state, format_size, job_table, print_report
@@ -63,7 +63,7 @@ async def get(job_id: str, folder: Path, names: list[str], target: Target) -> No
             if name not in there:
                 listed = ", ".join(sorted(there)) or "none yet"
                 raise CommandError(f"job {job_id} has no artifact {name}; it has {listed}", ExitCode.NOT_FOUND)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         for name in names or sorted(there):
             path = folder / Path(name).name
             await client.download(job_id, name, path)
@@ -73,8 +73,8 @@ async def get(job_id: str, folder: Path, names: list[str], target: Target) -> No
 async def list_jobs(state: JobState.ValueType, limit: int, target: Target, *, as_json: bool) -> None:
     """Prints up to `limit` jobs, newest first; as JSON a job a line."""
     jobs: list[Job] = []
-    async with connected(target) as client, contextlib.aclosing(client.list_jobs(state)) as listed:
-        async for job in listed:
+    async with connected(target) as client:
+        async for job in client.list_jobs(state):
             jobs.append(job)
             if len(jobs) == limit:
                 break

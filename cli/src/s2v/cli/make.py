@@ -9,6 +9,7 @@ from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson
 from rich.console import Console
+
 from s2v.cli.connection import Target, connected_or_started
 from s2v.cli.exits import CommandError, ExitCode, errors, job_failure
 from s2v.cli.progress import JobProgress
@@ -93,7 +94,7 @@ async def fetch(client: Client, job: Job, order: Order) -> list[Path]:
             files.append(order.video.with_suffix(".vtt"))
             await client.download(job.id, artifact.name, files[-1])
     if order.keep:
-        order.keep.mkdir(parents=True, exist_ok=True)
+        make_folder(order.keep)
         for artifact in job.artifacts:
             await client.download(job.id, artifact.name, order.keep / Path(artifact.name).name)
     return files
@@ -141,6 +142,14 @@ def check_talk(talk: Path) -> None:
         raise CommandError(f"there is no file {talk}", ExitCode.INPUT)
     if talk.stat().st_size == 0:
         raise CommandError(f"{talk} is empty; name a recording of speech", ExitCode.INPUT)
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder unless it is there.
+
+    Errors: OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def check_folder(folder: Path) -> None:

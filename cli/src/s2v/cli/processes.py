@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+
 from s2v.cli import guard as guard_program
 from s2v.runtime.errors import SetupError
 
@@ -136,7 +137,7 @@ class ChildProcess:
             self._guard.remove(group)
 
     def last_words(self) -> str:
-        """Returns the last line that it has written since its start; of a line of JSON its message and its exception's own line."""
+        """Returns the last line that it has written since its start; of a line of JSON the message and its cause."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             lines = log.read().decode(errors="replace").split("\n")
@@ -145,8 +146,10 @@ class ChildProcess:
             entry = json.loads(last)
         except json.JSONDecodeError:
             return last
+        if not isinstance(entry, dict):
+            return last
         cause = str(entry.get("exception", "")).strip().rpartition("\n")[2]
-        return " ".join(part for part in (str(entry.get("message", last)), cause) if part)
+        return ": ".join(part for part in (str(entry.get("message", last)), cause) if part)
 
     def _open_log(self) -> IO[bytes]:
         set_aside(self.log)

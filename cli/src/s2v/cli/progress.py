@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
+
 from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.report_pb2 import StageReport
@@ -105,7 +106,7 @@ def format_seconds(seconds: float) -> str:
 
 
 class Bars:
-    """Bars of rich, for a terminal. Lines of stages that have not started are there from the start, so that one sees what is to come."""
+    """Bars of rich, for a terminal. Those of stages that have not started are there at once: one sees what is to come."""
 
     def __init__(self, console: Console, names: Sequence[str]) -> None:
         self._names = names

@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
 from s2v.cli.progress import format_seconds
 from s2v.runtime.stage import NAMES
 from s2v.v1.composition_pb2 import Composition
@@ -191,7 +192,10 @@ def format_clock(seconds: float) -> str:
 
 def format_size(size_bytes: int) -> str:
     """Formats a size, e.g. "3.4 MB"."""
-    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1e3:.1f} kB"
+    for unit, power in (("GB", 9), ("MB", 6)):
+        if size_bytes >= 10 ** (power - 1):
+            return f"{size_bytes / 10**power:.1f} {unit}"
+    return f"{size_bytes / 1e3:.1f} kB"
 
 
 def _plural(count: int, noun: str) -> str:

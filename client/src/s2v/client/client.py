@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -110,7 +110,7 @@ class Client:
         response: GetJobResponse = await self._call(lambda: self._stub.GetJob(request, timeout=CALL_SECONDS))
         return response.job
 
-    async def list_jobs(self, state: JobState.ValueType = JobState.JOB_STATE_UNSPECIFIED) -> AsyncIterator[Job]:
+    async def list_jobs(self, state: JobState.ValueType = JobState.JOB_STATE_UNSPECIFIED) -> AsyncGenerator[Job, None]:
         """Yields the jobs, newest first, without artifacts and report; only those in `state`, if it is given."""
         request = ListJobsRequest(state=state)
         while True:
@@ -121,7 +121,7 @@ class Client:
                 return
             request.page_token = response.next_page_token
 
-    async def watch(self, job_id: str, after_sequence: int = 0) -> AsyncIterator[JobEvent]:
+    async def watch(self, job_id: str, after_sequence: int = 0) -> AsyncGenerator[JobEvent, None]:
         """Yields a job's events after `after_sequence`, and ends after the one that says how it ended.
 
         A broken connection is taken up after the last event.

@@ -18,6 +18,7 @@ from nats.js.errors import Error as JetStreamError
 from s2v.gateway.intake import first_task
 from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Uploads
+from s2v.runtime import cache
 from s2v.runtime.bus import PRIORITIES, WORK_STREAM, Bus
 from s2v.runtime.errors import NotFoundError, UnavailableError
 from s2v.runtime.jobs import FINISHED, Jobs, prefix
@@ -50,11 +51,12 @@ class Housekeeping:
             group.create_task(_repeat(self.reconcile, self.settings.reconcile_seconds, stop))
 
     async def sweep(self) -> None:
-        """Deletes expired uploads, and what was written for a job that was being made of one and never came to be.
+        """Deletes expired uploads with what was written for a job that never came to be of one, and expired cached results.
 
         Errors: UnavailableError.
         """
         tenant = self.settings.tenant
+        await cache.sweep(self.store, tenant, time.time())
         for upload_id in await self.uploads.expired(tenant):
             job_id = await self.uploads.job_of(tenant, upload_id)
             if job_id and not await self.store.exists(f"{prefix(tenant, job_id)}request.pb"):

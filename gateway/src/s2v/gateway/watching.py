@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import cast
 
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import UnavailableError
@@ -29,13 +28,13 @@ class Watching:
     async def watch(self, tenant: str, job_id: str, after_sequence: int) -> AsyncIterator[JobEvent]:
         """Yields a job's events after `after_sequence`, and ends after the one that says how the job ended.
 
-        Events are kept for a day. When the last one is gone, or was never sent as its worker was killed, the record's word is given.
+        Events are kept for a day. Where the last one is gone, or was never sent as its worker was killed, the record speaks.
         Errors: NotFoundError, UnavailableError (DRAINING when this gateway stops: another one goes on with the rest).
         """
         record = await self._jobs.get(tenant, job_id)
         quiet_seconds = REPLAY_SECONDS if record.job.state in FINISHED else QUIET_SECONDS
         # It is closed here, by hand: a generator that is left to the garbage collector keeps its subscription.
-        events = cast(AsyncGenerator[JobEvent, None], self._bus.events(job_id, after_sequence))
+        events = self._bus.events(job_id, after_sequence)
         sequence = after_sequence
         coming = asyncio.create_task(_following(events))
         stopping = asyncio.create_task(self._stop.wait())

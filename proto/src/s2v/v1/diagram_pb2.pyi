@@ -584,7 +584,9 @@ class SpokenEvidence(_message.Message):
     SPANS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def spans(self) -> _containers.RepeatedCompositeFieldContainer[Global___WordSpan]:
-        """The spans, in order of time; the first holds the word at which the thing is revealed."""
+        """The spans: the first starts at the word at which the thing is revealed; others follow in order of time, and last come earlier
+        words that stand in for a pronoun or a verb that is not said again.
+        """
 
     def __init__(
         self,

@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from s2v.v1 import artifact_pb2 as s2v_dot_v1_dot_artifact__pb2
+from s2v.v1 import composition_pb2 as s2v_dot_v1_dot_composition__pb2
 from s2v.v1 import diagram_pb2 as s2v_dot_v1_dot_diagram__pb2
 from s2v.v1 import job_pb2 as s2v_dot_v1_dot_job__pb2
 from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11s2v/v1/work.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x14s2v/v1/diagram.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\"\xc4\x01\n\x04Task\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x1c\n\x05stage\x18\x04 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x1e\n\x04kind\x18\x05 \x01(\x0e\x32\x10.s2v.v1.TaskKind\x12\x0c\n\x04part\x18\x06 \x01(\r\x12\r\n\x05\x65poch\x18\x07 \x01(\r\x12\x30\n\x0cpublished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x01\n\tJobRecord\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12!\n\x06source\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\x06stages\x18\x04 \x03(\x0b\x32\x13.s2v.v1.StageRecord\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"\xdf\x04\n\x0bStageRecord\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.s2v.v1.StageState\x12\x1f\n\x04plan\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12-\n\x05parts\x18\x05 \x03(\x0b\x32\x1e.s2v.v1.StageRecord.PartsEntry\x12@\n\x0f\x66\x61iled_attempts\x18\x06 \x03(\x0b\x32\'.s2v.v1.StageRecord.FailedAttemptsEntry\x12\x38\n\x0bhanded_back\x18\x0b \x03(\x0b\x32#.s2v.v1.StageRecord.HandedBackEntry\x12!\n\x06output\x18\x07 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rqueue_seconds\x18\t \x01(\x01\x12\x18\n\x10plan_cpu_seconds\x18\n \x01(\x01\x1a@\n\nPartsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.s2v.v1.PartRecord:\x02\x38\x01\x1a\x35\n\x13\x46\x61iledAttemptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x31\n\x0fHandedBackEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"T\n\nPartRecord\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0b\x63pu_seconds\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"\x15\n\x04Plan\x12\r\n\x05parts\x18\x01 \x03(\x0c\"\xc8\x01\n\x11TranscriptionPart\x12\x1e\n\x03pcm\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x15\n\rstart_seconds\x18\x02 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x03 \x01(\x01\x12 \n\x06speech\x18\x04 \x03(\x0b\x32\x10.s2v.v1.TimeSpan\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x1c\n\x14language_probability\x18\x06 \x01(\x01\x12\x15\n\rsound_seconds\x18\x07 \x01(\x01\"y\n\nCacheEntry\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\tartifacts\x18\x02 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x13.s2v.v1.StageReport\"$\n\x08Terminal\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\x80\x01\n\x0cUploadRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06job_id\x18\x05 \x01(\t*a\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eTASK_KIND_PLAN\x10\x01\x12\x12\n\x0eTASK_KIND_PART\x10\x02\x12\x12\n\x0eTASK_KIND_JOIN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11s2v/v1/work.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x18s2v/v1/composition.proto\x1a\x14s2v/v1/diagram.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\"\xc4\x01\n\x04Task\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x1c\n\x05stage\x18\x04 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x1e\n\x04kind\x18\x05 \x01(\x0e\x32\x10.s2v.v1.TaskKind\x12\x0c\n\x04part\x18\x06 \x01(\r\x12\r\n\x05\x65poch\x18\x07 \x01(\r\x12\x30\n\x0cpublished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x01\n\tJobRecord\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12!\n\x06source\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\x06stages\x18\x04 \x03(\x0b\x32\x13.s2v.v1.StageRecord\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"\xdf\x04\n\x0bStageRecord\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.s2v.v1.StageState\x12\x1f\n\x04plan\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12-\n\x05parts\x18\x05 \x03(\x0b\x32\x1e.s2v.v1.StageRecord.PartsEntry\x12@\n\x0f\x66\x61iled_attempts\x18\x06 \x03(\x0b\x32\'.s2v.v1.StageRecord.FailedAttemptsEntry\x12\x38\n\x0bhanded_back\x18\x0b \x03(\x0b\x32#.s2v.v1.StageRecord.HandedBackEntry\x12!\n\x06output\x18\x07 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rqueue_seconds\x18\t \x01(\x01\x12\x18\n\x10plan_cpu_seconds\x18\n \x01(\x01\x1a@\n\nPartsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.s2v.v1.PartRecord:\x02\x38\x01\x1a\x35\n\x13\x46\x61iledAttemptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x31\n\x0fHandedBackEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"T\n\nPartRecord\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0b\x63pu_seconds\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"\x15\n\x04Plan\x12\r\n\x05parts\x18\x01 \x03(\x0c\"\xc8\x01\n\x11TranscriptionPart\x12\x1e\n\x03pcm\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x15\n\rstart_seconds\x18\x02 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x03 \x01(\x01\x12 \n\x06speech\x18\x04 \x03(\x0b\x32\x10.s2v.v1.TimeSpan\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x1c\n\x14language_probability\x18\x06 \x01(\x01\x12\x15\n\rsound_seconds\x18\x07 \x01(\x01\"y\n\nCacheEntry\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\tartifacts\x18\x02 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x13.s2v.v1.StageReport\"$\n\x08Terminal\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\x80\x01\n\x0cUploadRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06job_id\x18\x05 \x01(\t\"\xc6\x01\n\rRenderingPart\x12\"\n\x05scene\x18\x01 \x01(\x0b\x32\x13.s2v.v1.SceneLayout\x12%\n\x08previous\x18\x02 \x01(\x0b\x32\x13.s2v.v1.SceneLayout\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\r\n\x05theme\x18\x05 \x01(\t\x12\x12\n\nframe_rate\x18\x06 \x01(\r\x12\x13\n\x0b\x66irst_frame\x18\x07 \x01(\x04\x12\x13\n\x0b\x66rame_count\x18\x08 \x01(\x04*a\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eTASK_KIND_PLAN\x10\x01\x12\x12\n\x0eTASK_KIND_PART\x10\x02\x12\x12\n\x0eTASK_KIND_JOIN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,30 +43,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_options = b'8\001'
   _globals['_STAGERECORD_HANDEDBACKENTRY']._loaded_options = None
   _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_options = b'8\001'
-  _globals['_TASKKIND']._serialized_start=1707
-  _globals['_TASKKIND']._serialized_end=1804
-  _globals['_TASK']._serialized_start=147
-  _globals['_TASK']._serialized_end=343
-  _globals['_JOBRECORD']._serialized_start=346
-  _globals['_JOBRECORD']._serialized_end=491
-  _globals['_STAGERECORD']._serialized_start=494
-  _globals['_STAGERECORD']._serialized_end=1101
-  _globals['_STAGERECORD_PARTSENTRY']._serialized_start=931
-  _globals['_STAGERECORD_PARTSENTRY']._serialized_end=995
-  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_start=997
-  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_end=1050
-  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_start=1052
-  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_end=1101
-  _globals['_PARTRECORD']._serialized_start=1103
-  _globals['_PARTRECORD']._serialized_end=1187
-  _globals['_PLAN']._serialized_start=1189
-  _globals['_PLAN']._serialized_end=1210
-  _globals['_TRANSCRIPTIONPART']._serialized_start=1213
-  _globals['_TRANSCRIPTIONPART']._serialized_end=1413
-  _globals['_CACHEENTRY']._serialized_start=1415
-  _globals['_CACHEENTRY']._serialized_end=1536
-  _globals['_TERMINAL']._serialized_start=1538
-  _globals['_TERMINAL']._serialized_end=1574
-  _globals['_UPLOADRECORD']._serialized_start=1577
-  _globals['_UPLOADRECORD']._serialized_end=1705
+  _globals['_TASKKIND']._serialized_start=1934
+  _globals['_TASKKIND']._serialized_end=2031
+  _globals['_TASK']._serialized_start=173
+  _globals['_TASK']._serialized_end=369
+  _globals['_JOBRECORD']._serialized_start=372
+  _globals['_JOBRECORD']._serialized_end=517
+  _globals['_STAGERECORD']._serialized_start=520
+  _globals['_STAGERECORD']._serialized_end=1127
+  _globals['_STAGERECORD_PARTSENTRY']._serialized_start=957
+  _globals['_STAGERECORD_PARTSENTRY']._serialized_end=1021
+  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_start=1023
+  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_end=1076
+  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_start=1078
+  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_end=1127
+  _globals['_PARTRECORD']._serialized_start=1129
+  _globals['_PARTRECORD']._serialized_end=1213
+  _globals['_PLAN']._serialized_start=1215
+  _globals['_PLAN']._serialized_end=1236
+  _globals['_TRANSCRIPTIONPART']._serialized_start=1239
+  _globals['_TRANSCRIPTIONPART']._serialized_end=1439
+  _globals['_CACHEENTRY']._serialized_start=1441
+  _globals['_CACHEENTRY']._serialized_end=1562
+  _globals['_TERMINAL']._serialized_start=1564
+  _globals['_TERMINAL']._serialized_end=1600
+  _globals['_UPLOADRECORD']._serialized_start=1603
+  _globals['_UPLOADRECORD']._serialized_end=1731
+  _globals['_RENDERINGPART']._serialized_start=1734
+  _globals['_RENDERINGPART']._serialized_end=1932
 # @@protoc_insertion_point(module_scope)

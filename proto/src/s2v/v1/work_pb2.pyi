@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from s2v.v1 import artifact_pb2 as _artifact_pb2
+from s2v.v1 import composition_pb2 as _composition_pb2
 from s2v.v1 import diagram_pb2 as _diagram_pb2
 from s2v.v1 import job_pb2 as _job_pb2
 from s2v.v1 import report_pb2 as _report_pb2
@@ -488,3 +489,57 @@ class UploadRecord(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UploadRecord: _TypeAlias = UploadRecord  # noqa: Y015
+
+@_typing.final
+class RenderingPart(_message.Message):
+    """A part of rendering: the clip of one scene."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCENE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    THEME_FIELD_NUMBER: _builtins.int
+    FRAME_RATE_FIELD_NUMBER: _builtins.int
+    FIRST_FRAME_FIELD_NUMBER: _builtins.int
+    FRAME_COUNT_FIELD_NUMBER: _builtins.int
+    width: _builtins.int
+    """Width of the canvas, in pixels."""
+    height: _builtins.int
+    """Height of the canvas, in pixels."""
+    theme: _builtins.str
+    """Name of the theme."""
+    frame_rate: _builtins.int
+    """Frames a second."""
+    first_frame: _builtins.int
+    """First frame, counted from the start of the film."""
+    frame_count: _builtins.int
+    """Number of frames."""
+    @_builtins.property
+    def scene(self) -> _composition_pb2.SceneLayout:
+        """The picture."""
+
+    @_builtins.property
+    def previous(self) -> _composition_pb2.SceneLayout:
+        """The picture before it, from which it cross-fades; unset for the first."""
+
+    def __init__(
+        self,
+        *,
+        scene: _composition_pb2.SceneLayout | None = ...,
+        previous: _composition_pb2.SceneLayout | None = ...,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        theme: _builtins.str = ...,
+        frame_rate: _builtins.int = ...,
+        first_frame: _builtins.int = ...,
+        frame_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["previous", b"previous", "scene", b"scene"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "frame_count", b"frame_count", "frame_rate", b"frame_rate", "height", b"height", "previous", b"previous", "scene", b"scene", "theme", b"theme", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenderingPart: _TypeAlias = RenderingPart  # noqa: Y015

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import nats
@@ -193,7 +193,7 @@ class Bus:
         event.time.GetCurrentTime()
         await self._publish(f"s2v.v1.events.{event.job_id}", event.SerializeToString(), f"{event.job_id}.{name}")
 
-    async def events(self, job_id: str, after_sequence: int = 0) -> AsyncIterator[JobEvent]:
+    async def events(self, job_id: str, after_sequence: int = 0) -> AsyncGenerator[JobEvent, None]:
         """Yields the events of a job from the first one that is kept, for ever; the caller stops.
 
         Errors: UnavailableError.

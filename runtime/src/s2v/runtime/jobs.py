@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import nats.errors
 from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import Error as JetStreamError
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
@@ -106,11 +106,13 @@ class Jobs:
         Errors: UnavailableError.
         """
         try:
-            keys = await self._bucket.keys(filters=[f"{tenant}.*"])
-        except NoKeysError:
-            return []
+            watcher = await self._bucket.watch(f"{tenant}.*", ignore_deletes=True, meta_only=True)
+            try:
+                keys = [entry.key async for entry in _until_current(watcher)]
+            finally:
+                await watcher.stop()
         except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error}") from error
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
         return sorted((key.partition(".")[2] for key in keys), reverse=True)
 
     async def cancel(self, tenant: str, job_id: str) -> JobRecord:
@@ -232,6 +234,14 @@ def describe(error: S2VError, stage: Stage.ValueType) -> JobError:
     """Returns an error as the job keeps it."""
     code: int = error.code.value[0]
     return JobError(code=code, reason=error.reason, message=error.message, stage=stage)
+
+
+async def _until_current(watcher: KeyValue.KeyWatcher) -> AsyncIterator[KeyValue.Entry]:
+    """Yields the entries that there are; the watcher then says None and would wait for changes."""
+    async for entry in watcher:
+        if entry is None:
+            return
+        yield entry
 
 
 def _input_at_fault(record: JobRecord) -> bool:

@@ -30,13 +30,13 @@ class RuntimeSettings(BaseSettings):
     """Bucket; made when it does not exist."""
     s3_region: str = "us-east-1"
     """Region of the bucket."""
-    ack_wait_seconds: float = Field(30.0, gt=1)
+    ack_wait_seconds: float = Field(default=30.0, gt=1)
     """A task whose worker has been silent for so long is given to another one."""
-    max_attempts: int = Field(3, ge=1)
+    max_attempts: int = Field(default=3, ge=1)
     """Attempts of a task before its job fails."""
-    retry_base_seconds: float = Field(2.0, gt=0)
+    retry_base_seconds: float = Field(default=2.0, gt=0)
     """Wait before the second attempt; doubled for each further one, with jitter."""
-    drain_seconds: float = Field(120.0, ge=0)
+    drain_seconds: float = Field(default=120.0, ge=0)
     """How long a stopping service finishes the tasks it has before it hands them back."""
     cache_enabled: bool = True
     """Whether results are looked up in the cache and kept there."""
@@ -48,7 +48,7 @@ class RuntimeSettings(BaseSettings):
     """Least level of log lines."""
     log_format: Literal["json", "text"] = "json"
     """Form of log lines."""
-    max_receive_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    max_receive_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     """Largest gRPC message that is accepted, in bytes."""
-    max_concurrent_calls: int = Field(256, gt=0)
+    max_concurrent_calls: int = Field(default=256, gt=0)
     """gRPC calls in flight; more are answered RESOURCE_EXHAUSTED."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from s2v.analysis.features import SIZE, Features
 from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType
 
-WEIGHTS = "diagram_types.npz"
+WEIGHTS = Path(__file__).with_name("diagram_types.npz")
+"""What was learned: the mean and scale of the features, weights and bias."""
 NAMES = {
     DiagramType.DIAGRAM_TYPE_FLOWCHART: "flowchart",
     DiagramType.DIAGRAM_TYPE_HIERARCHY: "hierarchy",
@@ -45,11 +46,12 @@ class Classifier:
 
     def __init__(self) -> None:
         """Loads the weights. Errors: SetupError when the file is missing or was learned for other features."""
-        path = files("s2v.analysis") / WEIGHTS
         try:
-            data = path.read_bytes()
+            data = WEIGHTS.read_bytes()
         except FileNotFoundError as error:
-            raise SetupError(f"{WEIGHTS} is missing: reinstall s2v-analysis, or run training/train_diagram_types.py") from error
+            raise SetupError(
+                f"{WEIGHTS.name} is missing: reinstall s2v-analysis, or run training/train_diagram_types.py"
+            ) from error
         self.sha256 = hashlib.sha256(data).hexdigest()
         with np.load(BytesIO(data)) as arrays:
             self._mean: NDArray[np.float32] = arrays["mean"]
@@ -57,7 +59,9 @@ class Classifier:
             self._weights = arrays["weights"].astype(np.float32)
             self._bias: NDArray[np.float32] = arrays["bias"]
         if self._weights.shape != (SIZE, len(NAMES)):
-            raise SetupError(f"{WEIGHTS} was learned for other features {self._weights.shape}: run training/train_diagram_types.py again")
+            raise SetupError(
+                f"{WEIGHTS.name} was learned for other features {self._weights.shape}: run training/train_diagram_types.py again"
+            )
 
     def rank(self, features: Features) -> Ranking:
         """Returns the types by calibrated probability."""

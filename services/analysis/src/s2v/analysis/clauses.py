@@ -99,42 +99,55 @@ def find_clauses(sentence: Span) -> list[Clause]:
     Clauses of purpose and reason, reported speech and restrictive relative clauses are left out.
     """
     clauses: list[Clause] = []
-    _visit(sentence.root, Role.MAIN, None, sentence.root, None, clauses)
+    _visit(_Place(sentence.root, Role.MAIN, sentence.root), clauses)
     return sorted(clauses, key=lambda clause: clause.verb.i)
 
 
-def _visit(verb: Token, role: Role, shared: Token | None, owner: Token, coordinate: Token | None, clauses: list[Clause]) -> None:
+@dataclass(frozen=True)
+class _Place:
+    """A verb that is to be visited, and what it inherits."""
+
+    verb: Token
+    role: Role
+    owner: Token
+    """Verb of the main clause that it belongs to."""
+    subject: Token | None = None
+    """Subject shared by coordination."""
+    coordinate: Token | None = None
+
+
+def _visit(place: _Place, clauses: list[Clause]) -> None:
+    verb, role = place.verb, place.role
     step = _step_verb(verb)
     if step is not None:
-        clauses.append(Clause(step, None, role, owner))
-        _visit_children(step, role, None, owner, clauses)
+        clauses.append(Clause(step, None, role, step if role is Role.MAIN else place.owner))
+        _visit_children(_Place(step, role, step if role is Role.MAIN else place.owner), clauses)
         return
     own = next((child for child in verb.children if child.dep_ in _SUBJECTS), None)
-    subject = own if own is not None else shared
+    subject = own if own is not None else place.subject
+    owner = verb if role is Role.MAIN else place.owner
     if verb.pos_ in _VERBAL:
-        clauses.append(Clause(verb, subject, role, owner if role is not Role.MAIN else verb, coordinate if own is None else None))
-    _visit_children(verb, role, subject, owner if role is not Role.MAIN else verb, clauses)
+        clauses.append(Clause(verb, subject, role, owner, place.coordinate if own is None else None))
+    _visit_children(_Place(verb, role, owner, subject), clauses)
     core = main_verb(verb)
     if core.i != verb.i:
-        _visit_children(core, role, subject, owner if role is not Role.MAIN else verb, clauses)
+        _visit_children(_Place(core, role, owner, subject), clauses)
 
 
-def _visit_children(verb: Token, role: Role, subject: Token | None, owner: Token, clauses: list[Clause]) -> None:
+def _visit_children(place: _Place, clauses: list[Clause]) -> None:
+    verb, role, owner = place.verb, place.role, place.owner
     for child in verb.children:
         if child.dep_ == "conj" and child.pos_ in _VERBAL:
-            _visit(child, role, subject, owner, verb, clauses)
-        elif child.dep_ in ("ccomp", "parataxis") and child.i < verb.i and _mark(child) is None and role is Role.MAIN:
-            _visit(child, Role.MAIN, None, child, None, clauses)
-        elif child.dep_ == "parataxis" and role is Role.MAIN:
-            _visit(child, Role.MAIN, None, child, None, clauses)
-        elif child.dep_ == "advcl":
-            subordinate = _role(child)
-            if subordinate is not None:
-                _visit(child, subordinate, subject if child.tag_ == "VBG" else None, owner, None, clauses)
+            _visit(_Place(child, role, owner, place.subject, verb), clauses)
+        elif role is Role.MAIN and child.dep_ in ("ccomp", "parataxis") and _mark(child) is None:
+            if child.i < verb.i or child.dep_ == "parataxis":
+                _visit(_Place(child, role, child), clauses)
+        elif child.dep_ == "advcl" and (subordinate := _role(child)) is not None:
+            _visit(_Place(child, subordinate, owner, place.subject if child.tag_ == "VBG" else None), clauses)
         elif child.dep_ == "prep" and child.lower_ in ("after", "before", "upon"):
             for part in child.children:
                 if part.dep_ == "pcomp" and part.pos_ in _VERBAL:
-                    _visit(part, Role.BEFORE if child.lower_ == "before" else Role.AFTER, subject, owner, None, clauses)
+                    _visit(_Place(part, Role.BEFORE if child.lower_ == "before" else Role.AFTER, owner, place.subject), clauses)
         if child.dep_ in ("dobj", "pobj", "attr", "prep", "nsubj"):
             _visit_relatives(child, role, clauses)
 
@@ -152,7 +165,16 @@ def _visit_relatives(noun: Token, role: Role, clauses: list[Clause]) -> None:
 
 def _mark(verb: Token) -> Token | None:
     for child in verb.children:
-        if child.i < verb.i and child.dep_ in ("mark", "advmod") and child.lower_ in CONDITION_MARKS | AFTER_MARKS | BEFORE_MARKS | PARALLEL_MARKS | {"as", "because", "since", "although", "though", "that", "whether", "until", "where", "how", "why"}:
+        if (
+            child.i < verb.i
+            and child.dep_ in ("mark", "advmod")
+            and child.lower_
+            in CONDITION_MARKS
+            | AFTER_MARKS
+            | BEFORE_MARKS
+            | PARALLEL_MARKS
+            | {"as", "because", "since", "although", "though", "that", "whether", "until", "where", "how", "why"}
+        ):
             return child
     return None
 

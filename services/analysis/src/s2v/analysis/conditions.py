@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from spacy.tokens import Token
 
 from s2v.analysis.clauses import Clause
-from s2v.analysis.content import Label, NodeDraft
+from s2v.analysis.content import NodeDraft
 from s2v.analysis.labels import Group, content_lemmas, is_plural, make_label, noun_groups, predicate_groups, verb_groups
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import DECIDE_VERBS, OPPOSITES
+from s2v.analysis.steps import is_named
 from s2v.v1.diagram_pb2 import NodeKind
 
 _PAIRS = frozenset(frozenset(pair) for pair in OPPOSITES)
@@ -60,13 +61,19 @@ def make_condition(talk: Talk, clauses: Sequence[Clause]) -> Condition | None:
         if inner is not None:
             verb = inner
             subject = next((child for child in inner.children if child.dep_ in ("nsubj", "nsubjpass")), None)
-    named = subject if subject is not None and (subject.pos_ in ("NOUN", "PROPN") or subject.lower_ in (*_NOBODY, "everything", "all", "someone", "anyone")) else None
+    named = (
+        subject
+        if subject is not None and (is_named(subject) or subject.lower_ in (*_NOBODY, "everything", "all", "someone", "anyone"))
+        else None
+    )
     copular = verb.lemma_ == "be"
     predicate = [group for group in predicate_groups(verb) if not (copular and verb in group.tokens)]
     if not predicate:
         return None
     form = ("plural" if is_plural(named) else "singular") if named is not None else "imperative"
-    kept, forms = ([Group(0.0, tuple(child for child in verb.children if child.dep_ == "neg"))], {}) if copular else verb_groups(verb, form)
+    kept, forms = (
+        ([Group(0.0, tuple(child for child in verb.children if child.dep_ == "neg"))], {}) if copular else verb_groups(verb, form)
+    )
     groups = [*predicate, *kept, *(noun_groups(named) if named is not None else [])]
     label = make_label(talk, [group for group in groups if group.tokens], forms, suffix="?")
     if label is None:
@@ -78,7 +85,7 @@ def make_condition(talk: Talk, clauses: Sequence[Clause]) -> Condition | None:
     words = [talk.word(token) for token in tokens]
     span = (min(label.words), max((*words, *label.words)) + 1)
     topics = content_lemmas([*tokens, *([named] if named is not None else [])])
-    phrase = talk.speech.text(*span).strip(" .,;:!?\"“”")
+    phrase = talk.speech.text(*span).strip(' .,;:!?"“”')
     node = NodeDraft(NodeKind.NODE_KIND_DECISION, phrase, label, span, topics)
     short = make_label(talk, noun_groups(named), suffix="?") if named is not None else None
     open_node = NodeDraft(NodeKind.NODE_KIND_DECISION, phrase, short or label, span, topics)
@@ -107,7 +114,13 @@ def opposite(first: Condition, second: Condition) -> Relation | None:
     words = {first.predicate_lemma, first.predicate_text.lower()}, {second.predicate_lemma, second.predicate_text.lower()}
     if any(frozenset((one, other)) in _PAIRS for one in words[0] for other in words[1]):
         return Relation(not first.answer)
-    if first.copular and second.copular and first.subject == second.subject != "" and first.predicate_text and second.predicate_text:
+    if (
+        first.copular
+        and second.copular
+        and first.subject == second.subject != ""
+        and first.predicate_text
+        and second.predicate_text
+    ):
         if not first.negated and not second.negated:
             return Relation(not first.answer, (first.predicate_text, second.predicate_text), second.predicate)
     return None

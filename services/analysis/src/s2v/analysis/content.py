@@ -41,6 +41,8 @@ class NodeDraft:
     """Words during which it is spoken of for the first time, as (begin, end)."""
     topics: frozenset[str] = frozenset()
     """Lemmas of its content words, by which later mentions are known."""
+    repeats: tuple[tuple[int, int], ...] = ()
+    """Further words that say the same thing again, as (begin, end)."""
     quantity: Label | None = None
     date: Date | None = None
 

@@ -13,15 +13,59 @@ from s2v.analysis.language import Talk
 from s2v.analysis.numbers import read_number, read_ordinal, read_year
 from s2v.v1.diagram_pb2 import DatePrecision
 
-MONTHS = "january february march april may june july august september october november december".split()
+MONTHS = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+]
 _MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _DECADE = re.compile(r"^[’']?(\d{2}|\d{4})[’']?s$")
-_DECADE_WORDS = {"twenties": 20, "thirties": 30, "forties": 40, "fifties": 50, "sixties": 60, "seventies": 70, "eighties": 80, "nineties": 90}
+_DECADE_WORDS = {
+    "twenties": 20,
+    "thirties": 30,
+    "forties": 40,
+    "fifties": 50,
+    "sixties": 60,
+    "seventies": 70,
+    "eighties": 80,
+    "nineties": 90,
+}
 _RANGE = re.compile(r"^(\d{4})\s*[–—-]\s*(\d{2}|\d{4})$")
 _ERAS = {"bc": -1, "bce": -1, "b.c.": -1, "b.c": -1, "ad": 1, "ce": 1, "a.d.": 1}
 _UNIT_YEARS = {"day": 1 / 365.25, "week": 7 / 365.25, "month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
 _AGE_PREPOSITIONS = ("at", "by", "in", "on", "during", "after", "around")
-_YEAR_PREPOSITIONS = frozenset("in since by until from around before after during circa of about to between and through late early mid".split())
+_YEAR_PREPOSITIONS = frozenset(
+    [
+        "in",
+        "since",
+        "by",
+        "until",
+        "from",
+        "around",
+        "before",
+        "after",
+        "during",
+        "circa",
+        "of",
+        "about",
+        "to",
+        "between",
+        "and",
+        "through",
+        "late",
+        "early",
+        "mid",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -97,15 +141,21 @@ def _read_year(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate,
 
 
 def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
-    """"In 698": a year of three digits, which only its preposition and its own stress tell from a count."""
+    """ "In 698": a year of three digits, which only its preposition and its own stress tell from a count."""
     token = tokens[place]
-    if token.text.isdigit() and len(token.text) == 3 and token.dep_ == "pobj" and place and tokens[place - 1].lower_ in ("in", "by", "around", "since"):
+    if (
+        token.text.isdigit()
+        and len(token.text) == 3
+        and token.dep_ == "pobj"
+        and place
+        and tokens[place - 1].lower_ in ("in", "by", "around", "since")
+    ):
         return int(token.text), 1
     return None
 
 
 def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """"from 1998 to 2004", "between 1914 and 1918", "1939-45"."""
+    """ "from 1998 to 2004", "between 1914 and 1918", "1939-45"."""
     word = tokens[place].text
     first, last = talk.tokens_of[talk.word(tokens[place])]
     whole = "".join(token.text for token in talk.doc[first:last]).strip(".,;:()")
@@ -127,11 +177,13 @@ def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
     if finish is None:
         return None
     length = middle + 1 + finish[1] - place
-    return _make(talk, tokens[place : place + length], f"{begin[0]}–{finish[0]}", begin[0], finish[0], DatePrecision.DATE_PRECISION_YEAR)
+    return _make(
+        talk, tokens[place : place + length], f"{begin[0]}–{finish[0]}", begin[0], finish[0], DatePrecision.DATE_PRECISION_YEAR
+    )
 
 
 def _read_month(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """"March 2004", "March 3, 2004", "the 3rd of March 2004", "July 4th"."""
+    """ "March 2004", "March 3, 2004", "the 3rd of March 2004", "July 4th"."""
     if tokens[place].lower_ not in MONTHS or (tokens[place].lower_ in ("may", "march") and not tokens[place].text[:1].isupper()):
         return None
     month = MONTHS.index(tokens[place].lower_)
@@ -162,21 +214,25 @@ def _day(token: Token) -> int | None:
 
 
 def _read_era(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """"753 BC", "AD 476"."""
+    """ "753 BC", "AD 476"."""
     if place + 1 >= len(tokens):
         return None
     first, second = tokens[place], tokens[place + 1]
     if first.lower_ in ("ad", "a.d.") and first.text[:1].isupper() and second.text.isdigit():
-        return _make(talk, (first, second), f"AD {second.text}", int(second.text), int(second.text), DatePrecision.DATE_PRECISION_YEAR)
+        return _make(
+            talk, (first, second), f"AD {second.text}", int(second.text), int(second.text), DatePrecision.DATE_PRECISION_YEAR
+        )
     number = first.text.replace(",", "")
     if number.isdigit() and second.lower_.strip(",") in _ERAS and second.text[:1].isupper():
         year = int(number) * _ERAS[second.lower_.strip(",")]
-        return _make(talk, (first, second), f"{first.text} {second.text.rstrip(',')}", year, year, DatePrecision.DATE_PRECISION_YEAR)
+        return _make(
+            talk, (first, second), f"{first.text} {second.text.rstrip(',')}", year, year, DatePrecision.DATE_PRECISION_YEAR
+        )
     return None
 
 
 def _read_decade(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """"the 1990s", "the nineties", "the early 1960s"."""
+    """ "the 1990s", "the nineties", "the early 1960s"."""
     token = tokens[place]
     match = _DECADE.match(token.text)
     if match and match[1].endswith("0"):
@@ -195,7 +251,7 @@ def _part(tokens: list[Token], place: int, text: str) -> tuple[float, str]:
 
 
 def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """"the 19th century", "the fifth century BC"."""
+    """ "the 19th century", "the fifth century BC"."""
     if place + 1 >= len(tokens) or tokens[place + 1].lemma_.lower() != "century":
         return None
     number = read_ordinal(tokens[place].text)
@@ -208,7 +264,7 @@ def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDa
 
 
 def _read_distance(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
-    """"two years later", "a decade after that": counted from the date before it."""
+    """ "two years later", "a decade after that": counted from the date before it."""
     if last is None or last.precision == DatePrecision.DATE_PRECISION_ORDINAL:
         return None
     for length in (1, 2, 3):
@@ -228,18 +284,27 @@ def _read_distance(talk: Talk, tokens: list[Token], place: int, last: Date | Non
 
 
 def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tuple[SpokenDate, int] | None:
-    """"at age six", "by the third month", "on day two": known by their order."""
+    """ "at age six", "by the third month", "on day two": known by their order."""
     if tokens[place].lower_ not in _AGE_PREPOSITIONS:
         return None
     rest = [token for token in tokens[place + 1 : place + 6] if token.lower_ not in ("the", "of", "about")]
     for length in (2, 3):
         used = rest[:length]
         words = [token.lower_ for token in used]
-        if len(words) == 2 and words[0] in ("age", "day", "week", "month", "year", "stage") and read_number([words[1]]) is not None:
+        if (
+            len(words) == 2
+            and words[0] in ("age", "day", "week", "month", "year", "stage")
+            and read_number([words[1]]) is not None
+        ):
             break
         if len(words) == 2 and read_ordinal(words[0]) is not None and words[1] in ("day", "week", "month", "year"):
             break
-        if len(words) == 3 and words[0] in ("end",) and read_ordinal(words[1]) is not None and words[2] in ("day", "week", "month", "year"):
+        if (
+            len(words) == 3
+            and words[0] in ("end",)
+            and read_ordinal(words[1]) is not None
+            and words[2] in ("day", "week", "month", "year")
+        ):
             break
     else:
         return None

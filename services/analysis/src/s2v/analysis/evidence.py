@@ -57,7 +57,9 @@ def validate(storyboard: Storyboard, talk: Talk) -> int:
     ids: set[str] = set()
     for scene in storyboard.scenes:
         if abs(scene.start_seconds - end) > TOLERANCE_SECONDS or scene.end_seconds <= scene.start_seconds:
-            raise EvidenceError(f"scene {scene.id} does not start where the one before it ends ({scene.start_seconds} s, {end} s)")
+            raise EvidenceError(
+                f"scene {scene.id} does not start where the one before it ends ({scene.start_seconds} s, {end} s)"
+            )
         if scene.id in ids:
             raise EvidenceError(f"two scenes have the id {scene.id}")
         ids.add(scene.id)
@@ -81,7 +83,14 @@ def _validate_scene(scene: Scene, talk: Talk) -> int:
     for node in diagram.nodes:
         where = f"node {node.id}"
         labels += 1
-        _check_label(where, node.label, node.evidence, talk, MAX_PHRASE_CHARACTERS if phrase else MAX_CHARACTERS, None if phrase else MAX_WORDS)
+        _check_label(
+            where,
+            node.label,
+            node.evidence,
+            talk,
+            MAX_PHRASE_CHARACTERS if phrase else MAX_CHARACTERS,
+            None if phrase else MAX_WORDS,
+        )
         _check_reveal(where, node.reveal_seconds, node.evidence, talk, scene)
         if node.HasField("quantity"):
             labels += 1
@@ -118,7 +127,13 @@ def _check_reveal(where: str, reveal: float, evidence: Evidence, talk: Talk, sce
 
 
 def _check_label(
-    where: str, label: str, evidence: Evidence, talk: Talk, max_characters: int, max_words: int | None, marks: frozenset[str] = frozenset()
+    where: str,
+    label: str,
+    evidence: Evidence,
+    talk: Talk,
+    max_characters: int,
+    max_words: int | None,
+    marks: frozenset[str] = frozenset(),
 ) -> None:
     if evidence.WhichOneof("origin") != "spoken" or not evidence.spoken.spans:
         raise EvidenceError(f"{where} ({label!r}) has no evidence")
@@ -147,7 +162,7 @@ def _forms(evidence: Evidence, talk: Talk) -> Iterator[str]:
                     yield third_person(lemma)
         for begin in range(span.begin, span.end):
             for end in range(begin + 1, min(begin + 6, span.end) + 1):
-                yield from _number_forms([text.strip(".,;:!?()\"") for text in talk.speech.texts[begin:end]])
+                yield from _number_forms([text.strip('.,;:!?()"') for text in talk.speech.texts[begin:end]])
 
 
 def _number_forms(words: list[str]) -> Iterator[str]:
@@ -164,5 +179,5 @@ def _number_forms(words: list[str]) -> Iterator[str]:
         parts = re.split(r"[-–—]", words[0])
         if len(parts) == 2 and parts[0].isdigit() and parts[1].isdigit() and len(parts[1]) == 2:
             yield parts[0][:-2] + parts[1]
-    elif (value := read_number(words)) is not None:
-        yield str(int(value))
+    elif (total := read_number(words)) is not None:
+        yield str(int(total))

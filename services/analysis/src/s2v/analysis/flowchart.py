@@ -62,8 +62,8 @@ class _Chart:
     before: list[_Tail] = field(default_factory=list)
     """The ends that the last step was connected to, for steps beside it."""
     decision: _Decision | None = None
-    actor: str = ""
-    """Lemma of the last subject."""
+    last: Step | None = None
+    """The step told last."""
 
     def add(self, node: NodeDraft, cue: tuple[int, int] | None, *, beside: bool = False) -> int:
         """Adds a node after the open ends, or beside the last node; the same step told again is the same node."""
@@ -71,6 +71,9 @@ class _Chart:
         if place is None:
             place = len(self.nodes)
             self.nodes.append(node)
+        else:
+            known = self.nodes[place]
+            self.nodes[place] = replace(known, repeats=(*known.repeats, node.span))
         if beside:
             for tail in self.before:
                 self.connect(tail, place, cue)
@@ -133,7 +136,7 @@ def _tell(chart: _Chart, clauses: list[Clause]) -> None:
             continue
         beside = any(child.lower_ in PARALLEL_MARKS and child.dep_ == "advmod" for child in main.verb.children)
         early = [clause for clause in owned if clause.role is Role.PARALLEL and clause.verb.i < main.verb.i]
-        if early and make_steps(chart.talk, main, chart.actor):
+        if early and make_steps(chart.talk, main, chart.last):
             beside = _add_steps(chart, early[0])
         told = _add_steps(chart, main, beside=beside and bool(chart.nodes))
         for clause in owned:
@@ -146,7 +149,7 @@ def _tell(chart: _Chart, clauses: list[Clause]) -> None:
 
 
 def _answer_briefly(chart: _Chart, main: Clause) -> bool:
-    """"If so, …" and "If not, …" go on with a branch of the open decision."""
+    """ "If so, …" and "If not, …" go on with a branch of the open decision."""
     sentence = main.verb.sent
     words = [token.lower_ for token in sentence[:2]]
     if chart.decision is None or words not in (["if", "so"], ["if", "yes"], ["if", "not"], ["if", "no"]):
@@ -218,13 +221,18 @@ def _goes_on(chart: _Chart, clause: Clause) -> bool:
         return False
     if len(decision.branches) == 2 and decision.exits:
         return True
+    if any(
+        child.dep_ == "prep" and child.lower_ in ("after", "until", "within") and child.i < clause.verb.i
+        for child in clause.verb.children
+    ):
+        return not clause.cues and len(decision.branches) == 1
     subject = clause.subject
     pronoun = subject is not None and subject.pos_ == "PRON" and subject.lower_ in ("it", "they", "he", "she")
     return pronoun and any(cue.lower_ == "then" for cue in clause.cues)
 
 
 def _names_branch(chart: _Chart, clause: Clause) -> bool:
-    """"That is a cache hit" names the branch: the name stands on its edge instead of "yes" or "no"."""
+    """ "That is a cache hit" names the branch: the name stands on its edge instead of "yes" or "no"."""
     subject = clause.subject
     if clause.verb.lemma_ != "be" or subject is None or subject.lower_ not in ("that", "this", "it") or chart.decision is None:
         return False
@@ -249,14 +257,14 @@ def _add_steps(chart: _Chart, clause: Clause, *, beside: bool = False) -> bool:
         if chart.nodes and clause.role is Role.RELATIVE and chart.nodes[-1].quantity is None:
             chart.nodes[-1] = replace(chart.nodes[-1], quantity=measured[0])
         return False
-    steps = make_steps(chart.talk, clause, chart.actor, measured[1] if measured else frozenset())
+    steps = make_steps(chart.talk, clause, chart.last, measured[1] if measured else frozenset())
     if not steps and measured:
-        steps, measured = make_steps(chart.talk, clause, chart.actor), None
+        steps, measured = make_steps(chart.talk, clause, chart.last), None
     for number, step in enumerate(steps):
         node = step.node if number or measured is None else replace(step.node, quantity=measured[0])
         chart.add(node, _cue(chart.talk, step, clause), beside=beside)
     if steps:
-        chart.actor = steps[-1].actor or chart.actor
+        chart.last = steps[-1]
         decision = chart.decision
         if decision is not None and _exits(clause):
             decision.exits.add(decision.last)
@@ -285,6 +293,8 @@ def _finish(chart: _Chart) -> Content:
     kept.sort(key=lambda number: chart.nodes[number].label.words[0])
     place = {number: rank for rank, number in enumerate(kept)}
     edges = tuple(
-        replace(edge, source=place[edge.source], target=place[edge.target]) for edge in chart.edges if edge.source in place and edge.target in place
+        replace(edge, source=place[edge.source], target=place[edge.target])
+        for edge in chart.edges
+        if edge.source in place and edge.target in place
     )
     return Content(DiagramType.DIAGRAM_TYPE_FLOWCHART, tuple(chart.nodes[number] for number in kept), edges)

@@ -19,9 +19,66 @@ MAX_CHARACTERS = 90
 MIN_WORDS = 3
 GOOD_WORDS = (5, 13)
 """A phrase of so many words is taken in at a glance."""
-_DEICTIC = frozenset("it this that they he she these those there here him her them i we you".split())
-_STAGE = frozenset("let consider look see talk start begin welcome follow summarize".split())
-_DANGLING = frozenset("and or but so because if when that which who the a an of to in on at for with by as is are was were than from".split())
+_DEICTIC = frozenset(
+    ["it", "this", "that", "they", "he", "she", "these", "those", "there", "here", "him", "her", "them", "i", "we", "you"]
+)
+_STAGE = frozenset(["let", "consider", "look", "see", "talk", "start", "begin", "welcome", "follow", "summarize"])
+_TELLING = frozenset(
+    [
+        "never",
+        "always",
+        "only",
+        "every",
+        "most",
+        "must",
+        "key",
+        "important",
+        "best",
+        "worst",
+        "real",
+        "main",
+        "why",
+        "goal",
+        "point",
+        "means",
+        "nobody",
+        "nothing",
+        "everything",
+    ]
+)
+"""Words by which a speaker says what matters."""
+_DANGLING = frozenset(
+    [
+        "and",
+        "or",
+        "but",
+        "so",
+        "because",
+        "if",
+        "when",
+        "that",
+        "which",
+        "who",
+        "the",
+        "a",
+        "an",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "for",
+        "with",
+        "by",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "than",
+        "from",
+    ]
+)
 
 
 def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray[np.float32]) -> Content:
@@ -36,13 +93,27 @@ def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray
             score = _score(talk, begin, end, counts, float(near))
             if score is not None and (best is None or score > best[0] + 1e-6):
                 best = (score, (begin, end))
-    if best is None:
-        return Content(DiagramType.DIAGRAM_TYPE_NONE)
-    begin, end = best[1]
+    return Content(DiagramType.DIAGRAM_TYPE_NONE) if best is None else _make_phrase(talk, *best[1])
+
+
+def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
+    """Returns a phrase by its length alone, for languages without grammar: the sentence, or part up to a comma, with most long words."""
+    best: tuple[float, tuple[int, int]] | None = None
+    for sentence in sentences:
+        begin, end = talk.words(sentence)
+        stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in ",;:"]
+        for first, last in dict.fromkeys([(begin, end), *zip([begin, *stops], [*stops, end], strict=True)]):
+            texts = talk.speech.texts[first:last]
+            score = sum(len(text) >= 5 for text in texts) - max(len(texts) - GOOD_WORDS[1], 0)
+            if len(texts) >= MIN_WORDS and len(_close(" ".join(texts))) <= MAX_CHARACTERS and (best is None or score > best[0]):
+                best = (score, (first, last))
+    return Content(DiagramType.DIAGRAM_TYPE_NONE) if best is None else _make_phrase(talk, *best[1])
+
+
+def _make_phrase(talk: Talk, begin: int, end: int) -> Content:
     spoken = talk.speech.text(begin, end)
     label = Label(capitalize(_close(spoken)), tuple(range(begin, end)))
-    node = NodeDraft(NodeKind.NODE_KIND_PHRASE, spoken, label, (begin, end))
-    return Content(DiagramType.DIAGRAM_TYPE_NONE, (node,))
+    return Content(DiagramType.DIAGRAM_TYPE_NONE, (NodeDraft(NodeKind.NODE_KIND_PHRASE, spoken, label, (begin, end)),))
 
 
 def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
@@ -50,10 +121,14 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
     spans = [talk.words(sentence)]
     for token in sentence:
         clause = token.pos_ in ("VERB", "AUX") and token.dep_ in ("ROOT", "conj", "ccomp", "parataxis")
-        if clause and any(child.dep_ in ("nsubj", "nsubjpass", "expl") for child in token.children):
+        if clause and any(child.dep_ in ("nsubj", "nsubjpass", "expl") and child.lower_ != "us" for child in token.children):
             spans.append(_clause_words(talk, token))
     trimmed = [_trim(talk, begin, end) for begin, end in spans]
-    return [(begin, end) for begin, end in dict.fromkeys(trimmed) if end - begin >= MIN_WORDS and len(_close(talk.speech.text(begin, end))) <= MAX_CHARACTERS]
+    return [
+        (begin, end)
+        for begin, end in dict.fromkeys(trimmed)
+        if end - begin >= MIN_WORDS and len(_close(talk.speech.text(begin, end))) <= MAX_CHARACTERS
+    ]
 
 
 def _clause_words(talk: Talk, verb: Token) -> tuple[int, int]:
@@ -61,7 +136,8 @@ def _clause_words(talk: Talk, verb: Token) -> tuple[int, int]:
     dropped = {
         part.i
         for child in verb.children
-        if (child.dep_ in ("conj", "parataxis", "cc") and child.i > verb.i) or (child.dep_ in ("advcl", "ccomp") and _separate(child, verb))
+        if (child.dep_ in ("conj", "parataxis", "cc") and child.i > verb.i)
+        or (child.dep_ in ("advcl", "ccomp") and _separate(child, verb))
         for part in child.subtree
     }
     kept = {token.i for token in verb.subtree if token.i not in dropped}
@@ -103,11 +179,13 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
     if len(lemmas) < 2:
         return None
     weight = float(np.mean([np.log1p(counts[lemma]) for lemma in lemmas]))
-    density = min(len(lemmas) / words, 0.6)
+    substance = 0.2 * min(len(lemmas), 5)
+    telling = 0.25 * any(token.lower_ in _TELLING or token.tag_ in ("JJS", "RBS") for token in tokens)
+    whole = 0.2 * (talk.speech.texts[end - 1][-1] in ".!")
     length = -0.04 * max(GOOD_WORDS[0] - words, words - GOOD_WORDS[1], 0)
     opening = talk.doc[first].lower_
     pronouns = sum(token.lower_ in _DEICTIC for token in tokens) / words
-    score = 0.8 * near + 0.35 * weight + 0.8 * density + length - 0.25 * (opening in _DEICTIC) - 0.9 * pronouns
+    score = 0.8 * near + 0.25 * weight + substance + telling + whole + length - 0.25 * (opening in _DEICTIC) - 0.9 * pronouns
     score -= 0.5 * (tokens.root.lemma_ in _STAGE) + 0.3 * any(token.lower_ in FILLERS for token in tokens)
     score -= 0.25 * talk.speech.texts[end - 1].endswith("?")
     return score
@@ -115,4 +193,4 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
 
 def _close(text: str) -> str:
     """Drops the comma or colon at which a clause was cut; a full stop, question or exclamation mark stays."""
-    return text.rstrip(" ,;:-–—").strip("\"“” ")
+    return text.rstrip(" ,;:-–—").strip('"“” ')

@@ -48,11 +48,20 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
     """Returns a noun phrase without its articles; `rank` is that of its head, `skipped` holds tokens that stay out."""
     if head.i in skipped:
         return []
-    groups = [Group(rank, (head,))]
+    name = _given_name(head)
+    if name is not None:
+        return noun_groups(name, rank, skipped)
+    # Within a phrase that may be shed, a name such as "load balancer" stays or goes as a whole.
+    names = tuple(
+        child for child in head.children if child.dep_ in ("compound", "nmod") and child.i < head.i and child.i not in skipped
+    )
+    groups = [Group(rank, (*names, head) if rank else (head,))]
     for child in head.children:
         if child.i in skipped or child.lower_ in FILLERS:
             continue
-        if child.dep_ in ("compound", "nmod") and child.i < head.i:
+        if child in names and rank:
+            groups += [group for group in noun_groups(child, rank + 0.2, skipped) if child not in group.tokens]
+        elif child in names:
             groups += [Group(group.rank, group.tokens) for group in noun_groups(child, rank + 0.2, skipped)]
         elif child.dep_ == "nummod":
             groups.append(Group(rank + 0.15, (*(part for part in child.children if part.dep_ == "compound"), child)))
@@ -67,12 +76,22 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
             groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
         elif child.dep_ == "prep" and child.lower_ in ("of", "per"):
             groups += preposition_groups(child, rank + 0.4, skipped)
-        elif child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN") and not any(part.dep_ == "advmod" for part in child.children):
+        elif (
+            child.dep_ == "conj" and child.pos_ in ("NOUN", "PROPN") and not any(part.dep_ == "advmod" for part in child.children)
+        ):
             conjunction = tuple(part for part in head.children if part.dep_ == "cc")
             if len(conjunction) == 1 and not any(part.dep_ == "conj" for part in child.children):
                 inner = noun_groups(child, rank + 0.6, skipped)
                 groups += [Group(rank + 0.6, (*conjunction, child)), *(group for group in inner if child not in group.tokens)]
     return groups
+
+
+def _given_name(head: Token) -> Token | None:
+    """Of "a company called Netscape" the name."""
+    for child in head.children:
+        if child.dep_ == "acl" and child.lower_ in ("called", "named"):
+            return next((part for part in child.children if part.dep_ in ("oprd", "dobj", "attr") and part.pos_ == "PROPN"), None)
+    return None
 
 
 def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int] = frozenset()) -> list[Group]:
@@ -82,9 +101,8 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
             continue
         if child.dep_ == "pobj":
             inner = noun_groups(child, rank + 0.05, skipped)
-            articles = tuple(part for part in child.children if part.dep_ == "poss" and part.pos_ == "PRON")
-            core = Group(rank, (preposition, *(articles if child.pos_ == "PRON" else ()), child))
-            return [core, *(group for group in inner if child not in group.tokens)]
+            named = inner[0].tokens if inner else (child,)
+            return [Group(rank, (preposition, *named)), *inner[1:]]
         if child.dep_ == "prep":
             inner = preposition_groups(child, rank, skipped)
             if inner:
@@ -96,8 +114,12 @@ def is_time(noun: Token) -> bool:
     """Returns whether a noun phrase is a time or a length of time, which a label leaves out."""
     if noun.lemma_.lower() in TIME_NOUNS:
         return True
-    inner = next((part for child in noun.children if child.lower_ == "of" for part in child.children if part.dep_ == "pobj"), None)
-    return noun.ent_type_ in ("DATE", "TIME") and noun.pos_ in ("NUM", "NOUN", "PROPN") or (inner is not None and inner.lemma_.lower() in TIME_NOUNS)
+    inner = next(
+        (part for child in noun.children if child.lower_ == "of" for part in child.children if part.dep_ == "pobj"), None
+    )
+    return (noun.ent_type_ in ("DATE", "TIME") and noun.pos_ in ("NUM", "NOUN", "PROPN")) or (
+        inner is not None and inner.lemma_.lower() in TIME_NOUNS
+    )
 
 
 def main_verb(verb: Token) -> Token:
@@ -145,7 +167,10 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
             inner = predicate_groups(child, rank + 0.1, skipped)
             purpose = bool(mark) and any(part.dep_ == "dobj" for part in verb.children)
             step = 1.2 if purpose else 0.0
-            groups += [Group(rank + step, (*mark, child)), *(Group(group.rank + step, group.tokens) for group in inner if child not in group.tokens)]
+            groups += [
+                Group(rank + step, (*mark, child)),
+                *(Group(group.rank + step, group.tokens) for group in inner if child not in group.tokens),
+            ]
     return groups
 
 
@@ -157,7 +182,7 @@ def _causative_groups(verb: Token, rank: float, skipped: AbstractSet[int]) -> li
     mark = tuple(child for child in verb.children if child.dep_ == "aux" and child.lower_ == "to")
     inner = [group for group in predicate_groups(verb, rank, skipped) if verb not in group.tokens]
     head = noun_groups(subject, rank, skipped)
-    return [Group(rank, (*mark, verb, subject)), *(group for group in head if subject not in group.tokens), *inner]
+    return [Group(0.0, (*mark, verb)), Group(0.0, head[0].tokens if head else (subject,)), *head[1:], *inner]
 
 
 def _adjective_groups(adjective: Token, rank: float, skipped: AbstractSet[int]) -> list[Group]:
@@ -186,7 +211,7 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
         if form == "imperative" and verb.tag_ != "VBG":
             kept = [child for child in kept if child.lemma_ in ("do", "can", "could")]
         return [Group(0, (*kept, *negations))], {}
-    if any(child.dep_ == "auxpass" for child in auxiliaries) or verb.tag_ == "VBN" and not auxiliaries:
+    if any(child.dep_ == "auxpass" for child in auxiliaries) or (verb.tag_ == "VBN" and not auxiliaries):
         return [], {}
     modals = [child for child in auxiliaries if child.lower_ in _KEPT_MODALS]
     if modals and form != "imperative":
@@ -202,11 +227,21 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
 
 def is_plural(noun: Token) -> bool:
     """Returns whether a subject takes a plural verb."""
-    return noun.tag_ in ("NNS", "NNPS") or noun.lower_ in ("they", "we", "you", "i", "these", "those", "both") or any(child.dep_ == "conj" for child in noun.children)
+    return (
+        noun.tag_ in ("NNS", "NNPS")
+        or noun.lower_ in ("they", "we", "you", "i", "these", "those", "both")
+        or any(child.dep_ == "conj" for child in noun.children)
+    )
 
 
 def make_label(
-    talk: Talk, groups: Iterable[Group], forms: Mapping[int, str] | None = None, *, suffix: str = "", max_words: int = MAX_WORDS, max_characters: int = MAX_CHARACTERS
+    talk: Talk,
+    groups: Iterable[Group],
+    forms: Mapping[int, str] | None = None,
+    *,
+    suffix: str = "",
+    max_words: int = MAX_WORDS,
+    max_characters: int = MAX_CHARACTERS,
 ) -> Label | None:
     """Joins groups in the order of speech and sheds the least important ones until the label fits; None when its core does not fit."""
     remaining = list(groups)
@@ -265,4 +300,6 @@ def capitalize(text: str) -> str:
 
 def content_lemmas(tokens: Iterable[Token]) -> frozenset[str]:
     """Returns the lemmas of nouns, verbs, adjectives and numbers."""
-    return frozenset(token.lemma_.lower() for token in tokens if token.pos_ in ("NOUN", "PROPN", "VERB", "ADJ", "NUM") and not token.is_stop)
+    return frozenset(
+        token.lemma_.lower() for token in tokens if token.pos_ in ("NOUN", "PROPN", "VERB", "ADJ", "NUM") and not token.is_stop
+    )

@@ -55,24 +55,17 @@ class Talk:
         return self.word_of[span.start], self.word_of[span.end - 1] + 1
 
 
-class Parser:
-    """A spaCy pipeline for one language."""
+class PlainParser:
+    """Tokens without grammar, for languages that have no pipeline."""
 
-    def __init__(self, language: str) -> None:
-        """Loads the pipeline. Errors: SetupError when its package is not installed."""
-        self.name = PIPELINES[language]
-        try:
-            self._nlp: Language = spacy.load(self.name)
-        except OSError as error:
-            raise SetupError(f"the spaCy pipeline {self.name} does not load ({error}): install its package") from error
-        self.version = f"{self._nlp.meta['version']}"
+    def __init__(self) -> None:
+        self._nlp: Language = spacy.blank("xx")
 
     def parse(self, speech: Speech) -> Talk:
-        """Parses a transcript, each sentence by itself."""
-        spans = cut_sentences(speech)
+        """Cuts a transcript into sentences and tokens."""
         docs: list[Doc] = []
         word_of: list[int] = []
-        for begin, end in spans:
+        for begin, end in cut_sentences(speech):
             doc, numbers = self._tokenize(speech, begin, end)
             docs.append(doc)
             word_of.extend(numbers)
@@ -97,8 +90,21 @@ class Parser:
             spaces.extend([False] * (len(pieces) - 1) + [True])
             numbers.extend([word] * len(pieces))
         # One sentence: the parser joins all of it, as pauses and punctuation have already cut.
-        starts = [True] + [False] * (len(texts) - 1)
+        starts: list[bool | int | None] = [True] + [False] * (len(texts) - 1)
         return Doc(self._nlp.vocab, words=texts, spaces=spaces, sent_starts=starts), numbers
+
+
+class Parser(PlainParser):
+    """A spaCy pipeline for one language; each sentence is parsed by itself."""
+
+    def __init__(self, language: str) -> None:
+        """Loads the pipeline. Errors: SetupError when its package is not installed."""
+        self.name = PIPELINES[language]
+        try:
+            self._nlp = spacy.load(self.name)
+        except OSError as error:
+            raise SetupError(f"the spaCy pipeline {self.name} does not load ({error}): install its package") from error
+        self.version = f"{self._nlp.meta['version']}"
 
 
 def scene_text(sentences: Sequence[Span]) -> str:

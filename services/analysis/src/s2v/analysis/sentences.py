@@ -14,7 +14,9 @@ UNPUNCTUATED_WORDS = 60
 """A stretch of more words than this without a full stop counts as written without them."""
 
 _END = re.compile(r"[.!?…][\"'”’)\]]*$")
-_ABBREVIATION = re.compile(r"^(?:(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|etc|approx|no|fig|inc|ltd|jr|sr)\.|(?:[a-z]\.)+)$", re.IGNORECASE)
+_ABBREVIATION = re.compile(
+    r"^(?:(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|etc|approx|no|fig|inc|ltd|jr|sr)\.|(?:[a-z]\.)+)$", re.IGNORECASE
+)
 
 
 def cut_sentences(speech: Speech) -> list[tuple[int, int]]:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spacy.tokens import Token
 
 from s2v.analysis.clauses import Clause, Role
 from s2v.analysis.content import Label, NodeDraft
-from s2v.analysis.labels import Group, content_lemmas, is_plural, make_label, noun_groups, predicate_groups, third_person, verb_groups
+from s2v.analysis.labels import (
+    Group,
+    content_lemmas,
+    is_plural,
+    make_label,
+    noun_groups,
+    predicate_groups,
+    third_person,
+    verb_groups,
+)
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import (
     ANNOUNCING_PREPOSITIONS,
@@ -25,7 +34,28 @@ from s2v.v1.diagram_pb2 import NodeKind
 
 MAX_PHRASE_WORDS = 14
 """Words of a step's phrase, from its verb on."""
-_GENERIC = frozenset("we us i you one it they he she this that who which there these those someone somebody".split())
+_GENERIC = frozenset(
+    [
+        "we",
+        "us",
+        "i",
+        "you",
+        "one",
+        "it",
+        "they",
+        "he",
+        "she",
+        "this",
+        "that",
+        "who",
+        "which",
+        "there",
+        "these",
+        "those",
+        "someone",
+        "somebody",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -37,16 +67,19 @@ class Step:
     """Lemma of who acts; empty when nobody is named."""
     cue: tuple[Token, ...] = ()
     """Sequence words inside the clause that put this step after the one before it."""
+    subject: Token | None = None
+    object: Token | None = None
+    """What the clause names; pronouns of the next step stand for them."""
 
 
-def make_steps(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int] = frozenset()) -> list[Step]:
+def make_steps(talk: Talk, clause: Clause, before: Step | None, skipped: AbstractSet[int] = frozenset()) -> list[Step]:
     """Returns the steps of a clause: one, or one for each object told in an order ("asks A, then B"); none for states and asides.
 
-    `actor` is the lemma of the last subject, which is not repeated; `skipped` holds tokens drawn elsewhere (quantities).
+    `before` is the step in front, whose actor is not named again; `skipped` holds tokens drawn elsewhere (quantities).
     """
     if not _is_action(clause):
         return []
-    step = _make_step(talk, clause, actor, skipped)
+    step = _make_step(talk, clause, before, skipped)
     if step is None:
         return []
     return [step, *_further_objects(talk, clause, step)]
@@ -64,9 +97,23 @@ def _is_action(clause: Clause) -> bool:
     speaking = subject in ("we", "i", "us") or (not subject and _announces(core))
     if speaking and core.lemma_ in STAGE_VERBS and clause.role in (Role.MAIN, Role.RELATIVE):
         return False
-    # "He would have gone" is not what is done.
+    # "It would have gone", "a part can fail": not what is done, but what might be.
     auxiliaries = {child.lower_ for child in verb.children if child.dep_ == "aux"}
-    return not ({"would", "could", "might"} & auxiliaries and "have" in auxiliaries)
+    if {"would", "could", "might"} & auxiliaries and "have" in auxiliaries:
+        return False
+    if {"can", "could", "may", "might"} & auxiliaries and clause.subject is not None and is_named(clause.subject):
+        return False
+    return not _misread(clause)
+
+
+def _misread(clause: Clause) -> bool:
+    """Whether number or form shows that the parser took a noun for a verb ("every service exports metrics, writes logs")."""
+    verb, subject = clause.verb, clause.subject
+    if verb.tag_ != "VBZ":
+        return False
+    return subject is None or (
+        subject.tag_ == "NNS" and not any(child.dep_ == "det" and child.lower_ in ("each", "every") for child in subject.children)
+    )
 
 
 def _announces(verb: Token) -> bool:
@@ -76,12 +123,14 @@ def _announces(verb: Token) -> bool:
     if any(child.dep_ == "dobj" for child in verb.children):
         return False
     return any(
-        child.dep_ == "prep" and child.lower_ in ANNOUNCING_PREPOSITIONS and any(part.dep_ == "pobj" and part.pos_ == "PRON" for part in child.children)
+        child.dep_ == "prep"
+        and child.lower_ in ANNOUNCING_PREPOSITIONS
+        and any(part.dep_ == "pobj" and part.pos_ == "PRON" for part in child.children)
         for child in verb.children
     )
 
 
-def _make_step(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int]) -> Step | None:
+def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: AbstractSet[int]) -> Step | None:
     core, subject = clause.core, clause.subject
     predicate = [group for group in predicate_groups(core, 0.0, skipped) if not any(token.i in skipped for token in group.tokens)]
     borrowed = _borrowed_object(core)
@@ -94,15 +143,19 @@ def _make_step(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int]
     complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for group in predicate for token in group.tokens)
     if named is None and (passive or not complete):
         return None
+    pronouns = [token for group in predicate for token in group.tokens if token.lower_ in ("it", "them")]
+    referent = _referent(pronouns[0], named, before) if pronouns else None
+    said = {pronouns[0].i: referent.text} if referent is not None else {}
+    complete = complete or referent is not None
     label: Label | None = None
-    with_subject = named is not None and (passive or not complete or actor_name(named) != actor)
+    with_subject = named is not None and (passive or not complete or before is None or actor_name(named) != before.actor)
     if named is not None and with_subject:
         kept, forms = _verb_form(clause, "plural" if is_plural(named) else "singular")
-        label = make_label(talk, [*noun_groups(named, 0.0, skipped), *kept, *predicate], forms)
+        label = make_label(talk, [*noun_groups(named, 0.0, skipped), *kept, *predicate], {**forms, **said})
     if label is None and complete and not passive:
         with_subject = False
         kept, forms = verb_groups(core, "imperative")
-        label = make_label(talk, [*kept, *predicate], forms)
+        label = make_label(talk, [*kept, *predicate], {**forms, **said})
     if label is None or len(label.text.split()) < 2:
         return None
     words = [talk.word(token) for group in predicate for token in group.tokens]
@@ -116,19 +169,45 @@ def _make_step(talk: Talk, clause: Clause, actor: str, skipped: AbstractSet[int]
     if core.lemma_ in TERMINAL_VERBS and named is not None and named.lemma_.lower() in PROCESS_NOUNS:
         kind = NodeKind.NODE_KIND_TERMINAL
     node = NodeDraft(kind, phrase(talk, begin, end), label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
-    return Step(node, actor_name(named) if named is not None else "")
+    if referent is not None and talk.word(pronouns[0]) in label.words:
+        node = replace(node, label=replace(label, antecedents=(talk.word(referent),)))
+    actor = actor_name(named) if named is not None else before.actor if before is not None else ""
+    return Step(
+        node,
+        actor,
+        subject=named,
+        object=clause.object if clause.object is not None and clause.object.pos_ != "PRON" else referent,
+    )
+
+
+def _referent(pronoun: Token, subject: Token | None, before: Step | None) -> Token | None:
+    """What "it" or "them" stands for: the object of the step in front, else its subject, if number agrees."""
+    if before is None:
+        return None
+    plural = pronoun.lower_ == "them"
+    for noun in (before.object, before.subject):
+        if noun is not None and noun.pos_ in ("NOUN", "PROPN") and (noun.tag_ in ("NNS", "NNPS")) == plural:
+            if subject is None or noun.lemma_ != subject.lemma_:
+                return noun
+    return None
 
 
 def is_named(subject: Token) -> bool:
     """Returns whether a subject names someone or something: no pronoun, though "one of the servers" does."""
     if subject.pos_ == "NUM":
         return any(child.lower_ == "of" for child in subject.children)
+    if subject.pos_ == "ADJ":
+        return any(child.dep_ == "det" for child in subject.children)
     return subject.lower_ not in _GENERIC and subject.pos_ in ("NOUN", "PROPN")
 
 
 def actor_name(subject: Token) -> str:
     """Returns a subject with what tells it from others: "salt water" is not "fresh water"."""
-    return " ".join(child.lemma_.lower() for child in (*subject.children, subject) if child.i == subject.i or child.dep_ in ("compound", "amod", "nummod"))
+    return " ".join(
+        child.lemma_.lower()
+        for child in (*subject.children, subject)
+        if child.i == subject.i or child.dep_ in ("compound", "amod", "nummod")
+    )
 
 
 def _verb_form(clause: Clause, form: str) -> tuple[list[Group], Mapping[int, str]]:
@@ -144,7 +223,12 @@ def _borrowed_object(core: Token) -> Token | None:
     if any(child.dep_ in ("dobj", "nsubjpass", "prep", "xcomp", "ccomp", "acomp", "prt", "agent") for child in core.children):
         return None
     for child in core.children:
-        if child.dep_ == "conj" and child.i - core.i <= 3 and child.pos_ == "VERB" and not any(part.dep_ == "nsubj" for part in child.children):
+        if (
+            child.dep_ == "conj"
+            and child.i - core.i <= 3
+            and child.pos_ == "VERB"
+            and not any(part.dep_ == "nsubj" for part in child.children)
+        ):
             return next((part for part in child.children if part.dep_ == "dobj" and part.pos_ != "PRON"), None)
     return None
 
@@ -170,7 +254,11 @@ def _further_objects(talk: Talk, clause: Clause, step: Step) -> list[Step]:
         own = tuple(word for word in label.words if word != talk.word(core))
         begin, end = own[0], own[-1] + 1
         node = NodeDraft(
-            NodeKind.NODE_KIND_STEP, phrase(talk, begin, end), Label(label.text, own, (talk.word(core),)), (begin, end), content_lemmas([head])
+            NodeKind.NODE_KIND_STEP,
+            phrase(talk, begin, end),
+            Label(label.text, own, (talk.word(core),)),
+            (begin, end),
+            content_lemmas([head]),
         )
         steps.append(Step(node, step.actor, cues))
     return steps
@@ -178,4 +266,4 @@ def _further_objects(talk: Talk, clause: Clause, step: Step) -> list[Step]:
 
 def phrase(talk: Talk, begin: int, end: int) -> str:
     """Returns words as spoken, without the punctuation around them."""
-    return talk.speech.text(begin, end).strip(" .,;:!?\"“”")
+    return talk.speech.text(begin, end).strip(' .,;:!?"“”')

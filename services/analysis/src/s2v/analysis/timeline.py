@@ -51,7 +51,9 @@ def _governor(token: Token) -> Token | None:
 def _make_event(talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int]) -> NodeDraft | None:
     subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred), None)
     if subject is None and verb.dep_ in ("conj", "advcl") and verb.head.pos_ in ("VERB", "AUX"):
-        subject = next((child for child in verb.head.children if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred), None)
+        subject = next(
+            (child for child in verb.head.children if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred), None
+        )
     if verb.dep_ == "relcl" and (subject is None or subject.pos_ == "PRON"):
         subject = verb.head if verb.head.i not in barred else None
     named = subject if subject is not None and is_named(subject) else None

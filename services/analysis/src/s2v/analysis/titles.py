@@ -7,33 +7,93 @@ from collections.abc import Sequence
 
 from spacy.tokens import Span, Token
 
-from s2v.analysis.content import Label
+from s2v.analysis.content import Content, Label
 from s2v.analysis.labels import capitalize, content_lemmas, make_label, noun_groups
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import VAGUE_NOUNS
+from s2v.analysis.lexicon import OPENERS, VAGUE_NOUNS
 
-MAX_WORDS = 8
-MAX_CHARACTERS = 48
-_ANNOUNCERS = frozenset("look talk consider discuss turn explore see explain describe begin start review cover examine compare follow".split())
+MAX_WORDS = 10
+MAX_CHARACTERS = 60
+_ANNOUNCERS = frozenset(
+    [
+        "look",
+        "talk",
+        "consider",
+        "discuss",
+        "turn",
+        "explore",
+        "see",
+        "explain",
+        "describe",
+        "begin",
+        "start",
+        "review",
+        "cover",
+        "examine",
+        "compare",
+        "follow",
+    ]
+)
 _ANNOUNCING = frozenset({"at", "about", "to", "on", "with", "into", "through"})
 _OPENING_SENTENCES = 2
 """Sentences of a scene in which an announcement is looked for."""
+_MIN_OPENING_WORDS = 3
+_PRONOUNS = frozenset(["i", "we", "you", "he", "she", "it", "they", "this", "that", "these", "those", "there"])
+_PART_NOUNS = frozenset(["lesson", "talk", "section", "part", "story", "video", "chapter", "episode", "lecture"])
 _QUESTION_WORDS = frozenset({"how", "why", "what", "where"})
 
 
-def find_title(talk: Talk, sentences: Sequence[Span], spoken_before: Counter[str], *, announced_only: bool = False) -> Label | None:
+def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: Counter[str]) -> Label | None:
     """Returns the title of a scene, or None when nothing names it.
 
-    `spoken_before` counts the lemmas of the whole talk, so that what the scene speaks of more than the rest stands out.
+    Tried in turn: an announcement, the question or short sentence that opens the scene and is not drawn itself, its opening "when …",
+    and the thing it speaks of most. `counts` holds the lemmas of the whole talk, so that what the scene speaks of more than the rest
+    stands out.
     """
+    drawn = {word for node in content.nodes for word in range(*node.span)}
     for sentence in sentences[:_OPENING_SENTENCES]:
         announced = _find_announcement(talk, sentence)
         if announced is not None:
             return announced
-    return None if announced_only else _find_topic(talk, sentences, spoken_before)
+    return _find_opening(talk, sentences, drawn) or _find_topic(talk, sentences, counts)
+
+
+def _find_opening(talk: Talk, sentences: Sequence[Span], drawn: set[int]) -> Label | None:
+    for sentence in sentences[:_OPENING_SENTENCES]:
+        begin, end = talk.words(sentence)
+        while begin < end and talk.speech.texts[begin].lower().strip(",") in OPENERS:
+            begin += 1
+        asked = sentence.text.rstrip().endswith("?") and begin < end and talk.speech.texts[begin].lower() in _QUESTION_WORDS
+        if asked or (sentence is sentences[0] and not drawn & set(range(begin, end)) and _stands_alone(sentence)):
+            label = _as_spoken(talk, begin, end)
+            if label is not None and len(label.words) >= _MIN_OPENING_WORDS:
+                return label
+    first = next((token for token in sentences[0] if not token.is_punct), None)
+    if first is not None and first.lower_ in ("when", "after", "before", "if") and first.head.dep_ == "advcl":
+        return _as_spoken(talk, talk.word(first), talk.word(first.head.right_edge) + 1) if first.lower_ == "when" else None
+    return None
+
+
+def _stands_alone(sentence: Span) -> bool:
+    subject = next((token for token in sentence if token.dep_ in ("nsubj", "nsubjpass")), None)
+    return subject is not None and subject.lower_ not in _PRONOUNS and sentence.root.pos_ in ("VERB", "AUX")
+
+
+def _as_spoken(talk: Talk, begin: int, end: int) -> Label | None:
+    text = talk.speech.text(begin, end).rstrip(" .,;:!").strip('"“”')
+    if not text or len(text) > MAX_CHARACTERS or end - begin > MAX_WORDS:
+        return None
+    return Label(capitalize(text), tuple(range(begin, end)))
 
 
 def _find_announcement(talk: Talk, sentence: Span) -> Label | None:
+    for noun in sentence:
+        if noun.lemma_.lower() in _PART_NOUNS and noun.dep_ in ("pobj", "dobj", "attr"):
+            for child in noun.children:
+                if child.dep_ == "prep" and child.lower_ in ("on", "about"):
+                    label = next((found for part in child.children if (found := _name(talk, part)) is not None), None)
+                    if label is not None:
+                        return label
     for verb in sentence:
         if verb.lemma_ not in _ANNOUNCERS or verb.pos_ != "VERB" or not _by_speaker(verb):
             continue
@@ -68,33 +128,41 @@ def _name(talk: Talk, token: Token) -> Label | None:
 
 
 def _question(talk: Talk, verb: Token) -> Label | None:
-    """"How the parts are connected": a title as it was spoken, from its question word on."""
+    """ "How the parts are connected": a title as it was spoken, from its question word on."""
     opening = next((part for part in verb.subtree if part.lower_ in _QUESTION_WORDS), None)
     if opening is None or opening.i > verb.i:
         return None
     begin, end = talk.word(opening), talk.word(verb.right_edge) + 1
-    text = talk.speech.text(begin, end).strip(" .,;:!?")
-    if len(text) > MAX_CHARACTERS or len(text.split()) > MAX_WORDS:
-        return None
-    return Label(capitalize(text), tuple(range(begin, end)))
+    return _as_spoken(talk, begin, end)
 
 
-def _find_topic(talk: Talk, sentences: Sequence[Span], spoken_before: Counter[str]) -> Label | None:
-    here = Counter(token.lemma_.lower() for sentence in sentences for token in sentence if token.pos_ in ("NOUN", "PROPN") and not token.is_stop)
+def _find_topic(talk: Talk, sentences: Sequence[Span], counts: Counter[str]) -> Label | None:
+    here = Counter(
+        token.lemma_.lower()
+        for sentence in sentences
+        for token in sentence
+        if token.pos_ in ("NOUN", "PROPN") and not token.is_stop
+    )
     best: tuple[float, Label] | None = None
     seen: set[str] = set()
     for place, sentence in enumerate(sentences):
         for chunk in sentence.noun_chunks:
             head = chunk.root
-            if head.pos_ not in ("NOUN", "PROPN") or head.lemma_.lower() in VAGUE_NOUNS or head.is_stop or head.ent_type_ in ("DATE", "TIME", "CARDINAL"):
+            if (
+                head.pos_ not in ("NOUN", "PROPN")
+                or head.lemma_.lower() in VAGUE_NOUNS
+                or head.is_stop
+                or head.ent_type_ in ("DATE", "TIME", "CARDINAL")
+            ):
                 continue
             label = make_label(talk, noun_groups(head), max_words=4, max_characters=MAX_CHARACTERS)
             if label is None or label.text.lower() in seen:
                 continue
             seen.add(label.text.lower())
             lemmas = content_lemmas(chunk) or {head.lemma_.lower()}
+            # A plain word says little: it must be what the scene turns on.
             count = here[head.lemma_.lower()]
-            share = count / max(spoken_before[head.lemma_.lower()], 1)
+            share = count / max(counts[head.lemma_.lower()], 1)
             subject = 0.4 * (head.dep_ in ("nsubj", "nsubjpass"))
             score = count * (0.5 + share) + 0.4 * min(len(lemmas), 2) + subject - 0.15 * place
             if count >= 2 and (best is None or score > best[0] + 1e-6):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -215,21 +215,17 @@ def _route(route: Route, theme: Theme, scale: float) -> Iterator[Element]:
     if len(curves):
         track = outlines.measure(curves)
         head = min(ARROWHEAD * scale, track.length / 2) if route.arrowhead else 0.0
-        whole = Element(Key(Kind.ROUTE, route.edge_id), (), track=track, head_px=head)
-        yield replace(whole, inks=trace(whole, color, ROUTE_WIDTH * scale, 1.0))
+        inks = trace(track, head, color, ROUTE_WIDTH * scale, 1.0)
+        yield Element(Key(Kind.ROUTE, route.edge_id), inks, track=track, head_px=head)
     if route.label.lines:
         yield Element(Key(Kind.LABEL, route.edge_id), tuple(_text(route.label, theme)))
 
 
-def trace(element: Element, color: str, width_px: float, share: float) -> tuple[Ink, ...]:
+def trace(track: Track, head_px: float, color: str, width_px: float, share: float) -> tuple[Ink, Ink]:
     """Returns an edge drawn up to `share` (0 to 1) of its length: the line, and the arrowhead at its tip."""
-    if element.track is None:
-        raise ValueError(f"{element.key} is no edge")
-    tip = element.track.length * share
+    tip = track.length * share
     # The line ends inside the arrowhead, so that no gap shows between them.
-    line = Ink(element.track.until(tip - element.head_px * 0.7), stroke=color, width_px=width_px)
-    if not element.head_px:
-        return (line,)
-    base = max(0.0, tip - element.head_px)
-    head = outlines.arrowhead(element.track.at(tip), element.track.at(base), (tip - base) / element.head_px * element.head_px)
-    return (line, Ink(head, fill=color))
+    line = Ink(track.until(tip - head_px * 0.7), stroke=color, width_px=width_px)
+    base = max(0.0, tip - head_px)
+    head = outlines.arrowhead(track.at(tip), track.at(base), tip - base) if head_px else outlines.NOTHING
+    return line, Ink(head, fill=color)

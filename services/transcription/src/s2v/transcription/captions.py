@@ -76,11 +76,14 @@ def to_text(transcript: Transcript) -> str:
             paragraphs.append([])
         paragraphs[-1].append(segment.text)
         end = segment.end_seconds
-    return "".join(_space(transcript).join(paragraph) + "\n" + "\n" * (number < len(paragraphs)) for number, paragraph in enumerate(paragraphs, 1))
+    return "".join(
+        _space(transcript).join(paragraph) + "\n" + "\n" * (number < len(paragraphs))
+        for number, paragraph in enumerate(paragraphs, 1)
+    )
 
 
 def break_lines(words: Sequence[str], space: str) -> tuple[str, ...]:
-    """Returns the text in as few lines as it fits into, the two of similar length and broken after a clause where that is near."""
+    """Returns the text in as few lines as it fits into; two are of similar length, broken after a clause where that is near."""
     whole = space.join(words)
     if len(whole) <= LINE_CHARACTERS or len(words) == 1:
         return tuple(whole[at : at + LINE_CHARACTERS] for at in range(0, len(whole), LINE_CHARACTERS))
@@ -103,7 +106,9 @@ def _divide(words: list[Word], space: str) -> Iterator[list[Word]]:
     if not words:
         return
     lengths = [len(word.text) + len(space) for word in words]
-    count = math.ceil(max(sum(lengths) / (LINES * LINE_CHARACTERS), (words[-1].end_seconds - words[0].start_seconds) / MAX_SECONDS))
+    count = math.ceil(
+        max(sum(lengths) / (LINES * LINE_CHARACTERS), (words[-1].end_seconds - words[0].start_seconds) / MAX_SECONDS)
+    )
     target = sum(lengths) / max(1, count)
     costs = [0.0] + [math.inf] * len(words)
     begins = [0] * (len(words) + 1)
@@ -126,7 +131,9 @@ def _divide(words: list[Word], space: str) -> Iterator[list[Word]]:
 def _fits(words: Sequence[Word], space: str) -> bool:
     if words[-1].end_seconds - words[0].start_seconds > MAX_SECONDS:
         return False
-    return len(break_lines([word.text for word in words], space)) <= LINES and not any(len(word.text) > LINE_CHARACTERS for word in words)
+    return len(break_lines([word.text for word in words], space)) <= LINES and not any(
+        len(word.text) > LINE_CHARACTERS for word in words
+    )
 
 
 def _space(transcript: Transcript) -> str:

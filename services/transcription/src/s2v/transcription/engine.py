@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
 from s2v.transcription.models import Model
 from s2v.transcription.voice_activity import Samples
 

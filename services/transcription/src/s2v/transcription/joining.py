@@ -12,7 +12,9 @@ PAUSE_SECONDS = 1.5  # an utterance ends at such a pause, sentence or not
 MIN_WORD_SECONDS = 0.02
 SENTENCE_ENDS = ".?!…。？！"
 CLOSERS = "\"'”’»)]」』"
-ABBREVIATIONS = frozenset(("mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e.", "etc.", "no.", "jr.", "sr.", "approx."))
+ABBREVIATIONS = frozenset(
+    ("mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e.", "etc.", "no.", "jr.", "sr.", "approx.")
+)
 
 
 @dataclass

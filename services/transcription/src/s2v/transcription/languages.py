@@ -6,10 +6,13 @@ from s2v.runtime.errors import InvalidInputError
 
 WHISPER_LANGUAGES = frozenset(
     (
-        "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy "
-        "id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa "
-        "sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh yue"
-    ).split()
+        *("af", "am", "ar", "as", "az", "ba", "be", "bg", "bn", "bo", "br", "bs", "ca", "cs", "cy", "da", "de"),
+        *("el", "en", "es", "et", "eu", "fa", "fi", "fo", "fr", "gl", "gu", "ha", "haw", "he", "hi", "hr", "ht"),
+        *("hu", "hy", "id", "is", "it", "ja", "jw", "ka", "kk", "km", "kn", "ko", "la", "lb", "ln", "lo", "lt"),
+        *("lv", "mg", "mi", "mk", "ml", "mn", "mr", "ms", "mt", "my", "ne", "nl", "nn", "no", "oc", "pa", "pl"),
+        *("ps", "pt", "ro", "ru", "sa", "sd", "si", "sk", "sl", "sn", "so", "sq", "sr", "su", "sv", "sw", "ta"),
+        *("te", "tg", "th", "tk", "tl", "tr", "tt", "uk", "ur", "uz", "vi", "yi", "yo", "zh", "yue"),
+    )
 )
 """Whisper's codes: ISO 639-1 where there is one."""
 WITHOUT_SPACES = frozenset(("zh", "ja", "th", "lo", "my", "yue", "km"))
@@ -22,7 +25,7 @@ def whisper_language(tag: str) -> str:
 
     Errors: InvalidInputError for a language that Whisper does not know.
     """
-    code = tag.split("-")[0].lower()
+    code = tag.split("-", maxsplit=1)[0].lower()
     code = _WHISPER_CODES.get(code, code)
     if code and code not in WHISPER_LANGUAGES:
         raise InvalidInputError(f'language "{tag}" is not one that Whisper knows; leave it empty to detect it', field="language")

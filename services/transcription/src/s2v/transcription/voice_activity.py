@@ -1,12 +1,13 @@
 """Where someone speaks, and how the speech is cut into windows for Whisper.
 
-The voice detector is Silero VAD (MIT; the ONNX model that comes with faster-whisper): one probability for each 32 ms. A window is at
-most 29 s of sound, cut at the longest pauses near its end, without the silence of long pauses: Whisper pads whatever it gets to
+The voice detector is Silero VAD (MIT; the ONNX model that comes with faster-whisper): one probability for each 32 ms. A
+window is at most 29 s of sound, cut at long pauses and without most of their silence: Whisper pads whatever it gets to
 30 s, and writes text that nobody said where nobody speaks.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def read_samples(pcm: Path, start: int, count: int) -> Samples:
 
 def to_samples(pcm: bytes) -> Samples:
     """Converts s16le to samples."""
-    return np.frombuffer(pcm, np.dtype("<i2")).astype(np.float32) / 32_768
+    return np.frombuffer(pcm, np.dtype("<i2")).astype(np.float32) / np.float32(32_768)
 
 
 def find_speech(probabilities: npt.NDArray[np.float32]) -> list[Span]:
@@ -145,7 +146,7 @@ def cut_windows(speech: Sequence[Span], duration: float) -> list[Window]:
             extent = speech[last - 1].end - speech[first].start
             if first < last - 1 and (held > MAX_WINDOW_SECONDS or extent > MAX_EXTENT_SECONDS):
                 break
-            cost = costs[first] + ((held - target) / target) ** 2 + 1 - min(pause, LONG_PAUSE_SECONDS) / LONG_PAUSE_SECONDS
+            cost = costs[first] + 2 * ((held - target) / target) ** 2 + 1 - min(pause, LONG_PAUSE_SECONDS) / LONG_PAUSE_SECONDS
             if cost < costs[last]:
                 costs[last], begins[last] = cost, first
     groups: list[Sequence[Span]] = []
@@ -154,7 +155,7 @@ def cut_windows(speech: Sequence[Span], duration: float) -> list[Window]:
         groups.append(speech[begins[last] : last])
         last = begins[last]
     groups.reverse()
-    edges = [0.0, *((before[-1].end + after[0].start) / 2 for before, after in zip(groups, groups[1:], strict=False)), duration]
+    edges = [0.0, *((before[-1].end + after[0].start) / 2 for before, after in itertools.pairwise(groups)), duration]
     return [
         Window(
             tuple(group),

@@ -1,0 +1,335 @@
+"""The `s2v` command: what there is, and with which options. What a command does is in its own module, imported when it runs."""
+
+from __future__ import annotations
+
+import enum
+import importlib.metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from s2v.cli.connection import Target
+    from s2v.v1.job_pb2 import JobOptions
+
+EPILOG = """[bold]Examples[/]
+
+[cyan]s2v make talk.wav -o talk.mp4[/]  makes the video; starts what it needs, and stops it again
+
+[cyan]s2v up[/]  runs the stack until Ctrl-C; then, in another terminal:
+
+[cyan]job=$(s2v submit talk.wav); s2v watch $job; s2v get $job -o out[/]
+
+[cyan]s2v transcribe talk.wav | s2v analyze - | s2v layout - --format svg -o pictures[/]  single stages, without a stack
+
+[bold]Exit codes[/]
+
+0 done; 1 failed; 2 wrong usage; 3 the input cannot be used; 4 no such job or artifact; 5 a server does not answer, or none is up;
+6 something is not set up, or a strict job would have needed a fallback (see s2v doctor); 7 the job was cancelled; 130 interrupted
+"""
+
+app = typer.Typer(
+    help="Makes explainer videos of recorded talks: the speaker's own voice, and diagrams that appear at their words.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Theme(enum.StrEnum):
+    """Themes of the video."""
+
+    DARK = "dark"
+    LIGHT = "light"
+
+
+class Height(enum.StrEnum):
+    """Heights of the video, in pixels."""
+
+    HD = "720"
+    FULL_HD = "1080"
+    UHD = "2160"
+
+
+class FrameRate(enum.StrEnum):
+    """Frames a second."""
+
+    FILM = "24"
+    DEFAULT = "30"
+    SMOOTH = "60"
+
+
+class Priority(enum.StrEnum):
+    """How soon a job has its turn."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class State(enum.StrEnum):
+    """States of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TranscriptFormat(enum.StrEnum):
+    """Forms of a transcript."""
+
+    JSON = "json"
+    VTT = "vtt"
+    SRT = "srt"
+    TEXT = "text"
+
+
+class StoryboardFormat(enum.StrEnum):
+    """Forms of a storyboard."""
+
+    JSON = "json"
+    MERMAID = "mermaid"
+
+
+class CompositionFormat(enum.StrEnum):
+    """Forms of a composition."""
+
+    JSON = "json"
+    SVG = "svg"
+
+
+JOB = "Jobs on a stack that is up"
+STAGE = "Single stages, in this process, without a stack"
+
+Talk = Annotated[Path, typer.Argument(help="Recording of speech: WAV, MP3, MP4, OGG, FLAC …", show_default=False)]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, as s2v submit and s2v list show it.")]
+ThemeOption = Annotated[Theme, typer.Option(help="Colours of the video.")]
+HeightOption = Annotated[Height, typer.Option(help="Height of the video in pixels; it is 16:9.")]
+FrameRateOption = Annotated[FrameRate, typer.Option("--fps", help="Frames a second.")]
+LanguageOption = Annotated[str, typer.Option(metavar="TAG", help="Language of the speech, e.g. en; without it, it is detected.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Fail instead of falling back to a lesser engine.")]
+PriorityOption = Annotated[Priority, typer.Option(help="How soon the job has its turn.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (the contract's protobuf JSON) instead of text.")]
+OutOption = Annotated[Path, typer.Option("-o", "--out", help="File to write; - for standard output.", allow_dash=True)]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(envvar="S2V_HOME", help="Data folder of the stack; by default s2v in the XDG data home.", show_default=False),
+]
+GatewayOption = Annotated[
+    str,
+    typer.Option(
+        envvar="S2V_GATEWAY", metavar="HOST:PORT", help="Gateway to talk to instead of this machine's stack.", show_default=False
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def entry(version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False) -> None:
+    """Prints the version if asked to."""
+    if version:
+        typer.echo(f"s2v {importlib.metadata.version('s2v-cli')}")
+        raise typer.Exit
+
+
+@app.command()
+def make(
+    talk: Talk,
+    out: Annotated[Path, typer.Option("-o", "--out", help="The video to write, e.g. talk.mp4; captions go beside it.")],
+    *,
+    theme: ThemeOption = Theme.DARK,
+    height: HeightOption = Height.FULL_HD,
+    fps: FrameRateOption = FrameRate.DEFAULT,
+    language: LanguageOption = "",
+    strict: StrictOption = False,
+    priority: PriorityOption = Priority.NORMAL,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for all that is made on the way: transcript, storyboard, clips …")
+    ] = None,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    gateway: GatewayOption = "",
+) -> None:
+    """Make a video of a talk, and print what was made, by which engine, and how long it took.
+
+    Uses the stack that is up; starts one, and stops it afterwards, if none is. Ctrl-C cancels the job.
+
+    Example: [cyan]s2v make talk.wav -o talk.mp4 --theme light[/]
+    """
+    from s2v.cli.exits import run
+    from s2v.cli.make import Order, make_video
+
+    options = _options(theme, height, fps, language=language, strict=strict, priority=priority)
+    run(make_video(Order(talk, out, options, keep, as_json, _target(data_dir, gateway))))
+
+
+@app.command()
+def up(data_dir: DataDirOption = None) -> None:
+    """Run the stack (NATS, S3, the four services and the gateway) until Ctrl-C.
+
+    All it keeps is in the data folder. Jobs that were cut off go on when it is up again.
+    """
+    from s2v.cli.exits import run
+    from s2v.cli.up import run_stack
+
+    run(run_stack(_target(data_dir, "").home))
+
+
+@app.command(rich_help_panel=JOB)
+def submit(
+    talk: Talk,
+    *,
+    theme: ThemeOption = Theme.DARK,
+    height: HeightOption = Height.FULL_HD,
+    fps: FrameRateOption = FrameRate.DEFAULT,
+    language: LanguageOption = "",
+    strict: StrictOption = False,
+    priority: PriorityOption = Priority.NORMAL,
+    data_dir: DataDirOption = None,
+    gateway: GatewayOption = "",
+) -> None:
+    """Upload a talk, and print the id of its job."""
+    from s2v.cli import jobs
+    from s2v.cli.exits import run
+
+    options = _options(theme, height, fps, language=language, strict=strict, priority=priority)
+    run(jobs.submit(talk, options, _target(data_dir, gateway)))
+
+
+@app.command(rich_help_panel=JOB)
+def watch(job: JobId, as_json: JsonOption = False, data_dir: DataDirOption = None, gateway: GatewayOption = "") -> None:
+    """Show a job's progress until it ends, then its report. With --json an event a line. Ctrl-C leaves the job at work."""
+    from s2v.cli import jobs
+    from s2v.cli.exits import run
+
+    run(jobs.watch(job, _target(data_dir, gateway), as_json=as_json))
+
+
+@app.command(rich_help_panel=JOB)
+def get(
+    job: JobId,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Artifacts; all of them by default.")] = None,
+    *,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Folder to download to.")] = None,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    gateway: GatewayOption = "",
+) -> None:
+    """Show a job and what it has made; with -o download it.
+
+    Example: [cyan]s2v get 01J… -o out video.mp4 captions.vtt[/]
+    """
+    from s2v.cli import jobs
+    from s2v.cli.exits import run
+
+    target = _target(data_dir, gateway)
+    if out is None and names:
+        raise typer.BadParameter("name the folder to download to", param_hint="-o")
+    if out is not None and as_json:
+        raise typer.BadParameter("--json shows the job; it does not go with -o", param_hint="--json")
+    run(jobs.show(job, target, as_json=as_json) if out is None else jobs.get(job, out, names or [], target))
+
+
+@app.command("list", rich_help_panel=JOB)
+def list_jobs(
+    state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 50,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = None,
+    gateway: GatewayOption = "",
+) -> None:
+    """List jobs, newest first. With --json a job a line."""
+    from s2v.cli import jobs
+    from s2v.cli.exits import run
+    from s2v.v1.job_pb2 import JobState
+
+    wanted = JobState.Value(f"JOB_STATE_{state.name}") if state else JobState.JOB_STATE_UNSPECIFIED
+    run(jobs.list_jobs(wanted, limit, _target(data_dir, gateway), as_json=as_json))
+
+
+@app.command(rich_help_panel=JOB)
+def cancel(job: JobId, as_json: JsonOption = False, data_dir: DataDirOption = None, gateway: GatewayOption = "") -> None:
+    """Cancel a job, and say how it is then; one that has ended stays as it is."""
+    from s2v.cli import jobs
+    from s2v.cli.exits import run
+
+    run(jobs.cancel(job, _target(data_dir, gateway), as_json=as_json))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+    """Check packages, models, fonts, programs, disk, memory and the running stack; exit code 1 if something is wrong."""
+    from s2v.cli.doctor import examine
+    from s2v.cli.exits import run
+
+    run(examine(_target(data_dir, "").home, as_json=as_json))
+
+
+@app.command(rich_help_panel=STAGE)
+def transcribe(
+    audio: Annotated[Path, typer.Argument(help="Recording of speech; - for standard input.", allow_dash=True)],
+    out: OutOption = Path("-"),
+    *,
+    form: Annotated[TranscriptFormat, typer.Option("--format", help="What to write.")] = TranscriptFormat.JSON,
+    language: LanguageOption = "",
+    strict: StrictOption = False,
+) -> None:
+    """Sound to transcript.
+
+    Example: [cyan]s2v transcribe talk.wav --format vtt -o talk.vtt[/]
+    """
+    from s2v.cli import stages
+    from s2v.cli.exits import run
+
+    run(stages.transcribe(audio, out, form=form, language=language, strict=strict))
+
+
+@app.command(rich_help_panel=STAGE)
+def analyze(
+    transcript: Annotated[Path, typer.Argument(help="Transcript in JSON; - for standard input.", allow_dash=True)],
+    out: OutOption = Path("-"),
+    *,
+    form: Annotated[StoryboardFormat, typer.Option("--format", help="What to write.")] = StoryboardFormat.JSON,
+    strict: StrictOption = False,
+) -> None:
+    """Transcript to storyboard.
+
+    Example: [cyan]s2v transcribe talk.wav | s2v analyze - --format mermaid[/]
+    """
+    from s2v.cli import stages
+    from s2v.cli.exits import run
+
+    run(stages.analyze(transcript, out, form=form, strict=strict))
+
+
+def _target(data_dir: Path | None, gateway: str) -> Target:
+    from s2v.cli.connection import Target
+    from s2v.cli.stack import default_home
+
+    return Target(data_dir.expanduser().absolute() if data_dir else default_home(), gateway)
+
+
+def _options(theme: Theme, height: Height, fps: FrameRate, *, language: str, strict: bool, priority: Priority) -> JobOptions:
+    from s2v.v1 import job_pb2
+
+    return job_pb2.JobOptions(
+        theme=theme,
+        height=int(height),
+        frame_rate=int(fps),
+        language=language,
+        strict=strict,
+        priority=job_pb2.Priority.Value(f"PRIORITY_{priority.name}"),
+    )
+
+
+def main() -> None:
+    """Runs the command."""
+    app(prog_name="s2v")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The single-stage commands: one stage in this process, without a queue. Each reads and writes files or the standard streams."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf.json_format import MessageToJson, Parse, ParseError
+from google.protobuf.message import Message
+
+from s2v.cli.exits import CommandError, ExitCode, errors
+from s2v.cli.make import check_talk
+from s2v.v1.report_pb2 import StageReport
+from s2v.v1.transcript_pb2 import Transcript
+from s2v.v1.transcription_service_pb2 import TranscribeOptions
+
+M = TypeVar("M", bound=Message)
+
+STANDARD = Path("-")
+"""Standard input or output."""
+
+
+async def transcribe(audio: Path, out: Path, *, form: str, language: str, strict: bool) -> None:
+    """Writes the transcript of a recording."""
+    from s2v.transcription.captions import to_srt, to_text, to_vtt
+    from s2v.transcription.direct import transcribe_file
+
+    with _as_file(audio) as path:
+        transcript, report = await transcribe_file(path, TranscribeOptions(language=language, strict=strict))
+    exports: dict[str, Callable[[Transcript], str]] = {"json": MessageToJson, "vtt": to_vtt, "srt": to_srt, "text": to_text}
+    _write_text(out, exports[form](transcript))
+    _tell(report)
+
+
+async def analyze(transcript: Path, out: Path, *, form: str, strict: bool) -> None:
+    """Writes the storyboard of a transcript."""
+    from s2v.analysis.analysis import analyze as make_storyboard
+    from s2v.analysis.mermaid import write_mermaid
+
+    storyboard, report = await asyncio.to_thread(make_storyboard, _read(transcript, Transcript), strict)
+    _write_text(out, write_mermaid(storyboard) if form == "mermaid" else MessageToJson(storyboard))
+    _tell(report)
+
+
+def _read(path: Path, kind: type[M]) -> M:
+    """Reads a message in protobuf JSON.
+
+    Errors: CommandError that says where the JSON is not what it should be; OSError.
+    """
+    text = sys.stdin.read() if path == STANDARD else path.read_text(encoding="utf-8")
+    name = kind.DESCRIPTOR.name
+    try:
+        return Parse(text, kind())
+    except ParseError as error:
+        where = "standard input" if path == STANDARD else str(path)
+        raise CommandError(f"{where} is not a {name} in JSON: {error}", ExitCode.INPUT) from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    text = text if text.endswith("\n") else text + "\n"
+    if path == STANDARD:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        path.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def _as_file(path: Path) -> Iterator[Path]:
+    """Gives the path of a recording; standard input is kept in a temporary file, as media must be read back and forth."""
+    if path != STANDARD:
+        check_talk(path)
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="s2v-") as folder:
+        copy = Path(folder) / "stdin"
+        with copy.open("wb") as file:
+            while data := sys.stdin.buffer.read(1 << 20):
+                file.write(data)
+        if not copy.stat().st_size:
+            raise CommandError("standard input is empty; send a recording of speech to it", ExitCode.INPUT)
+        yield copy
+
+
+def _tell(report: StageReport) -> None:
+    """Says on standard error what a user must know: fallbacks and notes."""
+    for degradation in report.degradations:
+        errors.print(f"Degraded: {degradation.reason} ({degradation.code})", markup=False, soft_wrap=True)
+    for note in report.notes:
+        errors.print(note, markup=False, soft_wrap=True)

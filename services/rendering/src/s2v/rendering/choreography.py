@@ -1,0 +1,293 @@
+"""What happens when: from the times of a scene to cues, and from cues to the frames that differ from the one before.
+
+All times are seconds of the film. Frame n of the film is shown from n / rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from s2v.rendering.elements import Key, Kind, find_panels
+from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
+
+LEAD_SECONDS = 0.12
+"""A reveal starts so long before its word."""
+SHAPE_SECONDS = 0.35
+"""A node fades in."""
+ROUTE_SECONDS = 0.40
+"""An edge draws itself."""
+LABEL_LAG_SECONDS = 0.10
+"""An edge's label follows its line."""
+TEXT_SECONDS = 0.25
+"""A label or quantity fades in."""
+HALO_SECONDS = 0.20
+"""A halo comes or goes."""
+HALO_HOLD_SECONDS = 0.90
+"""A halo stays at least so long, unless the next thing is spoken of: a ring for a single short word would flicker."""
+TRANSITION_SECONDS = 0.40
+"""Cross-fade from one scene to the next; it belongs to the incoming scene."""
+LEAVE_SECONDS = 0.24
+"""What goes is gone before what comes is half there, so that two texts are never read on top of each other."""
+EPSILON = 1e-6
+"""Frames; times that are meant to fall on a frame do, whatever the rounding."""
+
+
+class Action(Enum):
+    """What a cue does."""
+
+    ENTER = "enter"
+    """Fades in; a shape grows, an edge draws itself."""
+    GLOW = "glow"
+    """The halo comes."""
+    DIM = "dim"
+    """The halo goes."""
+    LEAVE = "leave"
+    """Fades out with the scene before."""
+    MOVE = "move"
+    """Goes from its place in the scene before to its place in this one."""
+
+
+@dataclass(frozen=True)
+class Cue:
+    """Something that an element does."""
+
+    key: Key
+    action: Action
+    start: float
+    """In seconds."""
+    end: float
+    """In seconds; later than the start."""
+
+    def progress(self, seconds: float) -> float:
+        """Returns how far it is, 0 to 1."""
+        return min(1.0, max(0.0, (seconds - self.start) / (self.end - self.start)))
+
+    def frames(self, rate: int) -> range:
+        """Returns the frames that this cue makes differ from the frame before."""
+        return range(math.floor(self.start * rate + EPSILON) + 1, math.ceil(self.end * rate - EPSILON) + 1)
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How an element looks at a moment."""
+
+    opacity: float
+    scale: float = 1.0
+    """About its centre."""
+    drawn: float = 1.0
+    """Share of an edge's line."""
+    glow: float = 0.0
+    """How far the halo is there."""
+    moved: float = 1.0
+    """Share of the way from the scene before."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Frames that are drawn, and the time for which the last of them stays."""
+
+    first_frame: int
+    """Counted from the start of the film."""
+    drawn: int
+    """Frames that are drawn, one after another; at least 1."""
+    held: int
+    """Frames for which the last one stays unchanged."""
+
+
+GROWTH = 0.06
+"""By which a shape grows while it fades in."""
+SWELLING = 0.25
+"""By which a dot is larger while it is spoken of."""
+
+
+class Score:
+    """The cues of a clip, asked by moment and by frame."""
+
+    def __init__(self, cues: Iterable[Cue], carried: Iterable[str] = ()) -> None:
+        self.cues = tuple(cues)
+        self.carried = frozenset(carried)
+        """Ids of the nodes that stay from the scene before."""
+        self._by_key: dict[Key, list[Cue]] = {}
+        for cue in self.cues:
+            self._by_key.setdefault(cue.key, []).append(cue)
+
+    def pose(self, key: Key, seconds: float) -> Pose:
+        """Returns how an element looks. One without cues is there all the time, a halo without cues never."""
+        opacity, scale, drawn, moved = 1.0, 1.0, 1.0, 1.0
+        glow = self._glow(key, seconds)
+        if key.kind == Kind.HALO:
+            opacity = glow
+        for cue in self._by_key.get(key, ()):
+            progress = cue.progress(seconds)
+            if cue.action == Action.ENTER and key.kind == Kind.ROUTE:
+                drawn = ease_both(progress)
+                opacity *= 1.0 if progress > 0 else 0.0
+            elif cue.action == Action.ENTER:
+                opacity *= ease_out(progress)
+                if key.kind == Kind.SHAPE:
+                    scale = 1.0 - GROWTH * (1.0 - ease_out(progress))
+            elif cue.action == Action.LEAVE:
+                opacity *= 1.0 - ease_both(progress)
+            elif cue.action == Action.MOVE:
+                moved = ease_both(progress)
+        return Pose(opacity, scale, drawn, glow, moved)
+
+    def changing(self, frame: int, rate: int) -> set[Key]:
+        """Returns the elements that differ from the frame before."""
+        keys = set()
+        for cue in self.cues:
+            if frame in cue.frames(rate):
+                keys.add(cue.key)
+                if cue.action in (Action.GLOW, Action.DIM):
+                    keys.add(Key(Kind.SHAPE, cue.key.id))
+        return keys
+
+    def stretches(self, first_frame: int, frame_count: int, rate: int) -> list[Stretch]:
+        """Cuts `frame_count` frames into stretches; the first frame is always drawn."""
+        end = first_frame + frame_count
+        drawn = {first_frame}
+        for cue in self.cues:
+            frames = cue.frames(rate)
+            drawn.update(range(max(frames.start, first_frame), min(frames.stop, end)))
+        order = sorted(drawn)
+        starts = [frame for frame in order if frame - 1 not in drawn]
+        found = []
+        for start, following in zip(starts, [*starts[1:], end], strict=True):
+            stop = start
+            while stop in drawn:
+                stop += 1
+            found.append(Stretch(start, stop - start, following - stop))
+        return found
+
+    def _glow(self, key: Key, seconds: float) -> float:
+        level = 0.0
+        for cue in self._by_key.get(Key(Kind.HALO, key.id, key.outgoing), ()):
+            if cue.action == Action.GLOW and seconds >= cue.start:
+                level = ease_both(cue.progress(seconds))
+            elif cue.action == Action.DIM and seconds >= cue.start:
+                level *= 1.0 - ease_both(cue.progress(seconds))
+        return level
+
+
+def ease_out(progress: float) -> float:
+    """Fast at first, so that a thing is seen by its word: cubic."""
+    return 1.0 - (1.0 - progress) ** 3
+
+
+def ease_both(progress: float) -> float:
+    """Soft at both ends: cubic."""
+    return progress * progress * (3.0 - 2.0 * progress)
+
+
+def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
+    """Returns the cues of a scene's clip: its reveals and halos, and the transition from `previous` (None: the film's first)."""
+    start, end = scene.start_seconds, scene.end_seconds
+    before = direct(previous, None) if previous else Score(())
+    carried = find_carried(scene, previous, before) if previous else frozenset[str]()
+    kinds = shape_kinds(scene)
+    cues: list[Cue] = []
+
+    def enter(key: Key, reveal: float, seconds: float, lag: float = 0.0) -> None:
+        begin = max(start, reveal - LEAD_SECONDS) + lag
+        cues.append(Cue(key, Action.ENTER, begin, begin + seconds))
+
+    if previous:
+        cues += leave(scene, previous, carried)
+        late = start + TRANSITION_SECONDS - TEXT_SECONDS
+        if scene.title.lines and scene.title != previous.title:
+            cues.append(Cue(Key(Kind.TITLE, ""), Action.ENTER, late, start + TRANSITION_SECONDS))
+        for number, rule in enumerate(scene.rules):
+            if not rule.node_id and rule not in [each for each in previous.rules if not each.node_id]:
+                cues.append(Cue(Key(Kind.RULE, str(number)), Action.ENTER, late, start + TRANSITION_SECONDS))
+    reveals = {shape.node_id: shape.reveal_seconds for shape in scene.shapes}
+    for number, rule in enumerate(scene.rules):
+        if rule.node_id in reveals:
+            late = TRANSITION_SECONDS - TEXT_SECONDS if rule.node_id in carried else 0.0
+            enter(Key(Kind.RULE, str(number)), start if rule.node_id in carried else reveals[rule.node_id], SHAPE_SECONDS, late)
+    for shape in scene.shapes:
+        key = Key(kinds[shape.node_id], shape.node_id)
+        if shape.node_id in carried:
+            cues.append(Cue(key, Action.MOVE, start, start + TRANSITION_SECONDS))
+        else:
+            enter(key, shape.reveal_seconds, SHAPE_SECONDS)
+        for number, annotation in enumerate(shape.annotations):
+            enter(Key(Kind.ANNOTATION, f"{shape.node_id}/{number}"), annotation.reveal_seconds, TEXT_SECONDS)
+    for route in scene.routes:
+        enter(Key(Kind.ROUTE, route.edge_id), route.reveal_seconds, ROUTE_SECONDS)
+        enter(Key(Kind.LABEL, route.edge_id), route.reveal_seconds, TEXT_SECONDS, LABEL_LAG_SECONDS)
+    cues += halos(scene.shapes, start + TRANSITION_SECONDS if previous else start, end)
+    return Score(cues, carried)
+
+
+def shape_kinds(scene: SceneLayout) -> Mapping[str, Kind]:
+    """Returns for each node whether it is drawn as a panel or as a shape."""
+    panels = find_panels(scene)
+    return {shape.node_id: Kind.PANEL if shape.node_id in panels else Kind.SHAPE for shape in scene.shapes}
+
+
+def find_carried(scene: SceneLayout, previous: SceneLayout, before: Score) -> frozenset[str]:
+    """Returns the ids of the nodes of `scene` that stand in `previous` at its end, drawn with the same kind of outline."""
+    kinds, old_kinds = shape_kinds(scene), shape_kinds(previous)
+    old = {shape.node_id: shape for shape in previous.shapes}
+    return frozenset(
+        shape.node_id
+        for shape in scene.shapes
+        if shape.node_id in old
+        and old[shape.node_id].kind == shape.kind
+        and kinds[shape.node_id] == old_kinds[shape.node_id]
+        and before.pose(Key(kinds[shape.node_id], shape.node_id), scene.start_seconds).opacity > 0.5
+    )
+
+
+def leave(scene: SceneLayout, previous: SceneLayout, carried: frozenset[str]) -> list[Cue]:
+    """Returns the cues by which everything of `previous` that does not stay fades out."""
+    keys = [Key(kind, node_id) for node_id, kind in shape_kinds(previous).items() if node_id not in carried]
+    keys += [Key(Kind.HALO, shape.node_id) for shape in previous.shapes]
+    keys += [Key(Kind.ANNOTATION, f"{shape.node_id}/{n}") for shape in previous.shapes for n in range(len(shape.annotations))]
+    keys += [Key(kind, route.edge_id) for route in previous.routes for kind in (Kind.ROUTE, Kind.LABEL)]
+    lasting = [rule for rule in scene.rules if not rule.node_id]
+    keys += [Key(Kind.RULE, str(n)) for n, rule in enumerate(previous.rules) if rule.node_id or rule not in lasting]
+    if previous.title.lines and previous.title != scene.title:
+        keys.append(Key(Kind.TITLE, ""))
+    start = scene.start_seconds
+    return [Cue(Key(key.kind, key.id, outgoing=True), Action.LEAVE, start, start + LEAVE_SECONDS) for key in keys]
+
+
+def halos(shapes: Sequence[Shape], earliest: float, end: float) -> list[Cue]:
+    """Returns the cues of the halos: on while a node is spoken of, and a little longer while nothing else is.
+
+    No halo before `earliest` (the picture is still changing) or after `end`, in seconds.
+    """
+    spans = sorted(
+        (max(earliest, shape.reveal_seconds - LEAD_SECONDS, span.start_seconds - LEAD_SECONDS), span.end_seconds, shape.node_id)
+        for shape in shapes
+        for span in shape.spoken
+        if shape.kind != ShapeKind.SHAPE_KIND_TEXT and span.end_seconds > earliest and span.start_seconds < end
+    )
+    cues: list[Cue] = []
+    lit: dict[str, tuple[float, float]] = {}
+
+    def light(node_id: str) -> None:
+        on, off = lit.pop(node_id)
+        off = max(off, on + HALO_SECONDS)
+        key = Key(Kind.HALO, node_id)
+        cues.append(Cue(key, Action.GLOW, on, on + HALO_SECONDS))
+        cues.append(Cue(key, Action.DIM, off, off + HALO_SECONDS))
+
+    for number, (on, off, node_id) in enumerate(spans):
+        others = [begin for begin, _, other in spans[number + 1 :] if other != node_id and begin >= on]
+        held = min(on + HALO_HOLD_SECONDS, others[0] if others else end)
+        off = max(off, held)
+        if node_id in lit and on - lit[node_id][1] < 2 * HALO_SECONDS:
+            # Spoken of again while its halo still goes: it stays.
+            lit[node_id] = (lit[node_id][0], max(off, lit[node_id][1]))
+            continue
+        if node_id in lit:
+            light(node_id)
+        lit[node_id] = (on, off)
+    for node_id in list(lit):
+        light(node_id)
+    return cues

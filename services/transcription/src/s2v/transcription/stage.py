@@ -1,0 +1,64 @@
+"""Transcription as a stage of the pipeline: a part for each window of speech."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from s2v.runtime.stage import File, Output, StageTask, digest
+from s2v.transcription import captions, engine, recognition
+from s2v.transcription.models import Model
+from s2v.transcription.talk import finish_talk, hear_window, plan_talk
+from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
+from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.transcript_pb2 import TranscriptWindow
+from s2v.v1.work_pb2 import TranscriptionPart
+
+REVISION = 1
+"""Raised by hand when this service changes in a way that changes its results."""
+
+
+class TranscriptionStage:
+    """Sound to transcript."""
+
+    stage = Stage.STAGE_TRANSCRIPTION
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def identity(self, options: JobOptions) -> bytes:
+        """Returns engine, version, model and language: all that a transcript depends on besides its sound."""
+        return digest(engine.ENGINE, engine.engine_version(), self._model.sha256, options.language, str(REVISION))
+
+    async def plan(self, task: StageTask) -> Sequence[TranscriptionPart]:
+        """Decodes the source, keeps its PCM, and cuts it into windows.
+
+        Errors: InvalidInputError (not media, NO_SPEECH, language unknown), LimitError.
+        """
+        source, pcm = task.workspace / "source", task.workspace / "talk.pcm"
+        await task.download(task.source, source)
+        plan = await plan_talk(source, pcm, task.source_name, task.options.language, task.compute)
+        kept = await task.store(File(ArtifactKind.ARTIFACT_KIND_UNSPECIFIED, "talk.pcm", "application/octet-stream", path=pcm))
+        for part in plan.parts:
+            part.pcm.CopyFrom(kept)
+        return plan.parts
+
+    async def run(self, task: StageTask, part: bytes) -> Output:
+        """Transcribes a window; reads only its own bytes of the sound."""
+        window = TranscriptionPart.FromString(part)
+        pcm = await task.read(window.pcm, *recognition.byte_range(window))
+        return Output(await hear_window(pcm, window, task.compute))
+
+    async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
+        """Puts the windows together, with captions.
+
+        Errors: InvalidInputError (NO_SPEECH).
+        """
+        windows = [TranscriptWindow.FromString(await task.read(part)) for part in parts]
+        transcript, report = finish_talk(windows, task.source_name, task.source.sha256, self._model)
+        exports = (
+            (ArtifactKind.ARTIFACT_KIND_VTT, "transcript.vtt", "text/vtt", captions.to_vtt(transcript)),
+            (ArtifactKind.ARTIFACT_KIND_SRT, "transcript.srt", "application/x-subrip", captions.to_srt(transcript)),
+            (ArtifactKind.ARTIFACT_KIND_TEXT, "transcript.txt", "text/plain; charset=utf-8", captions.to_text(transcript)),
+        )
+        return Output(transcript, report, [File(kind, name, media, data=text.encode()) for kind, name, media, text in exports])

@@ -1,0 +1,50 @@
+"""Protects the times of words: in order, within the speech where they are heard, mapped over the silence that was left out."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2v.transcription.engine import HeardSegment, HeardWord
+from s2v.transcription.recognition import ATTENTION_LEAD_SECONDS, MAX_WORD_SECONDS, place_words
+from s2v.transcription.voice_activity import Span, kept_sound
+
+SPEECH = [Span(1, 5), Span(65, 70)]
+KEPT = kept_sound(SPEECH, 0, 80)
+
+
+def heard(*words: tuple[str, float, float]) -> list[HeardSegment]:
+    return [HeardSegment(tuple(HeardWord(text, start, end, 0.9) for text, start, end in words), 0.0, False)]
+
+
+@given(st.lists(st.floats(0, 10.2), min_size=2, max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_words_are_in_order_short_and_near_speech(times: list[float]) -> None:
+    marks = sorted(times)
+    words = [(" word", start, end) for start, end in itertools.pairwise(marks)]
+    placed = [word for segment in place_words(heard(*words), KEPT, SPEECH, "en") for word in segment.words]
+    assert len(placed) == len(words)
+    for word in placed:
+        assert 0 < word.end_seconds - word.start_seconds <= MAX_WORD_SECONDS + 1e-6
+    for before, after in itertools.pairwise(placed):
+        assert before.end_seconds <= after.start_seconds + 1e-9
+
+
+def test_a_word_after_left_out_silence_gets_its_time_in_the_whole_sound() -> None:
+    # The first piece is 4.6 s long: 0.7 to 5.3.
+    (segment,) = place_words(heard((" before", 1.0, 1.5), (" after", 5.5, 6.0)), KEPT, SPEECH, "en")
+    assert segment.words[0].start_seconds == pytest.approx(1.7 + ATTENTION_LEAD_SECONDS)
+    assert segment.words[1].start_seconds == pytest.approx(64.7 + 0.9 + ATTENTION_LEAD_SECONDS)
+
+
+def test_a_word_that_starts_in_the_pause_before_it_is_held_back() -> None:
+    speech = [Span(1, 2), Span(3, 4)]
+    (segment,) = place_words(heard((" so", 1.0, 1.9), (" then", 1.9, 3.4)), [Span(0, 5)], speech, "en")
+    assert segment.words[1].start_seconds == 3
+
+
+def test_a_hyphenated_name_is_one_word() -> None:
+    (segment,) = place_words(heard((" Berners", 1.0, 1.5), ("-Lee", 1.5, 2.0), (" –", 2.0, 2.1)), KEPT, SPEECH, "en")
+    assert [word.text for word in segment.words] == ["Berners-Lee –"]
+    assert segment.text == "Berners-Lee –"
