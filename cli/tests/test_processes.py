@@ -18,7 +18,8 @@ from s2v.cli.processes import ChildProcess, Guard
 FAMILY = """
 import os, subprocess, sys, time, signal
 if {stubborn}: signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"])
+sleep = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", sleep])
 print(child.pid, flush=True)
 time.sleep(600)
 """

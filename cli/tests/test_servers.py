@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import signal
 import stat
@@ -34,6 +35,13 @@ def connect(server: S3Server, secret_key: str | None = None) -> Minio:
         region="us-east-1",
         http_client=http,
     )
+
+
+def remove_sockets(folder: Path) -> None:
+    """Removes what a killed SeaweedFS leaves in /tmp; one that starts in the same folder takes it over."""
+    for port in json.loads((folder / "ports.json").read_text()):
+        for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            left.unlink()
 
 
 def listeners(process: psutil.Process) -> set[str]:
@@ -108,8 +116,7 @@ def test_s3_keeps_acknowledged_objects_though_it_is_killed(tmp_path: Path) -> No
         client = connect(server)
         for number in range(20):
             assert client.get_object(server.bucket, f"kept/{number}").read() == bytes(1000) + b"%d" % number
-        with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
-            connect(server, secret_key="guess").bucket_exists(server.bucket)
+        with pytest.raises(S3Error, match=r"Denied|SignatureDoesNotMatch"):
             connect(server, secret_key="guess").get_object(server.bucket, "kept/0")
 
 
@@ -154,9 +161,10 @@ def test_servers_die_with_a_killed_parent(tmp_path: Path) -> None:
     pids = [int(pid) for pid in parent.stdout.readline().split()]
     parent.kill()
     parent.wait()
-    gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=5)
     assert len(pids) == 2
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    remove_sockets(tmp_path / "s3")
 
 
 @pytest.mark.integration

@@ -142,6 +142,4 @@ def composition(*scenes: SceneLayout, theme: str = "dark") -> Composition:
 
 def talk(theme: str = "dark", length: float = 8.0) -> Composition:
     """Three scenes, one of each kind."""
-    return composition(
-        flowchart(0, length), timeline(length, 2 * length), phrase(2 * length, 2.5 * length), theme=theme
-    )
+    return composition(flowchart(0, length), timeline(length, 2 * length), phrase(2 * length, 2.5 * length), theme=theme)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 import signal
 import sys
 import tempfile
@@ -100,6 +101,9 @@ def report(error: Exception) -> NoReturn:
     if isinstance(error, S2VError | JobServiceError):
         complain(error.message)
         sys.exit(exit_code(error.code))
+    if isinstance(error, BrokenPipeError):  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
+        sys.exit(128 + signal.SIGPIPE)
     if isinstance(error, OSError) and error.filename is not None:
         complain(f"{error.filename}: {error.strerror}")
         sys.exit(ExitCode.INPUT)

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self, TextIO
 
 import grpc
+import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from s2v.cli.processes import ChildProcess, Guard, set_aside
@@ -37,6 +38,8 @@ WATCH_SECONDS = 0.25
 """How often the processes are looked at."""
 FIRST_BACKOFF_SECONDS = 0.5
 LAST_BACKOFF_SECONDS = 30.0
+LOCK_TRIES = 5
+LOCK_SECONDS = 0.02
 STABLE_SECONDS = 60.0
 """A process that has run for so long starts again with the first back-off."""
 
@@ -65,12 +68,11 @@ class Endpoints:
 
 def find_stack(home: Path) -> Endpoints | None:
     """Returns where the stack of a data folder can be reached; None if none is up."""
-    if not is_locked(home):
-        return None
     try:
-        return Endpoints(**json.loads((home / "stack.json").read_text()))
-    except FileNotFoundError:  # still starting, or already stopping
+        found = Endpoints(**json.loads((home / "stack.json").read_text()))
+    except FileNotFoundError:  # none, or one that is starting or stopping
         return None
+    return found if is_locked(home) and psutil.pid_exists(found.pid) else None
 
 
 def is_locked(home: Path) -> bool:
@@ -242,7 +244,7 @@ class Stack:
         make_private(self.home)
         self._lock = (self.home / "lock").open("a+")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._lock)
         except BlockingIOError as error:
             self._lock.close()
             running = find_stack(self.home)
@@ -250,6 +252,7 @@ class Stack:
             raise PreconditionError(
                 f"a stack is already up in {self.home}, run by {who}; use it, or stop that process first"
             ) from error
+        (self.home / "stack.json").unlink(missing_ok=True)  # of a stack that was killed
 
 
 async def wait_for_stack(home: Path, seconds: float = READY_SECONDS) -> Endpoints | None:
@@ -265,6 +268,21 @@ async def wait_for_stack(home: Path, seconds: float = READY_SECONDS) -> Endpoint
             raise UnavailableError(f"the stack in {home} did not come up within {seconds:.0f} s; its logs are in {home / 'logs'}")
         await asyncio.sleep(WATCH_SECONDS)
     return None
+
+
+def _lock(file: TextIO) -> None:
+    """Locks a file; tries again for a moment, as whoever looks for a stack holds the lock for an instant.
+
+    Errors: BlockingIOError.
+    """
+    for attempt in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if attempt == LOCK_TRIES - 1:
+                raise
+            time.sleep(LOCK_SECONDS)
 
 
 def describe_exit(code: int | None) -> str:

@@ -52,13 +52,12 @@ def _read(path: Path, kind: type[M]) -> M:
 
     Errors: CommandError that says where the JSON is not what it should be; OSError.
     """
-    text = sys.stdin.read() if path == STANDARD else path.read_text(encoding="utf-8")
-    name = kind.DESCRIPTOR.name
+    data = sys.stdin.buffer.read() if path == STANDARD else path.read_bytes()
+    where = "standard input" if path == STANDARD else str(path)
     try:
-        return Parse(text, kind())
-    except ParseError as error:
-        where = "standard input" if path == STANDARD else str(path)
-        raise CommandError(f"{where} is not a {name} in JSON: {error}", ExitCode.INPUT) from error
+        return Parse(data, kind())
+    except (ParseError, UnicodeDecodeError) as error:
+        raise CommandError(f"{where} is not a {kind.DESCRIPTOR.name} in JSON: {error}", ExitCode.INPUT) from error
 
 
 def _write_text(path: Path, text: str) -> None:

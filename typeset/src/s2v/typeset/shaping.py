@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import uharfbuzz
+
 from s2v.typeset.fonts import font_path
 from s2v.v1.composition_pb2 import FontWeight
 

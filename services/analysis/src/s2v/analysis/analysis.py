@@ -121,13 +121,13 @@ def analyze(transcript: Transcript, strict: bool = False) -> tuple[Storyboard, S
     """Makes a storyboard and the stage's report from a transcript.
 
     A language without models is cut by its punctuation and shown as key phrases, which the report calls degraded.
-    Errors: InvalidInputError (no words, words out of order); SetupError (a model is missing); DegradedError (strict, and no models).
+    Errors: InvalidInputError (no words, words out of order); SetupError (a model is missing); DegradedError (strict).
     """
     language = transcript.language.replace("_", "-").split("-")[0].lower()
     if language in PIPELINES:
         return load_analyst(language).analyze(transcript)
     name = language or "(not said)"
-    reason = f"there are no models for language {name}: scenes are cut by punctuation and pauses, and shown as key phrases"
+    reason = f"there are no models for language {name}: scenes are cut at punctuation and shown as key phrases"
     if strict:
         raise DegradedError(reason)
     talk = PlainParser().parse(read_speech(transcript))

@@ -88,6 +88,16 @@ class Clause:
         return found
 
     @property
+    def alternative(self) -> bool:
+        """Whether "or" puts the clause beside the one in front of it."""
+        return self.verb.dep_ == "conj" and any(child.dep_ == "cc" and child.lower_ == "or" for child in self.verb.head.children)
+
+    @property
+    def shares_subject(self) -> bool:
+        """Whether the subject was said with another verb."""
+        return self.subject is not None and self.subject.head.i not in (self.verb.i, self.core.i)
+
+    @property
     def mark(self) -> Token | None:
         """The word that subordinates the clause ("if", "when")."""
         return _mark(self.verb)

@@ -15,7 +15,6 @@ from s2v.analysis.lexicon import DECIDE_VERBS, OPPOSITES
 from s2v.analysis.steps import is_named
 from s2v.v1.diagram_pb2 import NodeKind
 
-_PAIRS = frozenset(frozenset(pair) for pair in OPPOSITES)
 _NOBODY = ("nothing", "nobody", "none")
 MAX_BRANCH_CHARACTERS = 20
 
@@ -112,17 +111,11 @@ def opposite(first: Condition, second: Condition) -> Relation | None:
         same = (first.negated == second.negated) == (first.answer == second.answer)
         return Relation(first.answer if same else not first.answer)
     words = {first.predicate_lemma, first.predicate_text.lower()}, {second.predicate_lemma, second.predicate_text.lower()}
-    if any(frozenset((one, other)) in _PAIRS for one in words[0] for other in words[1]):
+    if any(frozenset((one, other)) in OPPOSITES for one in words[0] for other in words[1]):
         return Relation(not first.answer)
-    if (
-        first.copular
-        and second.copular
-        and first.subject == second.subject != ""
-        and first.predicate_text
-        and second.predicate_text
-    ):
-        if not first.negated and not second.negated:
-            return Relation(not first.answer, (first.predicate_text, second.predicate_text), second.predicate)
+    adjectives = first.copular and second.copular and first.predicate_text and second.predicate_text
+    if adjectives and first.subject == second.subject != "" and not (first.negated or second.negated):
+        return Relation(not first.answer, (first.predicate_text, second.predicate_text), second.predicate)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Dates as they are spoken, normalised to decimal years: years, months, days, decades, centuries, ranges, and distances in time."""
+"""Dates as they are spoken, normalised to decimal years: years, months, days, decades, centuries, ranges, distances."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ class SpokenDate:
 
 
 def find_dates(talk: Talk, sentences: Sequence[Span]) -> list[SpokenDate]:
-    """Returns the dates of consecutive sentences in the order of speech; a distance ("two years later") counts from the date before it."""
+    """Returns the dates of consecutive sentences in the order of speech.
+
+    A distance ("two years later") counts from the date before it.
+    """
     found: list[SpokenDate] = []
     rank = 0
     for sentence in sentences:
@@ -109,10 +112,10 @@ def _read(talk: Talk, tokens: list[Token], place: int, last: Date | None, rank: 
 
 
 def _make(
-    talk: Talk, tokens: Sequence[Token], text: str, start: float, end: float, precision: DatePrecision.ValueType
+    talk: Talk, tokens: Sequence[Token], text: str, years: tuple[float, float], precision: DatePrecision.ValueType
 ) -> tuple[SpokenDate, int]:
     words = tuple(sorted({talk.word(token) for token in tokens}))
-    return SpokenDate(Date(Label(text, words), start, end, precision), tuple(tokens)), len(tokens)
+    return SpokenDate(Date(Label(text, words), *years, precision), tuple(tokens)), len(tokens)
 
 
 def _spelled(tokens: list[Token], place: int) -> tuple[int, int] | None:
@@ -132,16 +135,17 @@ def _read_year(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate,
         return None
     year, length = spelled
     token = tokens[place]
-    following = tokens[place + length] if place + length < len(tokens) else None
-    counted = following is not None and following.pos_ in ("NOUN", "ADJ") and token.dep_ == "nummod" and token.ent_type_ != "DATE"
+    # "2000 files" is a count, "the 1998 election" is not.
+    end = tokens[place + length - 1]
+    counted = end.dep_ == "nummod" and end.head.i > end.i and (place == 0 or tokens[place - 1].dep_ != "det")
     led = place > 0 and tokens[place - 1].lower_ in _YEAR_PREPOSITIONS
     if counted or not (led or token.ent_type_ == "DATE" or place == 0):
         return None
-    return _make(talk, tokens[place : place + length], str(year), year, year, DatePrecision.DATE_PRECISION_YEAR)
+    return _make(talk, tokens[place : place + length], str(year), (year, year), DatePrecision.DATE_PRECISION_YEAR)
 
 
 def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
-    """ "In 698": a year of three digits, which only its preposition and its own stress tell from a count."""
+    """Reads "In 698": a year of three digits, which only its preposition and its own stress tell from a count."""
     token = tokens[place]
     if (
         token.text.isdigit()
@@ -155,7 +159,7 @@ def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
 
 
 def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """ "from 1998 to 2004", "between 1914 and 1918", "1939-45"."""
+    """Reads "from 1998 to 2004", "between 1914 and 1918", "1939-45"."""
     word = tokens[place].text
     first, last = talk.tokens_of[talk.word(tokens[place])]
     whole = "".join(token.text for token in talk.doc[first:last]).strip(".,;:()")
@@ -164,7 +168,7 @@ def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
         start = int(match[1])
         end = int(match[2]) if len(match[2]) == 4 else start // 100 * 100 + int(match[2])
         length = last - first
-        return _make(talk, tokens[place : place + length], f"{start}–{end}", start, end, DatePrecision.DATE_PRECISION_YEAR)
+        return _make(talk, tokens[place : place + length], f"{start}–{end}", (start, end), DatePrecision.DATE_PRECISION_YEAR)
     if word.lower() not in ("from", "between"):
         return None
     begin = _spelled(tokens, place + 1)
@@ -178,12 +182,12 @@ def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
         return None
     length = middle + 1 + finish[1] - place
     return _make(
-        talk, tokens[place : place + length], f"{begin[0]}–{finish[0]}", begin[0], finish[0], DatePrecision.DATE_PRECISION_YEAR
+        talk, tokens[place : place + length], f"{begin[0]}–{finish[0]}", (begin[0], finish[0]), DatePrecision.DATE_PRECISION_YEAR
     )
 
 
 def _read_month(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """ "March 2004", "March 3, 2004", "the 3rd of March 2004", "July 4th"."""
+    """Reads "March 2004", "March 3, 2004", "the 3rd of March 2004", "July 4th"."""
     if tokens[place].lower_ not in MONTHS or (tokens[place].lower_ in ("may", "march") and not tokens[place].text[:1].isupper()):
         return None
     month = MONTHS.index(tokens[place].lower_)
@@ -204,7 +208,7 @@ def _read_month(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
     start = year[0] + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
     precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
     text = f"{name} {day}, {year[0]}" if day else f"{name} {year[0]}"
-    spoken, _ = _make(talk, used, text, start, start, precision)
+    spoken, _ = _make(talk, used, text, (start, start), precision)
     return spoken, after + year[1] - place
 
 
@@ -214,25 +218,25 @@ def _day(token: Token) -> int | None:
 
 
 def _read_era(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """ "753 BC", "AD 476"."""
+    """Reads "753 BC", "AD 476"."""
     if place + 1 >= len(tokens):
         return None
     first, second = tokens[place], tokens[place + 1]
     if first.lower_ in ("ad", "a.d.") and first.text[:1].isupper() and second.text.isdigit():
         return _make(
-            talk, (first, second), f"AD {second.text}", int(second.text), int(second.text), DatePrecision.DATE_PRECISION_YEAR
+            talk, (first, second), f"AD {second.text}", (int(second.text), int(second.text)), DatePrecision.DATE_PRECISION_YEAR
         )
     number = first.text.replace(",", "")
     if number.isdigit() and second.lower_.strip(",") in _ERAS and second.text[:1].isupper():
         year = int(number) * _ERAS[second.lower_.strip(",")]
         return _make(
-            talk, (first, second), f"{first.text} {second.text.rstrip(',')}", year, year, DatePrecision.DATE_PRECISION_YEAR
+            talk, (first, second), f"{first.text} {second.text.rstrip(',')}", (year, year), DatePrecision.DATE_PRECISION_YEAR
         )
     return None
 
 
 def _read_decade(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """ "the 1990s", "the nineties", "the early 1960s"."""
+    """Reads "the 1990s", "the nineties", "the early 1960s"."""
     token = tokens[place]
     match = _DECADE.match(token.text)
     if match and match[1].endswith("0"):
@@ -242,7 +246,7 @@ def _read_decade(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDat
     else:
         return None
     shift, text = _part(tokens, place, token.text)
-    return _make(talk, (token,), text, start + shift, start + 9, DatePrecision.DATE_PRECISION_DECADE)
+    return _make(talk, (token,), text, (start + shift, start + 9), DatePrecision.DATE_PRECISION_DECADE)
 
 
 def _part(tokens: list[Token], place: int, text: str) -> tuple[float, str]:
@@ -251,7 +255,7 @@ def _part(tokens: list[Token], place: int, text: str) -> tuple[float, str]:
 
 
 def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """ "the 19th century", "the fifth century BC"."""
+    """Reads "the 19th century", "the fifth century BC"."""
     if place + 1 >= len(tokens) or tokens[place + 1].lemma_.lower() != "century":
         return None
     number = read_ordinal(tokens[place].text)
@@ -260,11 +264,11 @@ def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDa
     era = tokens[place + 2].lower_ if place + 2 < len(tokens) else ""
     used = tokens[place : place + (3 if era in _ERAS else 2)]
     start = -100 * number if _ERAS.get(era) == -1 else 100 * (number - 1)
-    return _make(talk, used, " ".join(token.text for token in used), start, start + 99, DatePrecision.DATE_PRECISION_CENTURY)
+    return _make(talk, used, " ".join(token.text for token in used), (start, start + 99), DatePrecision.DATE_PRECISION_CENTURY)
 
 
 def _read_distance(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
-    """ "two years later", "a decade after that": counted from the date before it."""
+    """Reads "two years later", "a decade after that": counted from the date before it."""
     if last is None or last.precision == DatePrecision.DATE_PRECISION_ORDINAL:
         return None
     for length in (1, 2, 3):
@@ -279,12 +283,12 @@ def _read_distance(talk: Talk, tokens: list[Token], place: int, last: Date | Non
             used = tokens[place : place + length + 2]
             year = last.end_year + value * _UNIT_YEARS[unit.lemma_.lower()]
             text = " ".join(token.text for token in used)
-            return _make(talk, used, text[:1].upper() + text[1:], year, year, DatePrecision.DATE_PRECISION_YEAR)
+            return _make(talk, used, text[:1].upper() + text[1:], (year, year), DatePrecision.DATE_PRECISION_YEAR)
     return None
 
 
 def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tuple[SpokenDate, int] | None:
-    """ "at age six", "by the third month", "on day two": known by their order."""
+    """Reads "at age six", "by the third month", "on day two": known by their order."""
     if tokens[place].lower_ not in _AGE_PREPOSITIONS:
         return None
     rest = [token for token in tokens[place + 1 : place + 6] if token.lower_ not in ("the", "of", "about")]
@@ -309,5 +313,5 @@ def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tup
     else:
         return None
     text = " ".join(token.text for token in used)
-    spoken, _ = _make(talk, used, text[:1].upper() + text[1:], rank, rank, DatePrecision.DATE_PRECISION_ORDINAL)
+    spoken, _ = _make(talk, used, text[:1].upper() + text[1:], (rank, rank), DatePrecision.DATE_PRECISION_ORDINAL)
     return spoken, used[-1].i - tokens[place].i + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from s2v.analysis.content import Label
 from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS, third_person
@@ -75,7 +76,7 @@ def _validate_scene(scene: Scene, talk: Talk) -> int:
     labels = 0
     if scene.title:
         labels += 1
-        _check_label(f"title of {scene.id}", scene.title, scene.title_evidence, talk, MAX_TITLE_CHARACTERS, None)
+        _check_label(f"title of {scene.id}", scene.title, scene.title_evidence, talk, _TITLE)
     nodes = {node.id: node for node in diagram.nodes}
     if len(nodes) != len(diagram.nodes):
         raise EvidenceError(f"two nodes of scene {scene.id} have the same id")
@@ -83,22 +84,15 @@ def _validate_scene(scene: Scene, talk: Talk) -> int:
     for node in diagram.nodes:
         where = f"node {node.id}"
         labels += 1
-        _check_label(
-            where,
-            node.label,
-            node.evidence,
-            talk,
-            MAX_PHRASE_CHARACTERS if phrase else MAX_CHARACTERS,
-            None if phrase else MAX_WORDS,
-        )
+        _check_label(where, node.label, node.evidence, talk, _PHRASE if phrase else _LABEL)
         _check_reveal(where, node.reveal_seconds, node.evidence, talk, scene)
         if node.HasField("quantity"):
             labels += 1
-            _check_label(f"quantity of {where}", node.quantity.label, node.quantity.evidence, talk, MAX_CHARACTERS, None)
+            _check_label(f"quantity of {where}", node.quantity.label, node.quantity.evidence, talk, _BESIDE)
             _check_reveal(f"quantity of {where}", node.quantity.reveal_seconds, node.quantity.evidence, talk, scene)
         if node.HasField("date"):
             labels += 1
-            _check_label(f"date of {where}", node.date.label, node.date.evidence, talk, MAX_CHARACTERS, None)
+            _check_label(f"date of {where}", node.date.label, node.date.evidence, talk, _BESIDE)
         for mention in node.mentions:
             if not scene.start_seconds <= mention.start_seconds <= mention.end_seconds <= scene.end_seconds:
                 raise EvidenceError(f"{where} is mentioned outside its scene {scene.id}")
@@ -111,7 +105,7 @@ def _validate_scene(scene: Scene, talk: Talk) -> int:
             raise EvidenceError(f"{where} ends at a node that scene {scene.id} does not have")
         if edge.label:
             labels += 1
-            _check_label(where, edge.label, edge.evidence, talk, MAX_CHARACTERS, None, marks=MARKS)
+            _check_label(where, edge.label, edge.evidence, talk, _BRANCH)
         latest = max(nodes[edge.source].reveal_seconds, nodes[edge.target].reveal_seconds)
         if not latest - TOLERANCE_SECONDS <= edge.reveal_seconds <= scene.end_seconds:
             raise EvidenceError(f"{where} is revealed at {edge.reveal_seconds} s, before one of its ends or after its scene")
@@ -126,23 +120,31 @@ def _check_reveal(where: str, reveal: float, evidence: Evidence, talk: Talk, sce
         raise EvidenceError(f"{where} is revealed at {reveal} s, outside its scene {scene.id}")
 
 
-def _check_label(
-    where: str,
-    label: str,
-    evidence: Evidence,
-    talk: Talk,
-    max_characters: int,
-    max_words: int | None,
-    marks: frozenset[str] = frozenset(),
-) -> None:
+@dataclass(frozen=True)
+class _Limits:
+    """How long a label may be, and what it may say without evidence."""
+
+    characters: int
+    words: int | None = None
+    marks: frozenset[str] = frozenset()
+
+
+_LABEL = _Limits(MAX_CHARACTERS, MAX_WORDS)
+_BESIDE = _Limits(MAX_CHARACTERS)
+_BRANCH = _Limits(MAX_CHARACTERS, marks=MARKS)
+_PHRASE = _Limits(MAX_PHRASE_CHARACTERS)
+_TITLE = _Limits(MAX_TITLE_CHARACTERS)
+
+
+def _check_label(where: str, label: str, evidence: Evidence, talk: Talk, limits: _Limits) -> None:
     if evidence.WhichOneof("origin") != "spoken" or not evidence.spoken.spans:
         raise EvidenceError(f"{where} ({label!r}) has no evidence")
-    if not label or len(label) > max_characters or (max_words is not None and len(label.split()) > max_words):
-        raise EvidenceError(f"{where} ({label!r}) is empty or longer than {max_characters} characters or {max_words} words")
+    if not label or len(label) > limits.characters or (limits.words is not None and len(label.split()) > limits.words):
+        raise EvidenceError(f"{where} ({label!r}) is empty or longer than {limits.characters} characters or {limits.words} words")
     for span in evidence.spoken.spans:
         if not span.begin < span.end <= len(talk.speech):
             raise EvidenceError(f"{where} has evidence outside the transcript: words {span.begin} to {span.end}")
-    if label.lower() in marks:
+    if label.lower() in limits.marks:
         return
     allowed = set(_forms(evidence, talk))
     for word in _WORD.findall(label.lower()):

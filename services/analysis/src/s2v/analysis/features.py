@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +14,74 @@ from s2v.analysis.encoder import DIMENSIONS
 from s2v.v1.diagram_pb2 import DatePrecision, EdgeKind, NodeKind
 
 _CUES = (
-    r"first|firstly|to begin with", r"next", r"then", r"finally|lastly", r"after that|afterwards", r"steps?|stages?|phases?", r"process|procedure|workflow",
-    r"if", r"otherwise|else", r"when|once", r"you|your", r"(?:types?|kinds?|forms?|classes|categories) of", r"consists? of|composed of|made up of|comprises?",
-    r"divided|divides?|subdivided|split into", r"classified|classification|category|categories", r"includes?|including", r"parts?|components?", r"levels?|layers?|ranks?|tiers?",
-    r"called|known as", r"members?|belongs?", r"(?:in|by|since|until|from|between) \d{3,4}", r"\d{4}s?", r"years?|months?|weeks?|days?", r"later|earlier|ago", r"century|centuries|decades?",
-    r"january|february|march|april|june|july|august|september|october|november|december", r"war|king|president|founded|born|died", r"was|were|had", r"cycles?|cyclic", r"again|repeat(?:s|ed)?|over and over",
-    r"loops?|feedback|iterat\w+", r"back to|back into|returns? to|starts? over|recycl\w+", r"also|another|additionally|in addition", r"such as|for example|for instance", r"several|various|many|different",
-    r"features?|aspects?|properties|factors|characteristics", r"advantages?|benefits?|tips|reasons", r"whereas|while", r"unlike|in contrast|by contrast|on the other hand|conversely", r"than|compared|comparison|versus|vs",
-    r"both|neither|similar\w*|same", r"differ|differs|differences?|different from", r"more|less|fewer|better|worse|faster|slower", r"however|but|although", r"connect\w*|link\w*|attach\w*", r"servers?|clients?|databases?|services?|api",
-    r"sends?|receives?|talks? to|communicat\w+|messages?", r"between|through|via", r"networks?|routers?|nodes?|interfaces?|protocols?", r"because|since", r"therefore|thus|hence|consequently|as a result",
-    r"caus\w+", r"leads? to|led to|results? in|resulted in|due to", r"so that|so", r"effects?|affects?|impact|consequences?|influence\w*", r"increas\w+|decreas\w+|reduc\w+|rais\w+|lower\w*", r"why|reason",
-    r"i|i'm|i've|me|my", r"i think|i guess|i mean|i feel", r"you know|kind of|sort of|yeah|okay|like", r"we|our|us", r"what|how|who", r"is|are", r"can|could|may|might", r"should|must|need to|have to", r"not|n't|never|no",
-)  # fmt: skip
+    r"first|firstly|to begin with",
+    r"next",
+    r"then",
+    r"finally|lastly",
+    r"after that|afterwards",
+    r"steps?|stages?|phases?",
+    r"process|procedure|workflow",
+    r"if",
+    r"otherwise|else",
+    r"when|once",
+    r"you|your",
+    r"(?:types?|kinds?|forms?|classes|categories) of",
+    r"consists? of|composed of|made up of|comprises?",
+    r"divided|divides?|subdivided|split into",
+    r"classified|classification|category|categories",
+    r"includes?|including",
+    r"parts?|components?",
+    r"levels?|layers?|ranks?|tiers?",
+    r"called|known as",
+    r"members?|belongs?",
+    r"(?:in|by|since|until|from|between) \d{3,4}",
+    r"\d{4}s?",
+    r"years?|months?|weeks?|days?",
+    r"later|earlier|ago",
+    r"century|centuries|decades?",
+    r"january|february|march|april|june|july|august|september|october|november|december",
+    r"war|king|president|founded|born|died",
+    r"was|were|had",
+    r"cycles?|cyclic",
+    r"again|repeat(?:s|ed)?|over and over",
+    r"loops?|feedback|iterat\w+",
+    r"back to|back into|returns? to|starts? over|recycl\w+",
+    r"also|another|additionally|in addition",
+    r"such as|for example|for instance",
+    r"several|various|many|different",
+    r"features?|aspects?|properties|factors|characteristics",
+    r"advantages?|benefits?|tips|reasons",
+    r"whereas|while",
+    r"unlike|in contrast|by contrast|on the other hand|conversely",
+    r"than|compared|comparison|versus|vs",
+    r"both|neither|similar\w*|same",
+    r"differ|differs|differences?|different from",
+    r"more|less|fewer|better|worse|faster|slower",
+    r"however|but|although",
+    r"connect\w*|link\w*|attach\w*",
+    r"servers?|clients?|databases?|services?|api",
+    r"sends?|receives?|talks? to|communicat\w+|messages?",
+    r"between|through|via",
+    r"networks?|routers?|nodes?|interfaces?|protocols?",
+    r"because|since",
+    r"therefore|thus|hence|consequently|as a result",
+    r"caus\w+",
+    r"leads? to|led to|results? in|resulted in|due to",
+    r"so that|so",
+    r"effects?|affects?|impact|consequences?|influence\w*",
+    r"increas\w+|decreas\w+|reduc\w+|rais\w+|lower\w*",
+    r"why|reason",
+    r"i|i'm|i've|me|my",
+    r"i think|i guess|i mean|i feel",
+    r"you know|kind of|sort of|yeah|okay|like",
+    r"we|our|us",
+    r"what|how|who",
+    r"is|are",
+    r"can|could|may|might",
+    r"should|must|need to|have to",
+    r"not|n't|never|no",
+)
+"""Words that go with one type more than with others, counted each by itself."""
 _PATTERNS = tuple(re.compile(rf"\b(?:{cue})\b", re.IGNORECASE) for cue in _CUES)
 _PUNCTUATION = ("?", "!", ":", ";", "(", '"', ",")
 
@@ -64,6 +121,6 @@ def _describe(fit: Fit, words: int) -> list[float]:
     dated = [node.date for node in timeline.nodes if node.date is not None]
     absolute = sum(date.precision != DatePrecision.DATE_PRECISION_ORDINAL for date in dated)
     starts = [date.start_year for date in dated]
-    ordered = sum(one <= other for one, other in zip(starts, starts[1:], strict=False))
+    ordered = sum(one <= other for one, other in pairwise(starts))
     counts = (len(flowchart.nodes), decisions, cued, branches, imperatives, absolute, len(dated) - absolute, ordered)
     return [*(float(np.log1p(count)) for count in counts), spans / words]

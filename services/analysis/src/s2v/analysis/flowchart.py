@@ -1,7 +1,7 @@
 """Flowcharts: steps, decisions and their branches, from the clauses of a scene.
 
 Steps follow one another in the order in which they are told, save where "before", "after" or "while" say otherwise. A condition
-becomes a decision; its clause is the branch "yes", an opposite condition or "otherwise" the branch "no". Branches join at the next
+becomes a decision; its clause is the branch "yes", an opposite condition or "otherwise" the branch "no". They join at the next
 unconditional step, unless one of them ends the matter ("… shows the page at once").
 """
 
@@ -134,7 +134,9 @@ def _tell(chart: _Chart, clauses: list[Clause]) -> None:
                 _add_steps(chart, clause)
         if conditions and _names_branch(chart, main):
             continue
-        beside = any(child.lower_ in PARALLEL_MARKS and child.dep_ == "advmod" for child in main.verb.children)
+        beside = main.alternative or any(
+            child.lower_ in PARALLEL_MARKS and child.dep_ == "advmod" for child in main.verb.children
+        )
         early = [clause for clause in owned if clause.role is Role.PARALLEL and clause.verb.i < main.verb.i]
         if early and make_steps(chart.talk, main, chart.last):
             beside = _add_steps(chart, early[0])
@@ -149,7 +151,7 @@ def _tell(chart: _Chart, clauses: list[Clause]) -> None:
 
 
 def _answer_briefly(chart: _Chart, main: Clause) -> bool:
-    """ "If so, …" and "If not, …" go on with a branch of the open decision."""
+    """Such as "If so, …" and "If not, …" go on with a branch of the open decision."""
     sentence = main.verb.sent
     words = [token.lower_ for token in sentence[:2]]
     if chart.decision is None or words not in (["if", "so"], ["if", "yes"], ["if", "not"], ["if", "no"]):
@@ -232,7 +234,7 @@ def _goes_on(chart: _Chart, clause: Clause) -> bool:
 
 
 def _names_branch(chart: _Chart, clause: Clause) -> bool:
-    """ "That is a cache hit" names the branch: the name stands on its edge instead of "yes" or "no"."""
+    """Such as "That is a cache hit" names the branch: the name stands on its edge instead of "yes" or "no"."""
     subject = clause.subject
     if clause.verb.lemma_ != "be" or subject is None or subject.lower_ not in ("that", "this", "it") or chart.decision is None:
         return False

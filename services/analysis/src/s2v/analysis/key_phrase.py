@@ -97,7 +97,7 @@ def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray
 
 
 def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
-    """Returns a phrase by its length alone, for languages without grammar: the sentence, or part up to a comma, with most long words."""
+    """Returns the sentence, or part of one up to a comma, that has most long words: for languages without grammar."""
     best: tuple[float, tuple[int, int]] | None = None
     for sentence in sentences:
         begin, end = talk.words(sentence)
@@ -132,7 +132,7 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
 
 
 def _clause_words(talk: Talk, verb: Token) -> tuple[int, int]:
-    """The words of a clause without coordinated and trailing subordinate clauses; the stretch around its verb that has no holes."""
+    """The unbroken stretch of words around a verb, without coordinated and subordinate clauses that follow."""
     dropped = {
         part.i
         for child in verb.children

@@ -1,6 +1,6 @@
 """Labels: the words of a clause or noun phrase, shortened until they fit, in the order in which they were spoken.
 
-A label is headline English: articles and auxiliaries go, the verb is set to the form that its subject needs, negation always stays.
+A label is headline English: articles and auxiliaries go, the verb takes the form that its subject needs, negation always stays.
 What is shed first is decided by rank: the grammatical core has rank 0, a modifier a higher one than what it modifies.
 """
 
@@ -151,7 +151,7 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
         elif child.dep_ == "acomp":
             groups += _adjective_groups(child, rank, skipped)
         elif child.dep_ == "advmod" and child.lower_ in DIRECTIONS:
-            groups.append(Group(rank, (child,)))
+            groups.append(Group(rank, (*(part for part in child.children if part.i == child.i - 1), child)))
             for part in child.children:
                 if part.dep_ == "prep":
                     adjuncts += 1
@@ -243,7 +243,7 @@ def make_label(
     max_words: int = MAX_WORDS,
     max_characters: int = MAX_CHARACTERS,
 ) -> Label | None:
-    """Joins groups in the order of speech and sheds the least important ones until the label fits; None when its core does not fit."""
+    """Joins groups in the order of speech and sheds the least important until the label fits; None when its core does not."""
     remaining = list(groups)
     while True:
         tokens = _order(talk, remaining)

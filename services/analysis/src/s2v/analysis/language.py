@@ -90,7 +90,7 @@ class PlainParser:
             spaces.extend([False] * (len(pieces) - 1) + [True])
             numbers.extend([word] * len(pieces))
         # One sentence: the parser joins all of it, as pauses and punctuation have already cut.
-        starts: list[bool | int | None] = [True] + [False] * (len(texts) - 1)
+        starts: list[bool | int | None] = [True, *([False] * (len(texts) - 1))]
         return Doc(self._nlp.vocab, words=texts, spaces=spaces, sent_starts=starts), numbers
 
 

@@ -2,542 +2,120 @@
 
 from __future__ import annotations
 
-SEQUENCE_CUES = frozenset(
-    [
-        "first",
-        "firstly",
-        "second",
-        "secondly",
-        "third",
-        "thirdly",
-        "next",
-        "then",
-        "afterwards",
-        "afterward",
-        "later",
-        "finally",
-        "lastly",
-        "last",
-        "now",
-        "subsequently",
-    ]
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SEQUENCE_CUES = _words(
+    """
+    first firstly second secondly third thirdly next then afterwards afterward later finally lastly last now
+    subsequently
+    """
 )
 """Adverbs that place a step in an order."""
-
-CONDITION_MARKS = frozenset({"if", "unless"})
-AFTER_MARKS = frozenset({"after", "when", "once", "whenever"})
-BEFORE_MARKS = frozenset({"before"})
-PARALLEL_MARKS = frozenset({"while", "whilst", "meanwhile", "simultaneously"})
-OTHERWISE = frozenset({"otherwise", "else"})
-
-LIGHT_VERBS = frozenset(
-    ["begin", "start", "need", "want", "have", "go", "proceed", "continue", "try", "get", "use", "decide", "choose"]
-)
+CONDITION_MARKS = _words("if unless")
+AFTER_MARKS = _words("after when once whenever")
+BEFORE_MARKS = _words("before")
+PARALLEL_MARKS = _words("while whilst meanwhile simultaneously")
+OTHERWISE = _words("otherwise else")
+LIGHT_VERBS = _words("begin start need want have go proceed continue try get use decide choose")
 """Verbs that hand their meaning to an infinitive: "starts to boil" is boiling."""
-
-STATIVE_VERBS = frozenset(
-    [
-        "be",
-        "seem",
-        "appear",
-        "mean",
-        "know",
-        "think",
-        "guess",
-        "believe",
-        "feel",
-        "like",
-        "love",
-        "hate",
-        "hope",
-        "wish",
-        "want",
-        "need",
-        "have",
-        "own",
-        "contain",
-        "consist",
-        "include",
-        "involve",
-        "belong",
-        "matter",
-        "depend",
-        "exist",
-        "remain",
-        "differ",
-        "welcome",
-        "thank",
-        "resemble",
-        "cost",
-        "last",
-        "weigh",
-        "concern",
-        "regard",
-        "deserve",
-        "lack",
-        "equal",
-        "represent",
-        "constitute",
-        "understand",
-        "remember",
-        "forget",
-        "realize",
-        "notice",
-        "wonder",
-        "suppose",
-        "imagine",
-        "say",
-        "tell",
-        "talk",
-        "mention",
-        "explain",
-        "describe",
-        "discuss",
-        "speak",
-        "argue",
-        "claim",
-        "suggest",
-        "happen",
-        "occur",
-        "tend",
-        "help",
-        "let",
-        "agree",
-        "disagree",
-        "prefer",
-        "doubt",
-        "expect",
-        "assume",
-        "sound",
-        "can",
-        "could",
-        "will",
-        "would",
-        "ensure",
-        "enable",
-        "lead",
-    ]
+STATIVE_VERBS = _words(
+    """
+    be seem appear mean know think guess believe feel like love hate hope wish want need have own contain consist
+    include involve belong matter depend exist remain differ welcome thank resemble cost last weigh concern regard
+    deserve lack equal represent constitute understand remember forget realize notice wonder suppose imagine say tell
+    talk mention explain describe discuss speak argue claim suggest happen occur tend help let agree disagree prefer
+    doubt expect assume sound can could will would ensure enable lead
+    """
 )
 """Verbs that tell a state, an opinion or speech about speech: no step is drawn for them."""
-
-STAGE_VERBS = frozenset(
-    [
-        "look",
-        "see",
-        "consider",
-        "talk",
-        "begin",
-        "start",
-        "follow",
-        "compare",
-        "turn",
-        "go",
-        "walk",
-        "dive",
-        "discuss",
-        "review",
-        "explore",
-        "examine",
-        "summarize",
-        "conclude",
-        "finish",
-        "recap",
-        "draw",
-        "estimate",
-        "learn",
-        "cover",
-        "imagine",
-        "suppose",
-        "think",
-        "remember",
-        "recall",
-        "move",
-        "take",
-        "work",
-    ]
+STAGE_VERBS = _words(
+    """
+    look see consider talk begin start follow compare turn go walk dive discuss review explore examine summarize
+    conclude finish recap draw estimate learn cover imagine suppose think remember recall move take work
+    """
 )
 """Verbs by which a speaker ("let us look at …", "we will start with …") moves through the talk itself."""
-
-ANNOUNCING_PREPOSITIONS = frozenset({"at", "to", "about", "on", "with", "into", "through"})
-
-EXIT_VERBS = frozenset(
-    [
-        "end",
-        "finish",
-        "stop",
-        "return",
-        "exit",
-        "cancel",
-        "reject",
-        "abort",
-        "terminate",
-        "refuse",
-        "quit",
-        "show",
-        "answer",
-        "fail",
-    ]
-)
+ANNOUNCING_PREPOSITIONS = _words("at to about on with into through")
+EXIT_VERBS = _words("end finish stop return exit cancel reject abort terminate refuse quit show answer fail")
 """Verbs after which a branch does not join the rest."""
-EXIT_ADVERBS = frozenset({"once", "immediately", "directly", "straight", "away", "instantly"})
+EXIT_ADVERBS = _words("once immediately directly straight away instantly")
 """Adverbs ("at once", "right away") that close a branch."""
-
-TERMINAL_VERBS = frozenset({"start", "begin", "end", "finish", "terminate", "complete", "conclude"})
-PROCESS_NOUNS = frozenset({"process", "procedure", "workflow", "cycle", "job", "program", "algorithm", "run", "session", "story"})
-
-STEP_NOUNS = frozenset({"step", "stage", "phase", "task", "activity", "thing", "part", "move", "job", "operation"})
-
-CHECK_VERBS = frozenset({"check", "test", "see", "verify", "determine", "decide", "ask", "examine", "look"})
+TERMINAL_VERBS = _words("start begin end finish terminate complete conclude")
+PROCESS_NOUNS = _words("process procedure workflow cycle job program algorithm run session story")
+STEP_NOUNS = _words("step stage phase task activity thing part move job operation")
+CHECK_VERBS = _words("check test see verify determine decide ask examine look")
 """Verbs whose "whether" clause is a decision."""
-DECIDE_VERBS = frozenset({"decide", "determine", "find", "see", "notice", "conclude", "turn"})
+DECIDE_VERBS = _words("decide determine find see notice conclude turn")
 """Verbs whose "that" clause is the condition itself."""
-
-DIRECTIONS = frozenset(
-    [
-        "back",
-        "up",
-        "down",
-        "out",
-        "away",
-        "off",
-        "in",
-        "over",
-        "again",
-        "together",
-        "forward",
-        "forwards",
-        "backwards",
-        "home",
-        "apart",
-        "aside",
-        "around",
-        "across",
-        "along",
-        "through",
-        "twice",
-    ]
+DIRECTIONS = _words(
+    """
+    back up down out away off in over again together forward forwards backwards home apart aside around across along
+    through twice
+    """
 )
 """Adverbs that belong to the meaning of their verb."""
-
-OPPOSITES = (
-    ("present", "missing"), ("present", "absent"), ("found", "missing"), ("valid", "invalid"), ("hit", "miss"), ("true", "false"), ("succeed", "fail"),
-    ("pass", "fail"), ("accept", "reject"), ("accepted", "rejected"), ("approve", "reject"), ("approved", "rejected"), ("approve", "deny"), ("open", "closed"),
-    ("empty", "full"), ("available", "unavailable"), ("correct", "incorrect"), ("correct", "wrong"), ("right", "wrong"), ("complete", "incomplete"),
-    ("on", "off"), ("good", "bad"), ("positive", "negative"), ("new", "old"), ("known", "unknown"), ("healthy", "unhealthy"), ("ready", "busy"),
-    ("yes", "no"), ("agree", "disagree"), ("agree", "refuse"), ("work", "fail"), ("high", "low"), ("hot", "cold"), ("acceptable", "unacceptable"),
-    ("match", "differ"), ("possible", "impossible"), ("successful", "unsuccessful"), ("alive", "dead"),
-)  # fmt: skip
+OPPOSITES = frozenset(
+    frozenset(pair.split("/"))
+    for pair in _words(
+        """
+    present/missing present/absent found/missing valid/invalid hit/miss true/false succeed/fail pass/fail accept/reject
+    accepted/rejected approve/reject approved/rejected approve/deny open/closed empty/full available/unavailable
+    correct/incorrect correct/wrong right/wrong complete/incomplete on/off good/bad positive/negative new/old
+    known/unknown healthy/unhealthy ready/busy yes/no agree/disagree agree/refuse work/fail high/low hot/cold
+    acceptable/unacceptable match/differ possible/impossible successful/unsuccessful alive/dead
+    """
+    )
+)
 """Words whose conditions are the two answers to one question."""
-
-UNITS = frozenset(
-    [
-        "nanosecond",
-        "microsecond",
-        "millisecond",
-        "second",
-        "minute",
-        "hour",
-        "day",
-        "week",
-        "month",
-        "year",
-        "decade",
-        "century",
-        "ms",
-        "percent",
-        "%",
-        "degree",
-        "celsius",
-        "fahrenheit",
-        "kelvin",
-        "metre",
-        "meter",
-        "kilometre",
-        "kilometer",
-        "centimetre",
-        "centimeter",
-        "millimetre",
-        "millimeter",
-        "mile",
-        "foot",
-        "inch",
-        "yard",
-        "km",
-        "cm",
-        "mm",
-        "gram",
-        "kilogram",
-        "kg",
-        "tonne",
-        "ton",
-        "pound",
-        "ounce",
-        "litre",
-        "liter",
-        "millilitre",
-        "milliliter",
-        "gallon",
-        "watt",
-        "kilowatt",
-        "megawatt",
-        "volt",
-        "amp",
-        "joule",
-        "calorie",
-        "hertz",
-        "kilohertz",
-        "megahertz",
-        "gigahertz",
-        "byte",
-        "kilobyte",
-        "megabyte",
-        "gigabyte",
-        "terabyte",
-        "kb",
-        "mb",
-        "gb",
-        "tb",
-        "bit",
-        "euro",
-        "dollar",
-        "cent",
-        "times",
-    ]
+UNITS = _words(
+    """
+    nanosecond microsecond millisecond second minute hour day week month year decade century ms percent % degree celsius
+    fahrenheit kelvin metre meter kilometre kilometer centimetre centimeter millimetre millimeter mile foot inch yard km
+    cm mm gram kilogram kg tonne ton pound ounce litre liter millilitre milliliter gallon watt kilowatt megawatt volt
+    amp joule calorie hertz kilohertz megahertz gigahertz byte kilobyte megabyte gigabyte terabyte kb mb gb tb bit euro
+    dollar cent times
+    """
 )
 """Units by which a number becomes a quantity."""
-
-FILLERS = frozenset(
-    [
-        "um",
-        "uh",
-        "er",
-        "erm",
-        "hmm",
-        "basically",
-        "actually",
-        "literally",
-        "really",
-        "just",
-        "very",
-        "quite",
-        "simply",
-        "obviously",
-        "honestly",
-        "totally",
-        "pretty",
-    ]
+FILLERS = _words(
+    """
+    um uh er erm hmm basically actually literally really just very quite simply obviously honestly totally pretty
+    """
 )
 """Words that add nothing to a label."""
-
-OPENERS = frozenset(
-    [
-        "so",
-        "and",
-        "but",
-        "well",
-        "now",
-        "okay",
-        "ok",
-        "right",
-        "because",
-        "or",
-        "yes",
-        "yeah",
-        "oh",
-        "also",
-        "then",
-        "however",
-        "anyway",
-        "um",
-        "uh",
-        "actually",
-        "basically",
-    ]
+OPENERS = _words(
+    """
+    so and but well now okay ok right because or yes yeah oh also then however anyway um uh actually basically
+    """
 )
 """Words left out where they open a key phrase."""
-
-VAGUE_NOUNS = frozenset(
-    [
-        "thing",
-        "things",
-        "something",
-        "anything",
-        "everything",
-        "nothing",
-        "one",
-        "ones",
-        "way",
-        "lot",
-        "bit",
-        "kind",
-        "sort",
-        "type",
-        "part",
-        "example",
-        "case",
-        "time",
-        "people",
-        "person",
-        "stuff",
-        "point",
-        "number",
-        "idea",
-        "fact",
-        "moment",
-        "day",
-        "end",
-        "reason",
-        "question",
-        "lesson",
-        "today",
-        "kinds",
-        "sorts",
-        "ways",
-        "order",
-        "place",
-        "side",
-        "sides",
-        "rest",
-        "step",
-        "steps",
-    ]
+VAGUE_NOUNS = _words(
+    """
+    thing things something anything everything nothing one ones way lot bit kind sort type part example case time people
+    person stuff point number idea fact moment day end reason question lesson today kinds sorts ways order place side
+    sides rest step steps
+    """
 )
 """Nouns too vague to stand in a title by themselves."""
-
-FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "with",
-        "from",
-        "into",
-        "onto",
-        "and",
-        "or",
-        "as",
-        "is",
-        "are",
-        "be",
-        "was",
-        "were",
-        "been",
-        "being",
-        "do",
-        "does",
-        "did",
-        "has",
-        "have",
-        "had",
-        "will",
-        "would",
-        "can",
-        "could",
-        "may",
-        "might",
-        "must",
-        "shall",
-        "should",
-        "it",
-        "its",
-        "he",
-        "him",
-        "his",
-        "she",
-        "her",
-        "they",
-        "them",
-        "their",
-        "we",
-        "us",
-        "our",
-        "you",
-        "your",
-        "i",
-        "me",
-        "my",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "here",
-        "who",
-        "which",
-        "what",
-        "how",
-        "why",
-        "when",
-        "where",
-        "so",
-        "than",
-        "then",
-        "also",
-        "over",
-        "up",
-        "down",
-        "out",
-        "off",
-        "through",
-        "back",
-        "until",
-        "about",
-        "between",
-        "after",
-        "before",
-        "under",
-        "within",
-        "without",
-        "again",
-        "if",
-        "both",
-        "each",
-        "every",
-        "some",
-        "any",
-        "all",
-        "more",
-        "most",
-        "such",
-        "own",
-        "same",
-    ]
+FUNCTION_WORDS = _words(
+    """
+    a an the of to in on at by for with from into onto and or as is are be was were been being do does did has have had
+    will would can could may might must shall should it its he him his she her they them their we us our you your i me
+    my this that these those there here who which what how why when where so than then also over up down out off through
+    back until about between after before under within without again if both each every some any all more most such own
+    same
+    """
 )
 """Words that a label may hold without evidence of their own. Negations are not among them."""
-
-TIME_NOUNS = frozenset(
-    [
-        "millisecond",
-        "second",
-        "minute",
-        "hour",
-        "day",
-        "week",
-        "month",
-        "year",
-        "decade",
-        "century",
-        "age",
-        "time",
-        "moment",
-        "morning",
-        "evening",
-        "afternoon",
-        "night",
-        "spring",
-        "summer",
-        "autumn",
-        "winter",
-    ]
+TIME_NOUNS = _words(
+    """
+    millisecond second minute hour day week month year decade century age time moment morning evening afternoon night
+    spring summer autumn winter
+    """
 )
 """Nouns of time: what they measure stands beside a label, not in it."""
-
-MEASURE_VERBS = frozenset({"take", "last", "cost", "require", "need", "weigh", "measure"})
+MEASURE_VERBS = _words("take last cost require need weigh measure")
 """Verbs whose object is a quantity of what was told before."""

@@ -62,7 +62,7 @@ _ORDINALS = {
 
 
 def read_number(words: Sequence[str]) -> float | None:
-    """Returns the value of words such as ["two", "hundred", "and", "five"], ["2.4"] or ["10,000"]; None when they are no number."""
+    """Returns the value of words such as ["two", "hundred", "and", "five"], ["2.4"] or ["10,000"]; None when they are none."""
     pieces = [piece for word in words for piece in word.lower().replace("-", " ").split() if piece not in {"and", "a"}]
     if not pieces:
         return None

@@ -1,7 +1,7 @@
 """Scenes: where the talk is cut, at ends of sentences, by shift of topic, pauses and the words with which speakers turn a page.
 
-The best cuts are found together by dynamic programming over the sentence ends; a scene's length counts as much as its ends.
-Shift of topic: the distance of the mean sentence vectors on both sides (after Hearst, "TextTiling", 1997, with vectors for words).
+The best cuts are found together by dynamic programming over sentence ends; a scene's length counts as much as its ends.
+Shift of topic: the distance of the mean sentence vectors on both sides (after Hearst, "TextTiling", 1997; vectors for words).
 """
 
 from __future__ import annotations
@@ -17,25 +17,90 @@ from s2v.analysis.language import Talk
 
 MIN_SECONDS = 8.0
 MAX_SECONDS = 45.0
-GOOD_SECONDS = 24.0
+GOOD_SECONDS = 26.0
 """Length at which a picture is neither a flash nor a bore, in seconds."""
 LEAD_SECONDS = 0.3
 """A scene starts this much before its first word, if the pause is that long, in seconds."""
 WINDOW = 2
 """Sentences on each side of a cut whose vectors are compared."""
-CUT_COST = 0.9
+CUT_COST = 1.3
 OUTSIDE_COST = 20.0
 """Cost of a scene that is too short or too long; beyond any good cut."""
 _TURNS = (
-    "now", "next,", "finally,", "let us", "let's", "so what", "so how", "so why", "so let", "to summarize", "to sum up", "in conclusion", "in summary",
-    "the next", "the second", "the third", "the last", "another", "moving on", "turning to", "consider", "first,", "one more", "what about", "why", "how",
-    "none of this", "in the end", "okay,", "all right", "alright", "meanwhile",
-)  # fmt: skip
+    "now",
+    "next,",
+    "finally,",
+    "let us",
+    "let's",
+    "so what",
+    "so how",
+    "so why",
+    "so let",
+    "to summarize",
+    "to sum up",
+    "in conclusion",
+    "in summary",
+    "the next",
+    "the second",
+    "the third",
+    "the last",
+    "another",
+    "moving on",
+    "turning to",
+    "consider",
+    "first,",
+    "one more",
+    "what about",
+    "why",
+    "how",
+    "none of this",
+    "in the end",
+    "okay,",
+    "all right",
+    "alright",
+    "meanwhile",
+)
 _LINKS = (
-    "then", "otherwise", "after that", "but", "and", "because", "therefore", "thus", "as a result", "it", "they", "he", "she", "this", "these", "those",
-    "that", "if", "also", "so", "or", "for example", "for instance", "such", "which", "next", "finally", "its", "their", "however", "in 1", "in 2", "even",
-    "for this", "for that", "instead", "second,", "third,", "afterwards",
-)  # fmt: skip
+    "then",
+    "otherwise",
+    "after that",
+    "but",
+    "and",
+    "because",
+    "therefore",
+    "thus",
+    "as a result",
+    "it",
+    "they",
+    "he",
+    "she",
+    "this",
+    "these",
+    "those",
+    "that",
+    "if",
+    "also",
+    "so",
+    "or",
+    "for example",
+    "for instance",
+    "such",
+    "which",
+    "next",
+    "finally",
+    "its",
+    "their",
+    "however",
+    "in 1",
+    "in 2",
+    "even",
+    "for this",
+    "for that",
+    "instead",
+    "second,",
+    "third,",
+    "afterwards",
+)
 
 
 def cut_scenes(talk: Talk, vectors: Vectors) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from s2v.analysis.speech import Speech
 
@@ -27,7 +28,7 @@ def cut_sentences(speech: Speech) -> list[tuple[int, int]]:
             cuts.append(word)
     cuts.append(len(speech))
     sentences: list[tuple[int, int]] = []
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         sentences.extend(_cut_unpunctuated(speech, begin, end) if end - begin > UNPUNCTUATED_WORDS else [(begin, end)])
     return sentences
 
@@ -43,7 +44,7 @@ def _cut_unpunctuated(speech: Speech, begin: int, end: int) -> list[tuple[int, i
     """Cuts at pauses, then halves what is still too long at its longest silence: a picture needs an end somewhere."""
     cuts = [begin, *(word for word in range(begin + 1, end) if speech.pause_before(word) >= UNPUNCTUATED_PAUSE_SECONDS), end]
     pieces: list[tuple[int, int]] = []
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         pieces.extend(_halve(speech, first, last))
     return pieces
 

@@ -27,7 +27,7 @@ class AnalysisStage:
         self._identity = engine_identity()
 
     def identity(self, options: JobOptions) -> bytes:
-        """Returns engine, models, whether fallbacks are refused, and the revision: all that a storyboard depends on besides its transcript."""
+        """Returns all that a storyboard depends on besides its transcript: engine, models, strictness, revision."""
         return digest(ENGINE, *self._identity, str(options.strict), str(REVISION))
 
     async def plan(self, task: StageTask) -> Sequence[Message]:

@@ -111,9 +111,7 @@ def _misread(clause: Clause) -> bool:
     verb, subject = clause.verb, clause.subject
     if verb.tag_ != "VBZ":
         return False
-    return subject is None or (
-        subject.tag_ == "NNS" and not any(child.dep_ == "det" and child.lower_ in ("each", "every") for child in subject.children)
-    )
+    return subject is None or (subject.tag_ == "NNS" and not any(child.dep_ == "nummod" for child in subject.children))
 
 
 def _announces(verb: Token) -> bool:
@@ -143,6 +141,9 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
     complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for group in predicate for token in group.tokens)
     if named is None and (passive or not complete):
         return None
+    # "The traces show us where …": what is shown is not said in the clause.
+    if not complete and any(child.dep_ in ("dobj", "dative") and child.pos_ == "PRON" for child in core.children):
+        return None
     pronouns = [token for group in predicate for token in group.tokens if token.lower_ in ("it", "them")]
     referent = _referent(pronouns[0], named, before) if pronouns else None
     said = {pronouns[0].i: referent.text} if referent is not None else {}
@@ -158,6 +159,8 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
         label = make_label(talk, [*kept, *predicate], {**forms, **said})
     if label is None or len(label.text.split()) < 2:
         return None
+    if named is not None and clause.shares_subject:
+        label = without_subject(talk, label, named)
     words = [talk.word(token) for group in predicate for token in group.tokens]
     if not complete:
         words += label.words
@@ -186,9 +189,10 @@ def _referent(pronoun: Token, subject: Token | None, before: Step | None) -> Tok
         return None
     plural = pronoun.lower_ == "them"
     for noun in (before.object, before.subject):
-        if noun is not None and noun.pos_ in ("NOUN", "PROPN") and (noun.tag_ in ("NNS", "NNPS")) == plural:
-            if subject is None or noun.lemma_ != subject.lemma_:
-                return noun
+        if noun is None or noun.pos_ not in ("NOUN", "PROPN") or (noun.tag_ in ("NNS", "NNPS")) != plural:
+            continue
+        if subject is None or noun.lemma_ != subject.lemma_:
+            return noun
     return None
 
 
@@ -208,6 +212,13 @@ def actor_name(subject: Token) -> str:
         for child in (*subject.children, subject)
         if child.i == subject.i or child.dep_ in ("compound", "amod", "nummod")
     )
+
+
+def without_subject(talk: Talk, label: Label, subject: Token) -> Label:
+    """Returns a label whose subject was said with another verb: it is revealed at its own words."""
+    phrase_of_subject = {talk.word(token) for token in subject.subtree}
+    own = tuple(word for word in label.words if word not in phrase_of_subject)
+    return Label(label.text, own, tuple(word for word in label.words if word in phrase_of_subject)) if own else label
 
 
 def _verb_form(clause: Clause, form: str) -> tuple[list[Group], Mapping[int, str]]:

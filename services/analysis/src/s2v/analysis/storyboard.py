@@ -132,7 +132,7 @@ def _make_edge(talk: Talk, identity: str, draft: EdgeDraft, diagram: Diagram, co
 
 
 def _find_mentions(talk: Talk, draft: NodeDraft, plan: ScenePlan) -> list[TimeSpan]:
-    """Returns when the node is spoken of again: when it is told once more, and when its words come up outside other nodes' phrases."""
+    """Returns when the node is told once more, and when its words come up outside other nodes' phrases."""
     speech = talk.speech
     spans = list(draft.repeats)
     taken = [node.span for node in plan.content.nodes]

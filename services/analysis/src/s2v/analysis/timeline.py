@@ -6,16 +6,23 @@ from collections.abc import Sequence
 
 from spacy.tokens import Span, Token
 
-from s2v.analysis.content import Content, NodeDraft
+from s2v.analysis.content import Content, Label, NodeDraft
 from s2v.analysis.dates import SpokenDate, find_dates
-from s2v.analysis.labels import Group, content_lemmas, is_plural, make_label, noun_groups, predicate_groups, verb_groups
+from s2v.analysis.labels import (
+    Group,
+    content_lemmas,
+    is_plural,
+    make_label,
+    noun_groups,
+    predicate_groups,
+    preposition_groups,
+    verb_groups,
+)
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import VAGUE_NOUNS
-from s2v.analysis.steps import is_named, phrase
+from s2v.analysis.steps import is_named, phrase, without_subject
 from s2v.v1.diagram_pb2 import DatePrecision, DiagramType, NodeKind
 
-MAX_EVENT_WORDS = 6
-MAX_EVENT_CHARACTERS = 40
 _CLAUSE_DEPS = ("ROOT", "conj", "ccomp", "advcl", "relcl", "parataxis", "acl", "pcomp", "xcomp")
 _LINKING = frozenset({"see", "mark", "bring", "witness"})
 """Verbs by which a year has an event as its object: "1989 saw the fall of the wall"."""
@@ -31,11 +38,12 @@ def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
     seen: set[int] = set()
     for date in chosen:
         verb = _governor(date.tokens[0])
-        if verb is None or verb.i in seen:
+        root = verb if verb is not None else date.tokens[0].sent.root
+        if root.i in seen:
             continue
-        node = _make_event(talk, date, verb, barred)
+        node = _make_event(talk, date, root, barred) if verb is not None else _name_event(talk, date, root, barred)
         if node is not None:
-            seen.add(verb.i)
+            seen.add(root.i)
             nodes.append(node)
     return Content(DiagramType.DIAGRAM_TYPE_TIMELINE, tuple(nodes))
 
@@ -46,6 +54,19 @@ def _governor(token: Token) -> Token | None:
         if place.pos_ in ("VERB", "AUX") and place.dep_ in _CLAUSE_DEPS:
             return place.head if place.dep_ == "xcomp" and place.head.pos_ == "VERB" else place
     return None
+
+
+def _name_event(talk: Talk, date: SpokenDate, noun: Token, barred: frozenset[int]) -> NodeDraft | None:
+    """An event told by a noun ("In 1969, the moon landing"), with the participle that the parser may have made of its verb."""
+    if noun.pos_ not in ("NOUN", "PROPN") or noun.i in barred:
+        return None
+    groups = noun_groups(noun, 0.0, barred)
+    for child in noun.children:
+        if child.dep_ == "acl" and child.tag_ in ("VBN", "VBD"):
+            groups += predicate_groups(child, 0.0, barred)
+        elif child.dep_ == "prep" and child.i > noun.i and child.lower_ != "of":
+            groups += preposition_groups(child, 1.0, barred)
+    return _draft(talk, date, make_label(talk, groups), groups)
 
 
 def _make_event(talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int]) -> NodeDraft | None:
@@ -75,9 +96,15 @@ def _make_event(talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int
     if named is not None or any(child.dep_ == "neg" for child in verb.children):
         kept, forms = verb_groups(verb, "plural" if named is not None and is_plural(named) else "singular")
     groups = [*kept, *predicate, *(noun_groups(named, 0.0, barred) if named is not None else [])]
-    label = make_label(talk, groups, forms, max_words=MAX_EVENT_WORDS, max_characters=MAX_EVENT_CHARACTERS)
+    label = make_label(talk, groups, forms)
     if label is None and complete:
-        label = make_label(talk, predicate, {}, max_words=MAX_EVENT_WORDS, max_characters=MAX_EVENT_CHARACTERS)
+        label = make_label(talk, predicate, {})
+    if label is not None and named is not None and named.head.i != verb.i:
+        label = without_subject(talk, label, named)
+    return _draft(talk, date, label, groups)
+
+
+def _draft(talk: Talk, date: SpokenDate, label: Label | None, groups: Sequence[Group]) -> NodeDraft | None:
     if label is None or len(label.text.split()) < 2:
         return None
     begin, end = label.words[0], label.words[-1] + 1

@@ -40,19 +40,21 @@ _OPENING_SENTENCES = 2
 _MIN_OPENING_WORDS = 3
 _PRONOUNS = frozenset(["i", "we", "you", "he", "she", "it", "they", "this", "that", "these", "those", "there"])
 _PART_NOUNS = frozenset(["lesson", "talk", "section", "part", "story", "video", "chapter", "episode", "lecture"])
+_PLAIN = frozenset("other another different same new second first third many more few several such own certain various".split())
+"""Words that point instead of naming."""
 _QUESTION_WORDS = frozenset({"how", "why", "what", "where"})
 
 
 def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: Counter[str]) -> Label | None:
     """Returns the title of a scene, or None when nothing names it.
 
-    Tried in turn: an announcement, the question or short sentence that opens the scene and is not drawn itself, its opening "when …",
-    and the thing it speaks of most. `counts` holds the lemmas of the whole talk, so that what the scene speaks of more than the rest
-    stands out.
+    Tried in turn: an announcement, the question or short sentence that opens the scene and is not drawn itself, its opening
+    "when …", and the thing it speaks of most. `counts` holds the lemmas of the whole talk, so that what the scene speaks of more
+    than the rest stands out.
     """
     drawn = {word for node in content.nodes for word in range(*node.span)}
     for sentence in sentences[:_OPENING_SENTENCES]:
-        announced = _find_announcement(talk, sentence)
+        announced = _find_announcement(talk, sentence, drawn)
         if announced is not None:
             return announced
     return _find_opening(talk, sentences, drawn) or _find_topic(talk, sentences, counts)
@@ -86,7 +88,7 @@ def _as_spoken(talk: Talk, begin: int, end: int) -> Label | None:
     return Label(capitalize(text), tuple(range(begin, end)))
 
 
-def _find_announcement(talk: Talk, sentence: Span) -> Label | None:
+def _find_announcement(talk: Talk, sentence: Span, drawn: set[int]) -> Label | None:
     for noun in sentence:
         if noun.lemma_.lower() in _PART_NOUNS and noun.dep_ in ("pobj", "dobj", "attr"):
             for child in noun.children:
@@ -95,7 +97,7 @@ def _find_announcement(talk: Talk, sentence: Span) -> Label | None:
                     if label is not None:
                         return label
     for verb in sentence:
-        if verb.lemma_ not in _ANNOUNCERS or verb.pos_ != "VERB" or not _by_speaker(verb):
+        if verb.lemma_ not in _ANNOUNCERS or verb.pos_ != "VERB" or talk.word(verb) in drawn or not _by_speaker(verb):
             continue
         for child in verb.children:
             if child.i < verb.i:
@@ -128,7 +130,7 @@ def _name(talk: Talk, token: Token) -> Label | None:
 
 
 def _question(talk: Talk, verb: Token) -> Label | None:
-    """ "How the parts are connected": a title as it was spoken, from its question word on."""
+    """Such as "How the parts are connected": a title as it was spoken, from its question word on."""
     opening = next((part for part in verb.subtree if part.lower_ in _QUESTION_WORDS), None)
     if opening is None or opening.i > verb.i:
         return None
@@ -155,16 +157,22 @@ def _find_topic(talk: Talk, sentences: Sequence[Span], counts: Counter[str]) -> 
                 or head.ent_type_ in ("DATE", "TIME", "CARDINAL")
             ):
                 continue
-            label = make_label(talk, noun_groups(head), max_words=4, max_characters=MAX_CHARACTERS)
+            groups = [
+                group
+                for group in noun_groups(head)
+                if not any(token.dep_ == "cc" or token.lower_ in _PLAIN for token in group.tokens)
+            ]
+            label = make_label(talk, groups, max_words=4, max_characters=MAX_CHARACTERS)
             if label is None or label.text.lower() in seen:
                 continue
             seen.add(label.text.lower())
             lemmas = content_lemmas(chunk) or {head.lemma_.lower()}
-            # A plain word says little: it must be what the scene turns on.
             count = here[head.lemma_.lower()]
             share = count / max(counts[head.lemma_.lower()], 1)
             subject = 0.4 * (head.dep_ in ("nsubj", "nsubjpass"))
             score = count * (0.5 + share) + 0.4 * min(len(lemmas), 2) + subject - 0.15 * place
-            if count >= 2 and (best is None or score > best[0] + 1e-6):
+            # A plain word by itself says little: the scene must turn on it.
+            telling = " " in label.text or head.pos_ == "PROPN" or count >= 4
+            if count >= 2 and telling and (best is None or score > best[0] + 1e-6):
                 best = (score, label)
     return None if best is None else best[1]

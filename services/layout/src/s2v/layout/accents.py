@@ -52,9 +52,7 @@ def _ways(diagram: Diagram) -> Mapping[str, ColorRole.ValueType]:
     ways: dict[str, ColorRole.ValueType] = {}
     for decision in decisions:
         branches = [edge for edge in diagram.edges if edge.source == decision and edge.target != decision]
-        branches.sort(key=lambda edge: edge.label.casefold() in REFUSALS)
-        if len(branches) == 2 and branches[1].label.casefold() not in REFUSALS:
-            branches.sort(key=lambda edge: order[edge.target])
+        branches.sort(key=lambda edge: (edge.label.casefold() in REFUSALS, order[edge.target]))
         # A way back to what came before the decision is no way of its own.
         reached = [
             _reach(edge.target, following, decision) if order[edge.target] > order[decision] else set[str]() for edge in branches

@@ -55,7 +55,5 @@ def compose_key_phrase(scene: Scene) -> SceneLayout:
 
 
 def _fit(text: str) -> Paragraph:
-    paragraphs = [
-        compose_text(text, Style(size, WEIGHT), TEXT_WIDTH, lines) for size, lines in zip(SIZES, LINES, strict=True)
-    ]
+    paragraphs = [compose_text(text, Style(size, WEIGHT), TEXT_WIDTH, lines) for size, lines in zip(SIZES, LINES, strict=True)]
     return next((each for each in paragraphs if not each.full_text), paragraphs[-1])

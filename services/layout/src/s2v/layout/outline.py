@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from s2v.layout.paragraph import Paragraph, Style, compose_text
+from s2v.layout.paragraph import Paragraph, Style, compose_text, widest_word
 from s2v.typeset.shaping import metrics
 from s2v.v1.composition_pb2 import Annotation, ColorRole, FontWeight, Rect, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import Node, NodeKind
@@ -25,6 +25,8 @@ QUANTITY_DROP = 14.0
 PADDING_EM = (1.1, 0.9)
 """Inside a box, beside and above the text, in em."""
 PILL_PADDING_EM = 1.6
+WIDEST_WORD_EM = 14.0
+"""Longer words are broken."""
 DIAMOND_SLOPES = (1.5, 1.65, 1.8, 2.0)
 """Width by height of the diamonds that are tried."""
 DIAMOND_PADDING_EM = 0.35
@@ -87,7 +89,9 @@ def outline_node(node: Node, measure: Measure) -> Outline:
     if kind == ShapeKind.SHAPE_KIND_DIAMOND:
         label, width, height = _fit_diamond(node.label, style, measure)
     else:
-        label = compose_text(node.label, style, measure.width_em * em, measure.lines)
+        # A long word rather widens its box than breaks.
+        widest = min(widest_word(node.label, style), WIDEST_WORD_EM * em)
+        label = compose_text(node.label, style, max(measure.width_em * em, widest), measure.lines)
         padding = PILL_PADDING_EM if kind == ShapeKind.SHAPE_KIND_PILL else PADDING_EM[0]
         width = label.width + 2 * padding * em
         height = len(label.lines) * label.pitch + 2 * PADDING_EM[1] * em
@@ -103,7 +107,7 @@ def _fit_diamond(text: str, style: Style, measure: Measure) -> tuple[Paragraph, 
         label = compose_text(text, style, share * measure.width_em * style.size_px, measure.lines + 1)
         for slope in DIAMOND_SLOPES:
             height = _diamond_height(label, slope)
-            cost = slope * height * height * (4.0 if label.full_text else 1.0)
+            cost = slope * height * height * (1.0 if label.whole else 4.0)
             if best is None or cost < best[0]:
                 best = (cost, label, slope * height, height)
     assert best is not None  # noqa: S101 - the loops above are never empty

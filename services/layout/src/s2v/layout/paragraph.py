@@ -31,6 +31,8 @@ class Paragraph:
     style: Style
     full_text: str
     """The whole text when the lines are an abbreviation of it, else empty."""
+    whole: bool
+    """Whether the lines hold the whole text and no word is broken over two."""
 
     @property
     def width(self) -> float:
@@ -72,9 +74,7 @@ class Paragraph:
         return self._placed([x - width / 2 for width in self.widths], first)
 
     def _placed(self, lefts: list[float], first_baseline: float) -> TextBlock:
-        block = TextBlock(
-            size_px=self.style.size_px, weight=self.style.weight, color=self.style.color, full_text=self.full_text
-        )
+        block = TextBlock(size_px=self.style.size_px, weight=self.style.weight, color=self.style.color, full_text=self.full_text)
         for number, (text, length, left) in enumerate(zip(self.lines, self.widths, lefts, strict=True)):
             block.lines.append(TextLine(text=text, x=left, baseline_y=first_baseline + number * self.pitch, width=length))
         if self.lines:
@@ -87,4 +87,10 @@ def compose_text(text: str, style: Style, max_width: float, max_lines: int) -> P
     """Breaks a text into balanced lines of at most `max_width` px, and shortens it where `max_lines` are not enough."""
     lines = wrap(text, style.weight, style.size_px, max_width, max_lines)
     widths = tuple(width(line, style.weight, style.size_px) for line in lines)
-    return Paragraph(lines, widths, style, clean(text) if is_abbreviated(text, lines) else "")
+    full_text = clean(text) if is_abbreviated(text, lines) else ""
+    return Paragraph(lines, widths, style, full_text, whole=" ".join(lines) == clean(text))
+
+
+def widest_word(text: str, style: Style) -> float:
+    """Returns the width of the widest word of a text, in px; 0 for an empty one."""
+    return max((width(word, style.weight, style.size_px) for word in clean(text).split()), default=0.0)

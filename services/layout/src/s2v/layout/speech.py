@@ -28,9 +28,9 @@ def spoken_spans(nodes: Sequence[Node], scene_end_seconds: float) -> dict[str, l
                 starts.append((mention.start_seconds, mention.start_seconds + length, node.id))
     starts.sort(key=lambda each: each[0])
     spans: dict[str, list[TimeSpan]] = {node.id: [] for node in nodes}
-    for number, (start, end, node_id) in enumerate(starts):
+    for number, (start, wanted_end, node_id) in enumerate(starts):
         following = starts[number + 1][0] if number + 1 < len(starts) else scene_end_seconds
-        end = min(end, following, scene_end_seconds)
+        end = min(wanted_end, following, scene_end_seconds)
         if end - start >= FLASH_SECONDS:
             spans[node_id].append(TimeSpan(start_seconds=start, end_seconds=end))
     return spans

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from s2v.rendering.elements import Key, Kind, find_panels
@@ -29,8 +29,12 @@ HALO_HOLD_SECONDS = 0.90
 """A halo stays at least so long, unless the next thing is spoken of: a ring for a single short word would flicker."""
 TRANSITION_SECONDS = 0.40
 """Cross-fade from one scene to the next; it belongs to the incoming scene."""
-LEAVE_SECONDS = 0.24
-"""What goes is gone before what comes is half there, so that two texts are never read on top of each other."""
+LEAVE_SECONDS = 0.22
+"""What goes is gone when what comes begins to be seen, so that two texts are never read on top of each other."""
+APPEAR_SECONDS = 0.24
+"""Title and axes come in the last part of the transition."""
+CUT_SECONDS = 1e-4
+"""Length of a cue that cuts: less than a frame."""
 EPSILON = 1e-6
 """Frames; times that are meant to fall on a frame do, whatever the rounding."""
 
@@ -40,6 +44,8 @@ class Action(Enum):
 
     ENTER = "enter"
     """Fades in; a shape grows, an edge draws itself."""
+    APPEAR = "appear"
+    """Comes with its scene: a title, an axis."""
     GLOW = "glow"
     """The halo comes."""
     DIM = "dim"
@@ -129,11 +135,17 @@ class Score:
                 opacity *= ease_out(progress)
                 if key.kind == Kind.SHAPE:
                     scale = 1.0 - GROWTH * (1.0 - ease_out(progress))
+            elif cue.action == Action.APPEAR:
+                opacity *= ease_both(progress)
             elif cue.action == Action.LEAVE:
                 opacity *= 1.0 - ease_both(progress)
             elif cue.action == Action.MOVE:
                 moved = ease_both(progress)
         return Pose(opacity, scale, drawn, glow, moved)
+
+    def cut(self) -> Score:
+        """Returns the same cues without motion: each happens within a frame."""
+        return Score((replace(cue, end=cue.start + CUT_SECONDS) for cue in self.cues), self.carried)
 
     def changing(self, frame: int, rate: int) -> set[Key]:
         """Returns the elements that differ from the frame before."""
@@ -196,17 +208,17 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
 
     if previous:
         cues += leave(scene, previous, carried)
-        late = start + TRANSITION_SECONDS - TEXT_SECONDS
-        if scene.title.lines and scene.title != previous.title:
-            cues.append(Cue(Key(Kind.TITLE, ""), Action.ENTER, late, start + TRANSITION_SECONDS))
+        settled = start + TRANSITION_SECONDS
+        coming = [Key(Kind.TITLE, "")] if scene.title.lines and scene.title != previous.title else []
+        lasting = [rule for rule in previous.rules if not rule.node_id]
         for number, rule in enumerate(scene.rules):
-            if not rule.node_id and rule not in [each for each in previous.rules if not each.node_id]:
-                cues.append(Cue(Key(Kind.RULE, str(number)), Action.ENTER, late, start + TRANSITION_SECONDS))
+            if rule.node_id in carried or not (rule.node_id or rule in lasting):
+                coming.append(Key(Kind.RULE, str(number)))
+        cues += [Cue(key, Action.APPEAR, settled - APPEAR_SECONDS, settled) for key in coming]
     reveals = {shape.node_id: shape.reveal_seconds for shape in scene.shapes}
     for number, rule in enumerate(scene.rules):
-        if rule.node_id in reveals:
-            late = TRANSITION_SECONDS - TEXT_SECONDS if rule.node_id in carried else 0.0
-            enter(Key(Kind.RULE, str(number)), start if rule.node_id in carried else reveals[rule.node_id], SHAPE_SECONDS, late)
+        if rule.node_id in reveals and rule.node_id not in carried:
+            enter(Key(Kind.RULE, str(number)), reveals[rule.node_id], SHAPE_SECONDS)
     for shape in scene.shapes:
         key = Key(kinds[shape.node_id], shape.node_id)
         if shape.node_id in carried:

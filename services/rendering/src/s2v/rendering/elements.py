@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from math import floor
 
 import numpy as np
 
 from s2v.rendering import outlines
 from s2v.rendering.outlines import Curves, Track
 from s2v.typeset.themes import Theme
-from s2v.v1.composition_pb2 import ColorRole, Rect, Route, Rule, SceneLayout, Shape, ShapeKind, TextBlock
+from s2v.v1.composition_pb2 import ColorRole, Rect, Route, RouteKind, Rule, SceneLayout, Shape, ShapeKind, TextBlock
 
 REFERENCE_HEIGHT = 1080
 """Shorter side of the canvas for which the sizes below are given, in pixels; other canvases scale them."""
@@ -131,6 +132,18 @@ def _holds(outer: Rect, inner: Rect) -> bool:
     )
 
 
+def crisp(value: float, width_px: float) -> float:
+    """Returns the place nearest to `value`, in pixels, at which a line of that width covers whole pixels."""
+    return floor(value) + 0.5 if round(width_px) % 2 else float(round(value))
+
+
+def crisp_rect(rect: Rect, width_px: float) -> Rect:
+    """Returns the rectangle with its sides where lines of that width are sharp."""
+    left, top = crisp(rect.x, width_px), crisp(rect.y, width_px)
+    right, bottom = crisp(rect.x + rect.width, width_px), crisp(rect.y + rect.height, width_px)
+    return Rect(x=left, y=top, width=right - left, height=bottom - top)
+
+
 def _text(block: TextBlock, theme: Theme) -> Iterator[Ink]:
     color = theme.color(block.color)
     for line in block.lines:
@@ -142,8 +155,12 @@ def _text(block: TextBlock, theme: Theme) -> Iterator[Ink]:
 
 def _rule(number: int, rule: Rule, theme: Theme) -> Element:
     start, end = getattr(rule, "from"), rule.to
-    curves = outlines.straight([(start.x, start.y), (end.x, end.y)])
-    ink = Ink(curves, stroke=theme.color(rule.color), width_px=rule.width_px, round_caps=rule.round_caps)
+    points = [(start.x, start.y), (end.x, end.y)]
+    if start.y == end.y:
+        points = [(x, crisp(y, rule.width_px)) for x, y in points]
+    elif start.x == end.x:
+        points = [(crisp(x, rule.width_px), y) for x, y in points]
+    ink = Ink(outlines.straight(points), stroke=theme.color(rule.color), width_px=rule.width_px, round_caps=rule.round_caps)
     return Element(Key(Kind.RULE, str(number)), (ink,), ((start.x + end.x) / 2, (start.y + end.y) / 2))
 
 
@@ -152,7 +169,8 @@ def _shape(shape: Shape, theme: Theme, scale: float, *, is_panel: bool) -> Itera
     inks: list[Ink] = []
     if shape.kind != ShapeKind.SHAPE_KIND_TEXT:
         accent = theme.color(shape.accent)
-        curves = outline_of(shape.kind, shape.rect, scale)
+        sharp = shape.kind in (ShapeKind.SHAPE_KIND_ROUNDED_BOX, ShapeKind.SHAPE_KIND_BOX, ShapeKind.SHAPE_KIND_PILL)
+        curves = outline_of(shape.kind, crisp_rect(shape.rect, OUTLINE_WIDTH * scale) if sharp else shape.rect, scale)
         if shape.kind == ShapeKind.SHAPE_KIND_DOT:
             inks.append(Ink(curves, fill=accent))
         else:
@@ -211,6 +229,8 @@ def _widened(shape: Shape, by: float, scale: float) -> Curves:
 def _route(route: Route, theme: Theme, scale: float) -> Iterator[Element]:
     color = theme.color(route.color)
     points = [(point.x, point.y) for point in route.points]
+    if route.kind == RouteKind.ROUTE_KIND_ORTHOGONAL:
+        points = [(crisp(x, ROUTE_WIDTH * scale), crisp(y, ROUTE_WIDTH * scale)) for x, y in points]
     curves = outlines.route(points, route.kind, ROUTE_RADIUS * scale) if len(points) > 1 else outlines.NOTHING
     if len(curves):
         track = outlines.measure(curves)

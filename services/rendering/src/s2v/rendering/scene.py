@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import tqdm
 from manim import Animation, Scene, VGroup, linear, tempconfig
 from manim.scene.scene_file_writer import SceneFileWriter
 
 from s2v.rendering.canvas import Drawing, RegionRenderer, Stage
 from s2v.rendering.choreography import Stretch
 from s2v.rendering.encoder import ClipEncoder
-from s2v.rendering.figures import Cast, Figure, assemble
+from s2v.rendering.figures import Cast, Figure
 from s2v.rendering.pixels import Pixels, Region
 from s2v.v1.work_pb2 import RenderingPart
+
+# manim counts frames with tqdm, whose default lock is a semaphore between processes: a killed worker would leave it behind.
+tqdm.tqdm.set_lock(threading.RLock())
 
 
 class ClipWriter(SceneFileWriter):  # type: ignore[misc]
@@ -106,9 +111,8 @@ class ClipScene(Scene):  # type: ignore[misc]
             self._stage.stale += drawing.show(ink)
 
 
-def film_scene(part: RenderingPart, path: Path) -> ClipEncoder:
+def film_scene(part: RenderingPart, cast: Cast, path: Path) -> ClipEncoder:
     """Draws the clip of a part with manim and writes it to `path`; returns the encoder, for its counts."""
-    cast = assemble(part)
     settings = {
         "pixel_width": part.width,
         "pixel_height": part.height,

@@ -141,11 +141,13 @@ def cut_windows(speech: Sequence[Span], duration: float) -> list[Window]:
     begins = [0] * (len(speech) + 1)
     for last in range(1, len(speech) + 1):
         pause = speech[last].start - speech[last - 1].end if last < len(speech) else LONG_PAUSE_SECONDS
+        held = 2 * PAD_SECONDS
         for first in range(last - 1, -1, -1):
-            held = sound_seconds(speech[first:last])
-            extent = speech[last - 1].end - speech[first].start
-            if first < last - 1 and (held > MAX_WINDOW_SECONDS or extent > MAX_EXTENT_SECONDS):
-                break
+            held += speech[first].seconds
+            if first < last - 1:
+                held += min(speech[first + 1].start - speech[first].end, 2 * PAD_SECONDS)
+                if held > MAX_WINDOW_SECONDS or speech[last - 1].end - speech[first].start > MAX_EXTENT_SECONDS:
+                    break
             cost = costs[first] + 2 * ((held - target) / target) ** 2 + 1 - min(pause, LONG_PAUSE_SECONDS) / LONG_PAUSE_SECONDS
             if cost < costs[last]:
                 costs[last], begins[last] = cost, first

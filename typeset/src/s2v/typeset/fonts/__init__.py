@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import uharfbuzz
+
 from s2v.v1.composition_pb2 import FontWeight
 
 _FOLDER = Path(__file__).parent
@@ -49,6 +50,18 @@ def missing_characters(text: str) -> str:
 def covers(text: str) -> bool:
     """Tells whether every visible character of `text` has a glyph."""
     return not missing_characters(text)
+
+
+def subset(weight: FontWeight.ValueType, characters: str) -> bytes:
+    """Returns an OpenType file of the glyphs that `characters` need, small enough to travel inside a picture.
+
+    Errors: ValueError for an unknown weight.
+    """
+    face = uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(font_path(weight))))
+    wanted = uharfbuzz.SubsetInput()
+    wanted.sets(uharfbuzz.SubsetInputSets.UNICODE).set({ord(each) for each in characters})
+    data: bytes = uharfbuzz.subset(face, wanted).blob.data
+    return data
 
 
 @cache

@@ -1,0 +1,123 @@
+"""Steps, decisions and branches, from sentences of our own and the real parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from s2v.analysis.content import Content
+from s2v.analysis.flowchart import extract_flowchart
+from s2v.analysis.language import Talk
+from s2v.v1.diagram_pb2 import NodeKind
+
+pytestmark = pytest.mark.integration
+Parse = Callable[[str], Talk]
+
+
+def _extract(parse: Parse, text: str) -> Content:
+    talk = parse(text)
+    return extract_flowchart(talk, talk.sentences)
+
+
+def _labels(content: Content) -> list[str]:
+    return [node.label.text for node in content.nodes]
+
+
+def _edges(content: Content) -> set[tuple[str, str, str]]:
+    labels = _labels(content)
+    return {(labels[edge.source], edge.label, labels[edge.target]) for edge in content.edges}
+
+
+def test_imperative_steps_follow_one_another(parse: Parse) -> None:
+    content = _extract(parse, "First, open the lid. Then pour in the water. Finally, press the button.")
+    assert _labels(content) == ["Open lid", "Pour in water", "Press button"]
+    assert _edges(content) == {("Open lid", "", "Pour in water"), ("Pour in water", "", "Press button")}
+
+
+def test_an_actor_is_named_once(parse: Parse) -> None:
+    content = _extract(parse, "The clerk checks the form. The clerk stamps the form. The manager signs the letter.")
+    assert _labels(content) == ["Clerk checks form", "Stamp form", "Manager signs letter"]
+
+
+def test_opposite_conditions_are_one_decision(parse: Parse) -> None:
+    content = _extract(parse, "The clerk opens the letter. If the form is valid, print it. If it is invalid, call the boss.")
+    assert _edges(content) == {
+        ("Clerk opens letter", "", "Form valid?"),
+        ("Form valid?", "yes", "Print form"),
+        ("Form valid?", "no", "Call boss"),
+    }
+    assert content.nodes[1].kind == NodeKind.NODE_KIND_DECISION
+
+
+def test_otherwise_is_the_other_branch_and_branches_join(parse: Parse) -> None:
+    content = _extract(parse, "If the door is locked, ring the bell. Otherwise, push the door. Then enter the hall.")
+    assert _edges(content) == {
+        ("Door locked?", "yes", "Ring bell"),
+        ("Door locked?", "no", "Push door"),
+        ("Ring bell", "", "Enter hall"),
+        ("Push door", "", "Enter hall"),
+    }
+
+
+def test_a_branch_that_ends_the_matter_does_not_join(parse: Parse) -> None:
+    content = _extract(
+        parse,
+        "If the copy is fresh, show the page at once. Otherwise, ask the server. Then it stores the answer.",
+    )
+    assert ("Ask server", "", "Store answer") in _edges(content)
+    assert not any(source == "Show page" for source, _, _ in _edges(content))
+
+
+def test_a_branch_carries_the_name_it_is_given(parse: Parse) -> None:
+    content = _extract(
+        parse,
+        "The application checks the cache. "
+        "If the value is present, that is a cache hit, and the answer returns in about one millisecond. "
+        "If the value is missing, that is a cache miss, so the application queries the primary database.",
+    )
+    assert {edge[1] for edge in _edges(content)} == {"", "cache hit", "cache miss"}
+    assert next(node.quantity.text for node in content.nodes if node.quantity) == "1 millisecond"
+
+
+def test_before_and_after_turn_the_order_round(parse: Parse) -> None:
+    content = _extract(parse, "Before you mount the disk, unplug the cable. After the technician tests the disk, close the case.")
+    edges = _edges(content)
+    assert ("Unplug cable", "", "Mount disk") in edges
+    assert ("Technician tests disk", "", "Close case") in edges
+
+
+def test_negation_stays(parse: Parse) -> None:
+    content = _extract(parse, "The guard checks the badge. If the badge is not valid, do not open the gate.")
+    assert _labels(content) == ["Guard checks badge", "Badge not valid?", "Do not open gate"]
+
+
+def test_pronouns_stand_for_what_was_named(parse: Parse) -> None:
+    content = _extract(parse, "The robot lifts the box. The driver moves it to the truck.")
+    assert _labels(content)[1] == "Driver moves box to truck"
+    assert content.nodes[1].label.antecedents
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I think this is a great idea. We love it, and I hope you do too.",
+        "Let us look at the second part. We will start with the basics.",
+        "What happens when you open a page?",
+        "A part can fail.",
+    ],
+)
+def test_talk_about_talk_is_no_step(parse: Parse, text: str) -> None:
+    assert _labels(_extract(parse, text)) == []
+
+
+def test_or_puts_steps_side_by_side(parse: Parse) -> None:
+    content = _extract(parse, "The clerk reads the letter. She signs it or returns it to the sender. Then she locks the door.")
+    assert ("Clerk reads letter", "", "Return letter to sender") in _edges(content)
+    assert ("Clerk reads letter", "", "Sign letter") in _edges(content)
+
+
+def test_a_shared_subject_does_not_reveal_the_second_step_early(parse: Parse) -> None:
+    talk = parse("The vapor rises, cools, and falls.")
+    content = extract_flowchart(talk, talk.sentences)
+    assert [talk.speech.texts[node.label.words[0]] for node in content.nodes][1:] == ["cools,", "falls."]

@@ -1,0 +1,204 @@
+"""The whole way from words to a storyboard, with the real models."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from s2v.analysis.analysis import MAX_NODES, Analyst, analyze
+from s2v.analysis.evidence import EvidenceError, validate
+from s2v.analysis.language import Parser
+from s2v.analysis.mermaid import write_mermaid
+from s2v.analysis.speech import read_speech
+from s2v.analysis.text import make_transcript
+from s2v.runtime.errors import DegradedError, InvalidInputError
+from s2v.v1.diagram_pb2 import DiagramType
+from s2v.v1.storyboard_pb2 import Storyboard
+from s2v.v1.transcript_pb2 import Transcript
+
+pytestmark = pytest.mark.integration
+
+TALK = """Every garden feeds itself if you let it. Most people never notice, because the work is done at night by things too
+small to see.
+
+So how do you start a compost heap? First, choose a shady corner. Then spread a layer of twigs on the ground. Next,
+add kitchen scraps and dry leaves. If the heap is too dry, water it. If the heap is too wet, add cardboard. After
+that, turn the heap with a fork. Finally, cover it with a lid.
+
+Composting has a long history. In 1840, a German chemist described how plants take up minerals. In 1911, an American
+farmer reported on farms in China. In 1943, a British botanist published a book on soil. In 1989, the city of Seattle
+collected garden waste from homes."""
+
+SENTENCES = (
+    "First, open the valve.",
+    "Then the pump fills the tank.",
+    "If the tank is full, the pump stops.",
+    "Otherwise, the alarm rings and the guard calls the engineer, who repairs the pump.",
+    "In 1950, the company built a dam.",
+    "From 1960 to 1965, they repaired it.",
+    "Two years later, nobody remembered why.",
+    "I think that's, um, really not what we wanted, is it?",
+    "Because the water is cold, the fish don't move.",
+    "It takes about twenty minutes.",
+    'The U.S. team\'s "self-driving" car costs $5 million, i.e. 3.5% more.',
+    "Okay.",
+    "before the clerk signs it she checks whether the form is complete and the clerk sends it to the office after lunch",
+    "The first step is to boil the water.",
+    "Kubernetes restarts pods, writes logs, and sends traces to the collector.",
+)
+
+
+@pytest.fixture(scope="module")
+def talk() -> tuple[Transcript, Storyboard]:
+    transcript = make_transcript(TALK)
+    return transcript, analyze(transcript, strict=True)[0]
+
+
+def test_a_talk_is_cut_where_its_matter_changes(talk: tuple[Transcript, Storyboard]) -> None:
+    _, storyboard = talk
+    types = [scene.diagram.type for scene in storyboard.scenes]
+    assert types == [DiagramType.DIAGRAM_TYPE_NONE, DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_TIMELINE]
+    flowchart, timeline = storyboard.scenes[1], storyboard.scenes[2]
+    assert flowchart.title == "How do you start a compost heap?"
+    assert timeline.title == "Composting has a long history"
+    assert [node.date.label for node in timeline.diagram.nodes] == ["1840", "1911", "1943", "1989"]
+    assert "Choose shady corner" in [node.label for node in flowchart.diagram.nodes]
+    assert 0.5 < flowchart.diagram.confidence <= 1
+
+
+def test_a_node_appears_at_its_word(talk: tuple[Transcript, Storyboard]) -> None:
+    transcript, storyboard = talk
+    words = [word for segment in transcript.segments for word in segment.words]
+    node = next(node for node in storyboard.scenes[1].diagram.nodes if node.label == "Choose shady corner")
+    spoken = next(word for word in words if word.text == "choose")
+    assert node.reveal_seconds == spoken.start_seconds, "not at the article or the sequence word in front"
+
+
+def test_the_same_words_give_the_same_bytes(talk: tuple[Transcript, Storyboard], analyst: Analyst) -> None:
+    transcript, storyboard = talk
+    again, _ = analyst.analyze(transcript)
+    assert again.SerializeToString(deterministic=True) == storyboard.SerializeToString(deterministic=True)
+
+
+def _set(path: str, value: object) -> Callable[[Storyboard], None]:
+    """Returns what sets a field of scene 1 (or of "2.", scene 2), e.g. "diagram.nodes.0.label"."""
+
+    def harm(storyboard: Storyboard) -> None:
+        scene, _, rest = path.partition(".")
+        *parents, name = rest.split(".")
+        place = storyboard.scenes[int(scene)]
+        for parent in parents:
+            place = place[int(parent)] if parent.isdigit() else getattr(place, parent)
+        if value is None:
+            place.ClearField(name)
+        else:
+            setattr(place, name, value)
+
+    return harm
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param(_set("1.diagram.nodes.0.label", "Invented thing"), id="unspoken word"),
+        pytest.param(_set("1.diagram.nodes.0.label", "Not choose shady corner"), id="unspoken negation"),
+        pytest.param(_set("1.diagram.nodes.0.evidence", None), id="no evidence"),
+        pytest.param(_set("1.diagram.nodes.0.reveal_seconds", 1.0), id="another moment"),
+        pytest.param(_set("1.start_seconds", 12.0), id="gap"),
+        pytest.param(_set("1.diagram.edges.0.target", "s09n01"), id="loose edge"),
+        pytest.param(_set("2.diagram.nodes.0.date.label", "1841"), id="wrong year"),
+        pytest.param(_set("1.title", "Ten tricks for gardeners"), id="unspoken title"),
+    ],
+)
+def test_the_validator_refuses_what_nobody_said(
+    talk: tuple[Transcript, Storyboard], parser: Parser, harm: Callable[[Storyboard], None]
+) -> None:
+    transcript, storyboard = talk
+    parsed = parser.parse(read_speech(transcript))
+    assert validate(storyboard, parsed) > 10
+    harmed = Storyboard()
+    harmed.CopyFrom(storyboard)
+    harm(harmed)
+    with pytest.raises(EvidenceError):
+        validate(harmed, parsed)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=25), st.integers(0, 2**16))
+def test_every_storyboard_is_whole(analyst: Analyst, sentences: list[str], seed: int) -> None:
+    """`analyze` validates evidence, reveals and contiguity itself; here with uneven times and any order of sentences."""
+    transcript = make_transcript(" ".join(sentences))
+    chance = random.Random(seed)
+    clock = 0.0
+    for segment in transcript.segments:
+        clock += chance.choice((0.0, 0.1, 0.5, 2.0))
+        for word in segment.words:
+            word.start_seconds, word.end_seconds = clock, clock + chance.choice((0.0, 0.05, 0.3, 0.6))
+            clock = word.end_seconds
+    transcript.duration_seconds = clock + 0.5
+    storyboard, report = analyst.analyze(transcript)
+    assert storyboard.scenes[0].start_seconds == 0
+    assert storyboard.scenes[-1].end_seconds == transcript.duration_seconds
+    count = sum(len(segment.words) for segment in transcript.segments)
+    assert [word for scene in storyboard.scenes for word in range(scene.words.begin, scene.words.end)] == list(range(count))
+    for scene in storyboard.scenes:
+        probabilities = [scene.diagram.confidence, *(ranked.confidence for ranked in scene.diagram.alternatives)]
+        assert sum(probabilities) == pytest.approx(1, abs=1e-4)
+        if scene.diagram.undrawn_type:
+            assert scene.diagram.type == DiagramType.DIAGRAM_TYPE_NONE
+            assert any(note.startswith(f"scene {scene.id}: ") for note in report.notes)
+    assert write_mermaid(storyboard)
+
+
+def test_a_long_process_goes_on_in_the_next_scene(analyst: Analyst) -> None:
+    verbs = ["open", "close", "lift", "turn", "check", "clean", "paint", "move", "label", "weigh", "pack", "load"]
+    nouns = ["valve", "door", "lid", "wheel", "gauge", "filter", "frame", "crate", "box", "parcel", "truck", "trailer"]
+    text = " ".join(f"Then {verb} the {noun} with great care and both hands." for verb, noun in zip(verbs, nouns, strict=True))
+    storyboard, _ = analyst.analyze(make_transcript(text))
+    drawn = [scene for scene in storyboard.scenes if scene.diagram.type == DiagramType.DIAGRAM_TYPE_FLOWCHART]
+    assert drawn
+    assert all(len(scene.diagram.nodes) <= MAX_NODES for scene in drawn)
+
+
+def test_types_that_are_not_drawn_are_said(analyst: Analyst) -> None:
+    text = (
+        "Vertebrates are divided into five classes: fish, amphibians, reptiles, birds, and mammals. "
+        "Mammals are divided into three groups: monotremes, marsupials, and placentals. "
+        "Each group consists of several orders, and each order consists of families."
+    )
+    storyboard, report = analyst.analyze(make_transcript(text))
+    (scene,) = storyboard.scenes
+    assert scene.diagram.type == DiagramType.DIAGRAM_TYPE_NONE
+    assert scene.diagram.undrawn_type == DiagramType.DIAGRAM_TYPE_HIERARCHY
+    assert len(scene.diagram.nodes[0].label) <= 90
+    assert list(report.notes) == ["scene s01: hierarchy is not drawn yet; shown as a key phrase"]
+
+
+def test_a_very_short_talk_is_one_scene(analyst: Analyst) -> None:
+    storyboard, _ = analyst.analyze(make_transcript("Hello there. This is short."))
+    assert len(storyboard.scenes) == 1
+
+
+def test_nothing_said_that_tells_anything_is_an_empty_picture(analyst: Analyst) -> None:
+    storyboard, _ = analyst.analyze(make_transcript("Um. Yeah. Okay, so."))
+    assert not storyboard.scenes[0].diagram.nodes
+
+
+def test_no_words_is_an_error() -> None:
+    with pytest.raises(InvalidInputError):
+        analyze(Transcript(language="en", duration_seconds=5))
+
+
+def test_a_language_without_models_is_degraded_and_refused_when_strict() -> None:
+    transcript = make_transcript(
+        "Das Wasser verdampft über dem Meer. Der Wind trägt die Wolken über das Land, und es regnet.", language="de"
+    )
+    storyboard, report = analyze(transcript)
+    assert [degradation.code for degradation in report.degradations] == ["ANALYSIS_PLAIN"]
+    assert storyboard.scenes[0].diagram.nodes[0].kind
+    with pytest.raises(DegradedError):
+        analyze(transcript, strict=True)

@@ -1,0 +1,185 @@
+"""Flowcharts by ELK's layered algorithm: the graph that goes in, and the shapes and routes that come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import elkjs_py
+from s2v.layout import engine
+from s2v.layout.chart import Chart, route_edge
+from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP, Outline
+from s2v.layout.paragraph import Paragraph
+from s2v.layout.routing import trim
+from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
+from s2v.v1.diagram_pb2 import Edge
+
+Direction = Literal["RIGHT", "DOWN"]
+Side = Literal["NORTH", "EAST", "SOUTH", "WEST"]
+
+LABEL_CLEARANCE = 8.0
+"""Free around an edge's label on each side, in px."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to lay a graph out."""
+
+    direction: Direction
+    straight_first: bool = False
+    """Whether the first way out of a decision goes straight on; else the ways leave sideways, as a fork."""
+    wrapped: bool = False
+    """Whether a long chain is broken into rows (or columns)."""
+    spread: float = 1.0
+    """Distances as a multiple of the usual ones."""
+
+
+def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
+    """Returns the shapes and routes, with the origin at the picture's left top corner.
+
+    Errors: elkjs_py.ElkError.
+    """
+    placed = engine.elk().layout(_graph(chart, variant), _options(variant), timeout_seconds=engine.LAYOUT_SECONDS)
+    picture = SceneLayout()
+    sources = {edge.source for edge in chart.edges}
+    shapes: dict[str, Shape] = {}
+    for outline, child in zip(chart.outlines, placed["children"], strict=True):
+        right = _quantity_right(outline, sources, variant)
+        shape = outline.placed(child["x"], child["y"], chart.accents[outline.node.id], right)
+        shapes[outline.node.id] = shape
+        picture.shapes.append(shape)
+    for edge, routed in zip(chart.edges, placed["edges"], strict=True):
+        section = routed["sections"][0]
+        line = [section["startPoint"], *section.get("bendPoints", []), section["endPoint"]]
+        points = trim([(each["x"], each["y"]) for each in line], shapes[edge.source], shapes[edge.target])
+        route = route_edge(edge, points)
+        for box in routed.get("labels", []):
+            x, y = box["x"] + box["width"] / 2, box["y"] + LABEL_CLEARANCE
+            route.label.CopyFrom(chart.labels[edge.id].below(x, y))
+        picture.routes.append(route)
+    return picture
+
+
+def _options(variant: Variant) -> elkjs_py.LayoutOptions:
+    spread = variant.spread
+    options: elkjs_py.LayoutOptions = {
+        "elk.algorithm": "layered",
+        "elk.direction": variant.direction,
+        "elk.edgeRouting": "ORTHOGONAL",
+        "elk.json.edgeCoords": "ROOT",
+        "elk.json.shapeCoords": "ROOT",
+        "elk.layered.thoroughness": "40",
+        # The order of speech is the order of the process: a loop is the arrow that goes back to what was said before.
+        "elk.layered.cycleBreaking.strategy": "GREEDY_MODEL_ORDER",
+        "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
+        "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
+        "elk.layered.nodePlacement.favorStraightEdges": "true",
+        "elk.padding": "[top=0,left=0,bottom=0,right=0]",
+        "elk.spacing.nodeNode": str(60 * spread),
+        "elk.spacing.componentComponent": str(80 * spread),
+        # An arrowhead of 18, a gap of 9 and a rounded corner of 18 must fit between the last bend and the outline.
+        "elk.layered.spacing.nodeNodeBetweenLayers": str(max(96 * spread, 64)),
+        "elk.layered.spacing.edgeNodeBetweenLayers": str(max(44 * spread, 46)),
+        "elk.layered.spacing.edgeEdgeBetweenLayers": "24",
+        "elk.spacing.edgeNode": str(max(34 * spread, 30)),
+        "elk.spacing.edgeEdge": "24",
+        "elk.spacing.edgeLabel": "2",
+        "elk.spacing.labelNode": str(QUANTITY_DROP),
+        "elk.spacing.nodeSelfLoop": "34",
+    }
+    if variant.wrapped:
+        options["elk.layered.wrapping.strategy"] = "MULTI_EDGE"
+        options["elk.layered.wrapping.additionalEdgeSpacing"] = "30"
+        options["elk.aspectRatio"] = "2.0"
+    return options
+
+
+def _graph(chart: Chart, variant: Variant) -> elkjs_py.Graph:
+    ports = _ports(chart, variant)
+    sources = {edge.source for edge in chart.edges}
+    children = [_node(outline, ports.values(), _quantity_right(outline, sources, variant)) for outline in chart.outlines]
+    return {"id": "root", "children": children, "edges": [_edge(edge, chart.labels[edge.id], ports) for edge in chart.edges]}
+
+
+def _node(outline: Outline, ports: Iterable[_Port], quantity_right: bool) -> elkjs_py.Node:
+    node: elkjs_py.Node = {"id": outline.node.id, "width": outline.width, "height": outline.height}
+    own = {port.side: port for port in ports if port.node_id == outline.node.id}
+    if own:
+        node["layoutOptions"] = {"elk.portConstraints": "FIXED_POS"}
+        node["ports"] = [_corner(outline, own[side]) for side in sorted(own)]
+    if outline.quantity.lines:
+        placement = "OUTSIDE V_CENTER H_RIGHT" if quantity_right else "OUTSIDE V_BOTTOM H_CENTER"
+        gap = QUANTITY_GAP if quantity_right else 0.0
+        node["labels"] = [
+            {
+                "text": "quantity",
+                "width": outline.quantity.width + gap,
+                "height": outline.quantity.height,
+                "layoutOptions": {"elk.nodeLabels.placement": placement},
+            }
+        ]
+    return node
+
+
+def _edge(edge: Edge, label: Paragraph, ports: Mapping[tuple[str, str], _Port]) -> elkjs_py.Edge:
+    source, target = ports.get((edge.id, "source")), ports.get((edge.id, "target"))
+    result: elkjs_py.Edge = {
+        "id": edge.id,
+        "sources": [source.id if source else edge.source],
+        "targets": [target.id if target else edge.target],
+    }
+    if label.lines:
+        result["labels"] = [
+            {
+                "text": "label",
+                "width": label.width + 2 * LABEL_CLEARANCE,
+                "height": label.height + 2 * LABEL_CLEARANCE,
+                "layoutOptions": {"elk.edgeLabels.placement": "CENTER"},
+            }
+        ]
+    return result
+
+
+@dataclass(frozen=True)
+class _Port:
+    node_id: str
+    side: Side
+
+    @property
+    def id(self) -> str:
+        return f"{self.node_id}/{self.side}"
+
+
+def _ports(chart: Chart, variant: Variant) -> dict[tuple[str, str], _Port]:
+    """Gives each end of an edge at a diamond the corner where it meets it, by the edge's id and the end's name."""
+    right = variant.direction == "RIGHT"
+    entry: Side = "WEST" if right else "NORTH"
+    straight: Side = "EAST" if right else "SOUTH"
+    sideways: tuple[Side, Side] = ("NORTH", "SOUTH") if right else ("WEST", "EAST")
+    ports: dict[tuple[str, str], _Port] = {}
+    for outline in chart.outlines:
+        if outline.kind != ShapeKind.SHAPE_KIND_DIAMOND:
+            continue
+        node_id = outline.node.id
+        for edge in chart.edges:
+            if edge.target == node_id:
+                ports[edge.id, "target"] = _Port(node_id, sideways[0] if edge.source == node_id else entry)
+        ways = [edge for edge in chart.edges if edge.source == node_id]
+        sides: tuple[Side, ...] = (straight, sideways[1], sideways[0])
+        if len(ways) >= 2 and not variant.straight_first:
+            sides = (*sideways, straight)
+        for number, edge in enumerate(ways):
+            ports[edge.id, "source"] = _Port(node_id, sides[min(number, len(sides) - 1)])
+    return ports
+
+
+def _corner(outline: Outline, port: _Port) -> elkjs_py.Port:
+    x = {"WEST": 0.0, "EAST": outline.width}.get(port.side, outline.width / 2)
+    y = {"NORTH": 0.0, "SOUTH": outline.height}.get(port.side, outline.height / 2)
+    return {"id": port.id, "x": x, "y": y, "width": 0, "height": 0, "layoutOptions": {"elk.port.side": port.side}}
+
+
+def _quantity_right(outline: Outline, sources: set[str], variant: Variant) -> bool:
+    """Tells whether a quantity stands at the right of its node: where no edge leaves to the right."""
+    return variant.direction == "DOWN" or outline.node.id not in sources

@@ -1,0 +1,175 @@
+"""A scene as a picture of its own: SVG with the theme's colours and the fonts inside, its text as text.
+
+It shows the scene when all has been said, without halos. Every text is escaped, so markup in a label stays text.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable
+from math import hypot
+from xml.sax.saxutils import escape, quoteattr
+
+from s2v.layout.canvas import picture_texts
+from s2v.typeset.fonts import FAMILY, subset
+from s2v.typeset.themes import Theme, theme
+from s2v.v1.composition_pb2 import (
+    ColorRole,
+    Composition,
+    FontWeight,
+    Point,
+    Route,
+    RouteKind,
+    Rule,
+    SceneLayout,
+    Shape,
+    ShapeKind,
+    TextBlock,
+)
+
+CONTENT_TYPE = "image/svg+xml"
+OUTLINE_WIDTH = 3.0
+BOX_RADIUS = 16.0
+CORNER_RADIUS = 18.0
+ARROW = 18.0
+"""Length and width of an arrowhead."""
+CSS_WEIGHTS = {FontWeight.FONT_WEIGHT_REGULAR: 400, FontWeight.FONT_WEIGHT_MEDIUM: 500, FontWeight.FONT_WEIGHT_SEMI_BOLD: 600}
+
+
+def draw(composition: Composition, scene: SceneLayout) -> bytes:
+    """Returns a scene of a composition as a self-contained SVG file (UTF-8)."""
+    look = theme(composition.theme)
+    unit = composition.height / 1080
+    pieces = [_rule(rule, look) for rule in scene.rules]
+    pieces += [_route(route, look, unit) for route in scene.routes]
+    pieces += [_shape(shape, look, unit) for shape in scene.shapes]
+    blocks = [block for block in (scene.title, *picture_texts(scene)) if block.lines]
+    pieces += [_text(block, look) for block in blocks]
+    width, height = composition.width, composition.height
+    name = escape(_printable(scene.chapter or scene.scene_id))
+    return "\n".join(
+        [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img"'
+            ' aria-labelledby="title description">',
+            f'<title id="title">{name}</title>',
+            f'<desc id="description">{escape(_describe(scene))}</desc>',
+            f"<style>{_fonts(blocks)}</style>",
+            f'<rect width="{width}" height="{height}" fill="{look.background}"/>',
+            *pieces,
+            "</svg>",
+            "",
+        ]
+    ).encode()
+
+
+def _describe(scene: SceneLayout) -> str:
+    names = {shape.node_id: " ".join(line.text for text in shape.texts for line in text.lines) for shape in scene.shapes}
+    parts = [", ".join(names.values())] if names else []
+    for route in scene.routes:
+        label = " ".join(line.text for line in route.label.lines)
+        parts.append(f"{names[route.source]} → {names[route.target]}" + (f" ({label})" if label else ""))
+    return _printable(". ".join(parts))
+
+
+def _fonts(blocks: Iterable[TextBlock]) -> str:
+    used: dict[FontWeight.ValueType, set[str]] = {}
+    for block in blocks:
+        used.setdefault(block.weight, set()).update(*(line.text for line in block.lines))
+    faces = []
+    for weight in sorted(used):
+        data = b64encode(subset(weight, "".join(sorted(used[weight])))).decode()
+        faces.append(
+            f'@font-face{{font-family:"{FAMILY}";font-weight:{CSS_WEIGHTS[weight]};'
+            f'src:url(data:font/otf;base64,{data}) format("opentype")}}'
+        )
+    return "".join(faces)
+
+
+def _text(block: TextBlock, look: Theme) -> str:
+    lines = "".join(
+        f'<tspan x="{_number(line.x)}" y="{_number(line.baseline_y)}">{escape(_printable(line.text))}</tspan>'
+        for line in block.lines
+    )
+    whole = f"<title>{escape(_printable(block.full_text))}</title>" if block.full_text else ""
+    return (
+        f'<text font-family="{FAMILY}, sans-serif" font-weight="{CSS_WEIGHTS[block.weight]}" font-size="{_number(block.size_px)}"'
+        f' fill="{look.color(block.color)}">{whole}{lines}</text>'
+    )
+
+
+def _shape(shape: Shape, look: Theme, unit: float) -> str:
+    rect, accent = shape.rect, look.color(shape.accent)
+    node = f"data-node={quoteattr(_printable(shape.node_id))}"
+    fill = look.color(ColorRole.COLOR_ROLE_SURFACE)
+    paint = f'{node} fill="{fill}" stroke="{accent}" stroke-width="{_number(OUTLINE_WIDTH * unit)}"'
+    x, y, width, height = rect.x, rect.y, rect.width, rect.height
+    if shape.kind == ShapeKind.SHAPE_KIND_TEXT:
+        return ""
+    if shape.kind == ShapeKind.SHAPE_KIND_DOT:
+        center = f'cx="{_number(x + width / 2)}" cy="{_number(y + height / 2)}"'
+        return f'<circle {node} {center} r="{_number(width / 2)}" fill="{accent}"/>'
+    if shape.kind == ShapeKind.SHAPE_KIND_DIAMOND:
+        corners = ((x + width / 2, y), (x + width, y + height / 2), (x + width / 2, y + height), (x, y + height / 2))
+        points = " ".join(f"{_number(a)},{_number(b)}" for a, b in corners)
+        return f'<polygon {paint} stroke-linejoin="round" points="{points}"/>'
+    radius = {ShapeKind.SHAPE_KIND_PILL: height / 2, ShapeKind.SHAPE_KIND_BOX: 0.0}.get(shape.kind, BOX_RADIUS * unit)
+    size = f'x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" height="{_number(height)}" rx="{_number(radius)}"'
+    return f"<rect {paint} {size}/>"
+
+
+def _rule(rule: Rule, look: Theme) -> str:
+    start, end = getattr(rule, "from"), rule.to
+    cap = "round" if rule.round_caps else "butt"
+    return (
+        f'<line x1="{_number(start.x)}" y1="{_number(start.y)}" x2="{_number(end.x)}" y2="{_number(end.y)}"'
+        f' stroke="{look.color(rule.color)}" stroke-width="{_number(rule.width_px)}" stroke-linecap="{cap}"/>'
+    )
+
+
+def _route(route: Route, look: Theme, unit: float) -> str:
+    color = look.color(route.color)
+    points = list(route.points)
+    head = ""
+    if route.arrowhead:
+        tip, before = points[-1], points[-2]
+        length = hypot(tip.x - before.x, tip.y - before.y)
+        dx, dy = (tip.x - before.x) / length, (tip.y - before.y) / length
+        arrow = ARROW * unit
+        base = Point(x=tip.x - dx * arrow, y=tip.y - dy * arrow)
+        corners = (
+            (tip.x, tip.y),
+            (base.x - dy * arrow / 2, base.y + dx * arrow / 2),
+            (base.x + dy * arrow / 2, base.y - dx * arrow / 2),
+        )
+        head = f'<polygon fill="{color}" points="{" ".join(f"{_number(a)},{_number(b)}" for a, b in corners)}"/>'
+        points[-1] = base
+    radius = CORNER_RADIUS * unit if route.kind == RouteKind.ROUTE_KIND_ORTHOGONAL else 0.0
+    return (
+        f'<path fill="none" stroke="{color}" stroke-width="{_number(OUTLINE_WIDTH * unit)}" d="{_path(points, radius)}"/>{head}'
+    )
+
+
+def _path(points: list[Point], radius: float) -> str:
+    """Joins points by straight lines whose corners are rounded."""
+    path = f"M{_number(points[0].x)} {_number(points[0].y)}"
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        enter, leave = _towards(corner, before, radius), _towards(corner, after, radius)
+        path += f"L{_number(enter[0])} {_number(enter[1])}"
+        path += f"Q{_number(corner.x)} {_number(corner.y)} {_number(leave[0])} {_number(leave[1])}"
+    return f"{path}L{_number(points[-1].x)} {_number(points[-1].y)}"
+
+
+def _towards(start: Point, end: Point, distance: float) -> tuple[float, float]:
+    length = hypot(end.x - start.x, end.y - start.y)
+    share = min(distance / length, 0.5) if length else 0.0
+    return start.x + (end.x - start.x) * share, start.y + (end.y - start.y) * share
+
+
+def _printable(text: str) -> str:
+    # XML has no place for these characters, not even escaped.
+    return "".join(each for each in text if each in "\t\n\r" or (each >= " " and each not in "\ufffe\uffff"))
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

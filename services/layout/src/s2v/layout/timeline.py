@@ -1,0 +1,209 @@
+"""Events on an axis: dots with stems, their texts above and below in turn. A true scale where it can be read, else even steps.
+
+Edges of the diagram are not drawn: the axis itself says what follows what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from s2v.layout.canvas import DIAGRAM, WIDTH
+from s2v.layout.paragraph import Paragraph, Style, compose_text
+from s2v.layout.speech import spoken_spans
+from s2v.v1.composition_pb2 import Annotation, ColorRole, FontWeight, Point, Rect, Rule, SceneLayout, Shape, ShapeKind
+from s2v.v1.diagram_pb2 import DatePrecision, Node
+from s2v.v1.storyboard_pb2 import Scene
+
+ENGINE_SCALE = "geometry.timeline.scale"
+ENGINE_STEPS = "geometry.timeline.steps"
+ACCENTS = (
+    ColorRole.COLOR_ROLE_BLUE,
+    ColorRole.COLOR_ROLE_CYAN,
+    ColorRole.COLOR_ROLE_GREEN,
+    ColorRole.COLOR_ROLE_AMBER,
+    ColorRole.COLOR_ROLE_VIOLET,
+    ColorRole.COLOR_ROLE_ROSE,
+)
+MAX_EVENTS = 24
+"""More cannot be read on one canvas."""
+EVENTS_A_ROW = 12
+AXIS_LEFT, AXIS_RIGHT = 118.0, 1802.0
+FIRST_X, LAST_X = 236.0, 1684.0
+"""Places of the outermost events."""
+AXIS_WIDTH = 3.0
+SPAN_WIDTH = 9.0
+"""Width of the line along the axis for an event that lasts."""
+DOT_RADIUS = 12.0
+STEM_WIDTH = 3.0
+STEM_GAP = 2.0
+"""Between dot and stem."""
+STEM = 96.0
+"""Length of a stem where there is one row of events; with two rows it is a third of that."""
+TEXT_GAP = 16.0
+"""Between stem and text."""
+DATE_GAP = 2.0
+"""Between the boxes of date, label and quantity; the boxes hold the air above and below the letters."""
+SIDE_GAP = 36.0
+"""Between two texts on the same side of the axis."""
+NEAREST = 64.0
+"""Dots of a true scale that stand nearer than this cannot be told apart."""
+SIZES = ((36.0, 30.0), (32.0, 27.0), (28.0, 24.0))
+"""Sizes of date and label that are tried."""
+SCALE_SIZES = 2
+"""How many of these a true scale may use: even steps with large text read better than a scale with small."""
+LABEL_LINES = 4
+WIDEST_LABEL = 380.0
+
+
+@dataclass(frozen=True)
+class _Event:
+    """An event with its texts set, at its place along the axis."""
+
+    node: Node
+    x: float
+    above: bool
+    accent: ColorRole.ValueType
+    paragraphs: tuple[Paragraph, ...]
+    """Date, label, quantity, from top to bottom; those with text only."""
+
+    @property
+    def height(self) -> float:
+        """Height of the texts, in px."""
+        return sum(paragraph.height for paragraph in self.paragraphs) + DATE_GAP * max(len(self.paragraphs) - 1, 0)
+
+
+def compose_timeline(scene: Scene) -> SceneLayout:
+    """Places the events of a scene's timeline in the diagram area."""
+    nodes = _in_order(scene.diagram.nodes)
+    count = (len(nodes) + EVENTS_A_ROW - 1) // EVENTS_A_ROW
+    size = (len(nodes) + count - 1) // count
+    rows = [nodes[start : start + size] for start in range(0, len(nodes), size)]
+    events, scaled = _set_rows(rows)
+    picture = SceneLayout()
+    picture.quality.engine = ENGINE_SCALE if scaled else ENGINE_STEPS
+    stem = STEM if len(rows) == 1 else STEM / 3
+    tops = [max((e.height for e in row if e.above), default=0.0) for row in events]
+    bottoms = [max((e.height for e in row if not e.above), default=0.0) for row in events]
+    reach = DOT_RADIUS + STEM_GAP + stem + TEXT_GAP
+    free = DIAGRAM.height - sum(tops) - sum(bottoms) - 2 * reach * len(rows)
+    y = DIAGRAM.y + (free / 2 if len(rows) == 1 else free / (len(rows) + 1))
+    for row, top, bottom in zip(events, tops, bottoms, strict=True):
+        axis_y = y + top + reach if len(rows) > 1 else DIAGRAM.y + DIAGRAM.height / 2 + (top - bottom) / 4
+        _draw(picture, row, axis_y, stem, scaled)
+        y += top + bottom + 2 * reach + free / (len(rows) + 1)
+    spans = spoken_spans(scene.diagram.nodes, scene.end_seconds)
+    for shape in picture.shapes:
+        shape.spoken.extend(spans[shape.node_id])
+    return picture
+
+
+def _in_order(nodes: Sequence[Node]) -> list[Node]:
+    """Sorts by date, or by rank; dates and ranks cannot be compared, so where there are both the order of speech stays."""
+    ordinal = {node.date.precision == DatePrecision.DATE_PRECISION_ORDINAL for node in nodes}
+    if len(ordinal) > 1 or not all(node.HasField("date") for node in nodes):
+        return list(nodes)
+    return sorted(nodes, key=lambda node: node.date.start_year)
+
+
+def _set_rows(rows: Sequence[Sequence[Node]]) -> tuple[list[list[_Event]], bool]:
+    """Sets the texts at the largest size at which none is shortened; tells whether the scale is true."""
+    scale = _scale(rows[0]) if len(rows) == 1 else None
+    if scale is not None:
+        for sizes in SIZES[:SCALE_SIZES]:
+            events = _set_row(rows[0], scale, sizes, 0)
+            if not _is_shortened(events):
+                return [events], True
+    for sizes in SIZES:
+        placed = [_set_row(row, _steps(len(row)), sizes, sum(len(r) for r in rows[:n])) for n, row in enumerate(rows)]
+        if not any(_is_shortened(events) for events in placed):
+            break
+    return placed, False
+
+
+def _scale(nodes: Sequence[Node]) -> list[float] | None:
+    """Returns the places by date; None where there is no date, or the dots would be too near one another."""
+    if not all(node.HasField("date") and node.date.precision > DatePrecision.DATE_PRECISION_ORDINAL for node in nodes):
+        return None
+    years = [node.date.start_year for node in nodes]
+    if years[-1] <= years[0]:
+        return None
+    places = [FIRST_X + (LAST_X - FIRST_X) * (year - years[0]) / (years[-1] - years[0]) for year in years]
+    return places if all(b - a >= NEAREST for a, b in pairwise(places)) else None
+
+
+def _steps(count: int) -> list[float]:
+    if count == 1:
+        return [WIDTH / 2]
+    # Few events keep together: steps are never wider than a third of the axis.
+    step = min((LAST_X - FIRST_X) / (count - 1), (LAST_X - FIRST_X) / 3)
+    first = WIDTH / 2 - step * (count - 1) / 2
+    return [first + step * number for number in range(count)]
+
+
+def _set_row(nodes: Sequence[Node], places: Sequence[float], sizes: tuple[float, float], first_number: int) -> list[_Event]:
+    """Sets the texts of events as wide as their neighbours on the same side allow."""
+    events = []
+    for number, (node, x) in enumerate(zip(nodes, places, strict=True)):
+        beside = [2 * (x - DIAGRAM.x), 2 * (DIAGRAM.x + DIAGRAM.width - x)]
+        beside += [abs(places[other] - x) - SIDE_GAP for other in (number - 2, number + 2) if 0 <= other < len(nodes)]
+        room = min(*beside, WIDEST_LABEL)
+        accent = ACCENTS[(first_number + number) % len(ACCENTS)]
+        date = compose_text(node.date.label, Style(sizes[0], FontWeight.FONT_WEIGHT_SEMI_BOLD, accent), room, 2)
+        label = compose_text(node.label, Style(sizes[1], FontWeight.FONT_WEIGHT_MEDIUM), room, LABEL_LINES)
+        muted = Style(24.0, FontWeight.FONT_WEIGHT_REGULAR, ColorRole.COLOR_ROLE_MUTED)
+        quantity = compose_text(node.quantity.label, muted, room, 2)
+        paragraphs = tuple(each for each in (date, label, quantity) if each.lines)
+        events.append(_Event(node, x, number % 2 == 0, accent, paragraphs))
+    return events
+
+
+def _is_shortened(events: Sequence[_Event]) -> bool:
+    """Tells whether a text lost its end, or a word was broken over two lines, as its place is too narrow."""
+    return not all(paragraph.whole for event in events for paragraph in event.paragraphs)
+
+
+def _draw(picture: SceneLayout, events: Sequence[_Event], axis_y: float, stem: float, scaled: bool) -> None:
+    left, right = (AXIS_LEFT, AXIS_RIGHT) if scaled or len(events) > 3 else _axis_ends(events)
+    picture.rules.append(_rule((left, axis_y), (right, axis_y), AXIS_WIDTH, ColorRole.COLOR_ROLE_LINE, ""))
+    years = [event.node.date.start_year for event in events]
+    for event in events:
+        node = event.node
+        if scaled and node.date.end_year > node.date.start_year:
+            end = event.x + (LAST_X - FIRST_X) * (node.date.end_year - node.date.start_year) / (years[-1] - years[0])
+            picture.rules.append(_rule((event.x, axis_y), (min(end, right), axis_y), SPAN_WIDTH, event.accent, node.id))
+        sign = -1.0 if event.above else 1.0
+        start = axis_y + sign * (DOT_RADIUS + STEM_GAP)
+        picture.rules.append(_rule((event.x, start), (event.x, start + sign * stem), STEM_WIDTH, event.accent, node.id))
+        picture.shapes.append(_shape(event, axis_y, start + sign * (stem + TEXT_GAP)))
+
+
+def _shape(event: _Event, axis_y: float, text_y: float) -> Shape:
+    """Returns the dot with its texts; `text_y` is the edge of the texts that faces the axis."""
+    rect = Rect(x=event.x - DOT_RADIUS, y=axis_y - DOT_RADIUS, width=2 * DOT_RADIUS, height=2 * DOT_RADIUS)
+    node = event.node
+    shape = Shape(
+        node_id=node.id, kind=ShapeKind.SHAPE_KIND_DOT, rect=rect, accent=event.accent, reveal_seconds=node.reveal_seconds
+    )
+    y = text_y - event.height if event.above else text_y
+    for paragraph in event.paragraphs:
+        block = paragraph.below(event.x, y)
+        if paragraph.style.color == ColorRole.COLOR_ROLE_MUTED:
+            shape.annotations.append(Annotation(text=block, reveal_seconds=node.quantity.reveal_seconds))
+        else:
+            shape.texts.append(block)
+        y += paragraph.height + DATE_GAP
+    return shape
+
+
+def _axis_ends(events: Sequence[_Event]) -> tuple[float, float]:
+    overhang = FIRST_X - AXIS_LEFT
+    return events[0].x - overhang, events[-1].x + overhang
+
+
+def _rule(start: tuple[float, float], end: tuple[float, float], width: float, color: ColorRole.ValueType, node_id: str) -> Rule:
+    rule = Rule(width_px=width, color=color, round_caps=True, node_id=node_id)
+    getattr(rule, "from").CopyFrom(Point(x=start[0], y=start[1]))
+    rule.to.CopyFrom(Point(x=end[0], y=end[1]))
+    return rule

@@ -1,0 +1,123 @@
+"""What a storyboard must hold before anything is placed."""
+
+from __future__ import annotations
+
+from s2v.layout.timeline import MAX_EVENTS
+from s2v.runtime.errors import InvalidInputError, LimitError
+from s2v.v1.diagram_pb2 import Diagram, DiagramType
+from s2v.v1.storyboard_pb2 import Scene, Storyboard
+
+MAX_SCENES = 2000
+MAX_NODES = 60
+"""Nodes in a flowchart: more cannot be read on one canvas."""
+MAX_EDGES = 150
+MAX_LABEL_CHARACTERS = 1000
+"""Longer labels come from no speaker; up to this they are shortened to fit."""
+MAX_ID_CHARACTERS = 100
+TIME_TOLERANCE_SECONDS = 0.001
+"""Scenes meet when their times differ by no more."""
+
+DRAWN = (DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_TIMELINE, DiagramType.DIAGRAM_TYPE_NONE)
+"""Types that have a composer."""
+
+
+def check(storyboard: Storyboard) -> None:
+    """Refuses a storyboard that cannot be placed.
+
+    Errors: InvalidInputError, LimitError.
+    """
+    if len(storyboard.scenes) > MAX_SCENES:
+        raise LimitError(
+            f"the storyboard has {len(storyboard.scenes)} scenes; at most {MAX_SCENES} can be placed", field="scenes"
+        )
+    seen: set[str] = set()
+    end = 0.0
+    for number, scene in enumerate(storyboard.scenes):
+        field = f"scenes[{number}]"
+        _check_id(scene.id, seen, f"{field}.id")
+        if abs(scene.start_seconds - end) > TIME_TOLERANCE_SECONDS:
+            raise InvalidInputError(
+                f"scene {scene.id} starts at {scene.start_seconds:g} s, but the one before it ends at {end:g} s: "
+                "scenes must follow one another from 0 without a gap",
+                field=f"{field}.start_seconds",
+            )
+        if scene.end_seconds <= scene.start_seconds:
+            raise InvalidInputError(f"scene {scene.id} ends before it starts", field=f"{field}.end_seconds")
+        end = scene.end_seconds
+        _check_label(scene.title, scene, "its title", f"{field}.title")
+        _check_diagram(scene, f"{field}.diagram")
+
+
+def _check_diagram(scene: Scene, field: str) -> None:
+    diagram = scene.diagram
+    if diagram.type not in DRAWN:
+        drawn = ", ".join(DiagramType.Name(each) for each in DRAWN)
+        raise InvalidInputError(
+            f"scene {scene.id} is a {_name(diagram.type)}; layout draws {drawn}",
+            reason="UNKNOWN_DIAGRAM_TYPE",
+            field=f"{field}.type",
+        )
+    limit = {DiagramType.DIAGRAM_TYPE_TIMELINE: MAX_EVENTS, DiagramType.DIAGRAM_TYPE_NONE: 1}.get(diagram.type, MAX_NODES)
+    if len(diagram.nodes) > limit:
+        raise LimitError(
+            f"scene {scene.id} has {len(diagram.nodes)} nodes; a {_name(diagram.type)} takes at most {limit}: split the scene",
+            field=f"{field}.nodes",
+        )
+    if len(diagram.edges) > MAX_EDGES:
+        raise LimitError(
+            f"scene {scene.id} has {len(diagram.edges)} edges; at most {MAX_EDGES} can be placed", field=f"{field}.edges"
+        )
+    if diagram.type != DiagramType.DIAGRAM_TYPE_NONE and not diagram.nodes:
+        raise InvalidInputError(f"scene {scene.id} is a {_name(diagram.type)} without nodes", field=f"{field}.nodes")
+    _check_nodes(scene, diagram, field)
+    _check_edges(scene, diagram, field)
+
+
+def _check_nodes(scene: Scene, diagram: Diagram, field: str) -> None:
+    seen: set[str] = set()
+    for number, node in enumerate(diagram.nodes):
+        place = f"{field}.nodes[{number}]"
+        _check_id(node.id, seen, f"{place}.id")
+        if not node.label.strip():
+            raise InvalidInputError(f"node {node.id} of scene {scene.id} has no label", field=f"{place}.label")
+        _check_label(node.label, scene, f"the label of node {node.id}", f"{place}.label")
+        _check_label(node.date.label, scene, f"the date of node {node.id}", f"{place}.date.label")
+        _check_label(node.quantity.label, scene, f"the quantity of node {node.id}", f"{place}.quantity.label")
+
+
+def _check_edges(scene: Scene, diagram: Diagram, field: str) -> None:
+    nodes = {node.id for node in diagram.nodes}
+    seen: set[str] = set()
+    for number, edge in enumerate(diagram.edges):
+        place = f"{field}.edges[{number}]"
+        _check_id(edge.id, seen, f"{place}.id")
+        for end, node_id in (("source", edge.source), ("target", edge.target)):
+            if node_id not in nodes:
+                raise InvalidInputError(
+                    f"edge {edge.id} of scene {scene.id} has the {end} {node_id!r}, which is no node of the scene",
+                    field=f"{place}.{end}",
+                )
+        _check_label(edge.label, scene, f"the label of edge {edge.id}", f"{place}.label")
+
+
+def _check_id(value: str, seen: set[str], field: str) -> None:
+    if not value or len(value) > MAX_ID_CHARACTERS:
+        raise InvalidInputError(f"{field} must have 1 to {MAX_ID_CHARACTERS} characters", field=field)
+    if value in seen:
+        raise InvalidInputError(f"{field} {value!r} is there twice", field=field)
+    seen.add(value)
+
+
+def _check_label(text: str, scene: Scene, what: str, field: str) -> None:
+    if len(text) > MAX_LABEL_CHARACTERS:
+        raise LimitError(
+            f"{what} in scene {scene.id} has {len(text)} characters; at most {MAX_LABEL_CHARACTERS} are taken", field=field
+        )
+
+
+def _name(kind: DiagramType.ValueType) -> str:
+    return (
+        DiagramType.Name(kind).removeprefix("DIAGRAM_TYPE_").lower().replace("_", "-")
+        if kind in DiagramType.values()
+        else str(kind)
+    )

@@ -1,0 +1,130 @@
+"""A video rendered without a queue: in a gRPC call, or in the process of the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from s2v.rendering import engine
+from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip, plan_clips
+from s2v.rendering.production import CAPTIONS, FILM, POSTER, finish_video, report_video
+from s2v.rendering.settings import RenderingSettings
+from s2v.runtime.engine import EnginePool
+from s2v.runtime.stage import Progress
+from s2v.v1.composition_pb2 import Composition
+from s2v.v1.report_pb2 import Stage, StageReport
+from s2v.v1.transcript_pb2 import Transcript
+from s2v.v1.video_pb2 import Clip, Video
+from s2v.v1.work_pb2 import RenderingPart
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished video and its files."""
+
+    video: Video
+    report: StageReport
+    film: Path
+    captions: Path
+    poster: Path
+
+
+async def render(
+    pool: EnginePool,
+    composition: Composition,
+    sound: Path,
+    transcript: Transcript | None,
+    frame_rate: int,
+    strict: bool,
+    folder: Path,
+    progress: Progress,
+) -> Rendered:
+    """Renders a video into `folder`, a scene on each free worker. `frame_rate` 0 means 30. `progress` is told of clips.
+
+    Errors: InvalidInputError, DegradedError, EngineError. When it is cancelled, the workers at work are killed.
+    """
+    started = time.time()
+    rate = frame_rate or DEFAULT_RATE
+    parts = plan_clips(composition, rate)
+    files = [folder / f"clip-{number:04d}.mp4" for number in range(len(parts))]
+    clips: list[Clip] = [Clip()] * len(parts)
+    cpu_seconds, done = 0.0, 0
+
+    async def draw(number: int, part: RenderingPart) -> None:
+        nonlocal cpu_seconds, done
+        measured = await pool.run(make_clip, part.SerializeToString(), files[number], strict, timeout=engine.CLIP_SECONDS)
+        clips[number] = describe_clip(part, measured.value)
+        cpu_seconds += measured.cpu_seconds
+        done += 1
+        await progress(done, len(parts))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            # Long scenes first: no worker is left with a long one at the end.
+            for number, part in sorted(enumerate(parts), key=lambda pair: -pair[1].frame_count):
+                group.create_task(draw(number, part))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    measured = await pool.run(
+        finish_video,
+        composition.SerializeToString(),
+        transcript.SerializeToString() if transcript else b"",
+        rate,
+        [clip.SerializeToString() for clip in clips],
+        files,
+        sound,
+        timeout=engine.FILM_SECONDS,
+    )
+    video = Video.FromString(measured.value)
+    report = report_video(video)
+    report.stage = Stage.STAGE_RENDERING
+    report.started_at.FromNanoseconds(int(started * 1e9))
+    report.finished_at.GetCurrentTime()
+    report.wall_seconds = time.time() - started
+    report.cpu_seconds = cpu_seconds + measured.cpu_seconds
+    report.parts = len(parts)
+    return Rendered(video, report, folder / FILM, folder / CAPTIONS, folder / POSTER)
+
+
+@asynccontextmanager
+async def engine_pool(settings: RenderingSettings) -> AsyncIterator[EnginePool]:
+    """Starts the worker processes, and stops them at the end."""
+    pool = engine.make_pool(settings.rendering_workers)
+    try:
+        yield pool
+    finally:
+        await asyncio.to_thread(pool.close)
+
+
+async def ignore_progress(_done: int, _total: int) -> None:
+    """Told of progress, does nothing."""
+
+
+async def render_file(
+    composition: Composition,
+    audio_path: Path,
+    transcript: Transcript | None,
+    out_path: Path,
+    frame_rate: int = DEFAULT_RATE,
+    strict: bool = False,
+    progress: Progress = ignore_progress,
+) -> tuple[Video, StageReport]:
+    """Renders a video to `out_path` with workers of its own; its captions and poster stand beside it, as .vtt and .png.
+
+    Errors: InvalidInputError, DegradedError, EngineError; OSError when `out_path` cannot be written.
+    """
+    engine.preload_engine()
+    with tempfile.TemporaryDirectory(prefix="s2v-render-") as name:
+        async with engine_pool(RenderingSettings()) as pool:
+            made = await render(pool, composition, audio_path, transcript, frame_rate, strict, Path(name), progress)
+        shutil.move(made.film, out_path)
+        shutil.move(made.poster, out_path.with_suffix(".png"))
+        if transcript:
+            shutil.move(made.captions, out_path.with_suffix(".vtt"))
+    return made.video, made.report

@@ -1,0 +1,25 @@
+"""The worker processes that draw: started by a fork server which has imported manim, so that a new one is ready at once."""
+
+from __future__ import annotations
+
+import os
+
+from s2v.runtime.engine import EnginePool, preload
+
+PRELOADED = ("manim", "av", "cv2", "s2v.rendering.production", "s2v.rendering.clip")
+CLIP_SECONDS = 1800.0
+"""Longest time for one scene's clip, in seconds."""
+FILM_SECONDS = 1800.0
+"""Longest time to put the film together, in seconds; an hour of talk takes less than one minute."""
+
+
+def preload_engine() -> None:
+    """Starts the fork server of the worker processes; before gRPC or NATS have threads."""
+    # Each worker has one core: without this NumPy starts a thread for every core in every worker.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    preload(PRELOADED)
+
+
+def make_pool(workers: int) -> EnginePool:
+    """Makes the worker processes, each with one thread at work."""
+    return EnginePool(workers)

@@ -1,0 +1,86 @@
+"""From clips to everything that belongs to a video: film, captions, poster, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from s2v.rendering.captions import make_captions, write_vtt
+from s2v.rendering.clip import count_frames, fullest, plan_clips
+from s2v.rendering.film import Footage, Reel, join_film
+from s2v.rendering.poster import make_poster
+from s2v.v1.composition_pb2 import Composition
+from s2v.v1.report_pb2 import Degradation, StageReport
+from s2v.v1.transcript_pb2 import Transcript
+from s2v.v1.video_pb2 import Chapter, Clip, Video
+
+ENGINE = "manim"
+DEGRADED_CODE = "RENDERING_STILL"
+FILM, CAPTIONS, POSTER = "video.mp4", "captions.vtt", "poster.png"
+"""Names of the files that `finish_video` writes."""
+
+
+def engine_version() -> str:
+    """Returns the version of manim."""
+    return version("manim")
+
+
+def make_chapters(composition: Composition) -> list[Chapter]:
+    """Returns the chapters: a title that goes on from scene to scene is one; they fill the film without gaps."""
+    chapters: list[Chapter] = []
+    for number, scene in enumerate(composition.scenes):
+        last = number + 1 == len(composition.scenes)
+        end = composition.duration_seconds if last else composition.scenes[number + 1].start_seconds
+        if chapters and scene.chapter in ("", chapters[-1].title):
+            chapters[-1].end_seconds = end
+        elif end > scene.start_seconds or not chapters:
+            start = scene.start_seconds if chapters else 0.0
+            chapters.append(Chapter(start_seconds=start, end_seconds=end, title=scene.chapter))
+    return chapters
+
+
+def finish_video(
+    composition: bytes, transcript: bytes, rate: int, clips: Sequence[bytes], files: Sequence[Path], sound: Path
+) -> bytes:
+    """Puts a serialised Video together from serialised Clips and their `files`; writes film, captions and poster beside them.
+
+    `transcript` may be empty: no captions. Object references are unset. Errors: as `join_film`.
+    """
+    pictures, words = Composition.FromString(composition), Transcript.FromString(transcript)
+    made = [Clip.FromString(clip) for clip in clips]
+    folder = files[0].parent
+    captions = make_captions(words)
+    reel = Reel(
+        footage=[Footage(file, clip.first_frame) for clip, file in zip(made, files, strict=True)],
+        frame_rate=rate,
+        frame_count=count_frames(pictures, rate),
+        captions=captions,
+        chapters=make_chapters(pictures),
+        language=pictures.language,
+    )
+    soundtrack = join_film(reel, sound, folder / FILM)
+    (folder / CAPTIONS).write_text(write_vtt(captions), encoding="utf-8")
+    make_poster(fullest(plan_clips(pictures, rate)), folder / POSTER)
+    video = Video(
+        width=pictures.width,
+        height=pictures.height,
+        frame_rate=rate,
+        frame_count=reel.frame_count,
+        duration_seconds=reel.frame_count / rate,
+        clips=made,
+        chapters=reel.chapters,
+        soundtrack=soundtrack,
+    )
+    return video.SerializeToString()
+
+
+def report_video(video: Video) -> StageReport:
+    """Returns what is said of a video: engine, fallbacks, counts."""
+    report = StageReport(engine=ENGINE, engine_version=engine_version())
+    report.degradations.extend(Degradation(code=DEGRADED_CODE, reason=clip.degraded) for clip in video.clips if clip.degraded)
+    report.measures["frames"] = float(video.frame_count)
+    report.measures["distinct_frames"] = float(sum(clip.distinct_frames for clip in video.clips))
+    if not video.soundtrack.copied:
+        report.notes.append("The sound was encoded as AAC once, because MP4 does not hold its own codec.")
+    return report

@@ -1,0 +1,73 @@
+"""One embedded stack for all tests here, and the `s2v` command as its users run it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from s2v.cli.stack import find_stack
+
+START_SECONDS = 180
+COMMAND_SECONDS = 600
+
+S2V = Path(sys.executable).with_name("s2v")
+
+
+class Stack:
+    """`s2v up` on a data folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def up(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "up.log").open("ab") as log:
+            self.process = subprocess.Popen([S2V, "up", "--data-dir", self.home], stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while find_stack(self.home) is None:
+            assert self.process.poll() is None, (self.home / "up.log").read_text()
+            assert time.monotonic() < deadline, (self.home / "up.log").read_text()
+            time.sleep(0.1)
+
+    def down(self, number: signal.Signals = signal.SIGTERM) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(60)
+
+    def run(self, *arguments: str | os.PathLike[str], code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Runs an `s2v` command on this stack, and expects its exit code."""
+        environment = {**os.environ, "S2V_HOME": str(self.home)}
+        done = subprocess.run([S2V, *arguments], env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS)
+        assert done.returncode == code, f"s2v {arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    stack.up()
+    yield stack
+    stack.down()
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
+    """Makes stacks that a test may kill."""
+    made: list[Stack] = []
+
+    def make() -> Stack:
+        made.append(Stack(tmp_path / f"stack{len(made)}"))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        if stack.process is not None and stack.process.poll() is None:
+            stack.down()
