@@ -1,4 +1,4 @@
-"""Compositions for the tests: a flowchart, a timeline and a key phrase, placed by hand and measured with the fonts that draw them."""
+"""Compositions for the tests: a flowchart, a timeline and a key phrase, measured with the fonts that draw them."""
 
 from __future__ import annotations
 

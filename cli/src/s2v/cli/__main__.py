@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-import enum
 import importlib.metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from s2v.cli.options import (
+    CompositionFormat,
+    DataDirOption,
+    FrameRate,
+    FrameRateOption,
+    GatewayOption,
+    Height,
+    HeightOption,
+    JobId,
+    JsonOption,
+    LanguageOption,
+    OutOption,
+    Priority,
+    PriorityOption,
+    State,
+    StoryboardFormat,
+    StrictOption,
+    Talk,
+    Theme,
+    ThemeOption,
+    TranscriptFormat,
+)
 
 if TYPE_CHECKING:
     from s2v.cli.connection import Target
@@ -39,93 +61,8 @@ app = typer.Typer(
 )
 
 
-class Theme(enum.StrEnum):
-    """Themes of the video."""
-
-    DARK = "dark"
-    LIGHT = "light"
-
-
-class Height(enum.StrEnum):
-    """Heights of the video, in pixels."""
-
-    HD = "720"
-    FULL_HD = "1080"
-    UHD = "2160"
-
-
-class FrameRate(enum.StrEnum):
-    """Frames a second."""
-
-    FILM = "24"
-    DEFAULT = "30"
-    SMOOTH = "60"
-
-
-class Priority(enum.StrEnum):
-    """How soon a job has its turn."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
-
-
-class State(enum.StrEnum):
-    """States of a job."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class TranscriptFormat(enum.StrEnum):
-    """Forms of a transcript."""
-
-    JSON = "json"
-    VTT = "vtt"
-    SRT = "srt"
-    TEXT = "text"
-
-
-class StoryboardFormat(enum.StrEnum):
-    """Forms of a storyboard."""
-
-    JSON = "json"
-    MERMAID = "mermaid"
-
-
-class CompositionFormat(enum.StrEnum):
-    """Forms of a composition."""
-
-    JSON = "json"
-    SVG = "svg"
-
-
 JOB = "Jobs on a stack that is up"
 STAGE = "Single stages, in this process, without a stack"
-
-Talk = Annotated[Path, typer.Argument(help="Recording of speech: WAV, MP3, MP4, OGG, FLAC …", show_default=False)]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, as s2v submit and s2v list show it.")]
-ThemeOption = Annotated[Theme, typer.Option(help="Colours of the video.")]
-HeightOption = Annotated[Height, typer.Option(help="Height of the video in pixels; it is 16:9.")]
-FrameRateOption = Annotated[FrameRate, typer.Option("--fps", help="Frames a second.")]
-LanguageOption = Annotated[str, typer.Option(metavar="TAG", help="Language of the speech, e.g. en; without it, it is detected.")]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Fail instead of falling back to a lesser engine.")]
-PriorityOption = Annotated[Priority, typer.Option(help="How soon the job has its turn.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (the contract's protobuf JSON) instead of text.")]
-OutOption = Annotated[Path, typer.Option("-o", "--out", help="File to write; - for standard output.", allow_dash=True)]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(envvar="S2V_HOME", help="Data folder of the stack; by default s2v in the XDG data home.", show_default=False),
-]
-GatewayOption = Annotated[
-    str,
-    typer.Option(
-        envvar="S2V_GATEWAY", metavar="HOST:PORT", help="Gateway to talk to instead of this machine's stack.", show_default=False
-    ),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -301,9 +238,49 @@ def analyze(
     Example: [cyan]s2v transcribe talk.wav | s2v analyze - --format mermaid[/]
     """
     from s2v.cli import stages
+    from s2v.cli.exits import run_now
+
+    run_now(lambda: stages.analyze(transcript, out, form=form, strict=strict))
+
+
+@app.command(rich_help_panel=STAGE)
+def layout(
+    storyboard: Annotated[Path, typer.Argument(help="Storyboard in JSON; - for standard input.", allow_dash=True)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="File to write, - for standard output; for svg a folder.")] = Path("-"),
+    *,
+    form: Annotated[CompositionFormat, typer.Option("--format", help="What to write.")] = CompositionFormat.JSON,
+    height: HeightOption = Height.FULL_HD,
+    theme: ThemeOption = Theme.DARK,
+    strict: StrictOption = False,
+) -> None:
+    """Storyboard to composition.
+
+    Example: [cyan]s2v layout storyboard.json --format svg -o pictures[/]
+    """
+    from s2v.cli import stages
+    from s2v.cli.exits import run_now
+
+    run_now(lambda: stages.layout(storyboard, out, form=form, height=int(height), theme=theme, strict=strict))
+
+
+@app.command(rich_help_panel=STAGE)
+def render(
+    composition: Annotated[Path, typer.Argument(help="Composition in JSON; - for standard input.", allow_dash=True)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The video to write; captions and poster go beside it.")],
+    *,
+    audio: Annotated[Path, typer.Option(help="Recording that becomes the sound.")],
+    transcript: Annotated[Path | None, typer.Option(help="Transcript in JSON, for captions.")] = None,
+    fps: FrameRateOption = FrameRate.DEFAULT,
+    strict: StrictOption = False,
+) -> None:
+    """Composition and sound to video.
+
+    Example: [cyan]s2v render composition.json --audio talk.wav --transcript transcript.json -o talk.mp4[/]
+    """
+    from s2v.cli import stages
     from s2v.cli.exits import run
 
-    run(stages.analyze(transcript, out, form=form, strict=strict))
+    run(stages.render(composition, out, audio=audio, transcript=transcript, fps=int(fps), strict=strict))
 
 
 def _target(data_dir: Path | None, gateway: str) -> Target:

@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import NoReturn
 
 import grpc
@@ -89,6 +89,16 @@ def run(command: Coroutine[object, object, None]) -> None:
         asyncio.run(_interruptible(command))
     except InterruptedBySignal as interrupted:
         sys.exit(128 + interrupted.number)
+    except Exception as error:
+        report(error)
+
+
+def run_now(command: Callable[[], None]) -> None:
+    """Runs a command that computes in this thread and exits with its code; Ctrl-C ends it at once."""
+    try:
+        command()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         report(error)
 

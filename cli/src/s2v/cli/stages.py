@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,8 +13,12 @@ from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from google.protobuf.message import Message
 
 from s2v.cli.exits import CommandError, ExitCode, errors
-from s2v.cli.make import check_talk
-from s2v.v1.report_pb2 import StageReport
+from s2v.cli.make import check_folder, check_talk
+from s2v.cli.progress import JobProgress
+from s2v.v1.composition_pb2 import Composition
+from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
+from s2v.v1.report_pb2 import Stage, StageReport
+from s2v.v1.storyboard_pb2 import Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 from s2v.v1.transcription_service_pb2 import TranscribeOptions
 
@@ -37,13 +40,52 @@ async def transcribe(audio: Path, out: Path, *, form: str, language: str, strict
     _tell(report)
 
 
-async def analyze(transcript: Path, out: Path, *, form: str, strict: bool) -> None:
+def analyze(transcript: Path, out: Path, *, form: str, strict: bool) -> None:
     """Writes the storyboard of a transcript."""
+    words = _read(transcript, Transcript)  # before the engine is imported: faults of the input are told at once
     from s2v.analysis.analysis import analyze as make_storyboard
     from s2v.analysis.mermaid import write_mermaid
 
-    storyboard, report = await asyncio.to_thread(make_storyboard, _read(transcript, Transcript), strict)
+    storyboard, report = make_storyboard(words, strict)
     _write_text(out, write_mermaid(storyboard) if form == "mermaid" else MessageToJson(storyboard))
+    _tell(report)
+
+
+def layout(storyboard: Path, out: Path, *, form: str, height: int, theme: str, strict: bool) -> None:
+    """Writes the composition of a storyboard; as SVG a file a scene, named by its id, into the folder `out`."""
+    if form == "svg" and out == STANDARD:
+        raise CommandError("there is an SVG for each scene; name a folder for them with -o DIR", ExitCode.USAGE)
+    scenes = _read(storyboard, Storyboard)
+    from s2v.layout.composition import compose
+    from s2v.layout.svg import draw
+
+    composition, report = compose(scenes, height, theme, strict)
+    if form == "svg":
+        out.mkdir(parents=True, exist_ok=True)
+        for scene in composition.scenes:
+            (out / f"{scene.scene_id}.svg").write_bytes(draw(composition, scene))
+    else:
+        _write_text(out, MessageToJson(composition))
+    _tell(report)
+
+
+async def render(composition: Path, out: Path, *, audio: Path, transcript: Path | None, fps: int, strict: bool) -> None:
+    """Writes the video of a composition and its sound; captions and poster beside it."""
+    check_talk(audio)
+    check_folder(out.parent)
+    pictures = _read(composition, Composition)
+    words = _read(transcript, Transcript) if transcript else None
+    from s2v.rendering.direct import render_file
+
+    with JobProgress(errors, ["rendering"]) as progress:
+
+        async def tell(done: int, total: int) -> None:
+            part = PartFinished(stage=Stage.STAGE_RENDERING, parts_done=done, parts_total=total)
+            progress.happened(JobEvent(part_finished=part))
+
+        progress.happened(JobEvent(stage_started=StageStarted(stage=Stage.STAGE_RENDERING, parts_total=len(pictures.scenes))))
+        _, report = await render_file(pictures, audio, words, out, fps, strict, tell)
+        progress.happened(JobEvent(stage_finished=StageFinished(report=report)))
     _tell(report)
 
 

@@ -136,7 +136,7 @@ def _visit(place: _Place, clauses: list[Clause]) -> None:
     own = next((child for child in verb.children if child.dep_ in _SUBJECTS), None)
     subject = own if own is not None else place.subject
     owner = verb if role is Role.MAIN else place.owner
-    if verb.pos_ in _VERBAL:
+    if is_verbal(verb):
         clauses.append(Clause(verb, subject, role, owner, place.coordinate if own is None else None))
     _visit_children(_Place(verb, role, owner, subject), clauses)
     core = main_verb(verb)
@@ -144,10 +144,15 @@ def _visit(place: _Place, clauses: list[Clause]) -> None:
         _visit_children(_Place(core, role, owner, subject), clauses)
 
 
+def is_verbal(token: Token) -> bool:
+    """Returns whether a token is a verb, or one that the tagger took for a plural ("the steam rises, cools, and falls")."""
+    return token.pos_ in _VERBAL or (token.dep_ == "conj" and token.tag_ == "NNS" and token.head.tag_ == "VBZ")
+
+
 def _visit_children(place: _Place, clauses: list[Clause]) -> None:
     verb, role, owner = place.verb, place.role, place.owner
     for child in verb.children:
-        if child.dep_ == "conj" and child.pos_ in _VERBAL:
+        if child.dep_ == "conj" and is_verbal(child):
             _visit(_Place(child, role, owner, place.subject, verb), clauses)
         elif role is Role.MAIN and child.dep_ in ("ccomp", "parataxis") and _mark(child) is None:
             if child.i < verb.i or child.dep_ == "parataxis":

@@ -38,6 +38,8 @@ class Condition:
     """The predicate as the label of a branch."""
     copular: bool
     negated: bool
+    named: Token | None
+    """What it is about; a pronoun of the next step may stand for it."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def make_condition(talk: Talk, clauses: Sequence[Clause]) -> Condition | None:
         predicate=(talk.word(key), talk.word(key) + 1),
         predicate_text=text,
         copular=copular,
+        named=named,
         negated=clause.negated or any(child.dep_ == "neg" for child in verb.children),
     )
 

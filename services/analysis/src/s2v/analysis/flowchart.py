@@ -166,6 +166,8 @@ def _open_branch(chart: _Chart, conditions: Sequence[Clause], main: Clause) -> b
     condition = make_condition(chart.talk, conditions)
     if condition is None:
         return False
+    if condition.named is not None and chart.last is not None:
+        chart.last = replace(chart.last, object=condition.named)
     decision = chart.decision
     mark = conditions[0].mark
     word = chart.talk.word(mark if mark is not None else conditions[0].verb)

@@ -14,7 +14,7 @@ from spacy.tokens import Token
 
 from s2v.analysis.content import Label
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
+from s2v.analysis.lexicon import ASIDES, DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
 
 MAX_WORDS = 6
 MAX_CHARACTERS = 40
@@ -97,7 +97,12 @@ def _given_name(head: Token) -> Token | None:
 def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int] = frozenset()) -> list[Group]:
     """Returns a prepositional phrase whose core (preposition and noun) has the given rank; nothing when it has no noun."""
     for child in preposition.children:
-        if child.i in skipped or child.lower_ in ("that", "which", "whom") or is_time(child):
+        if (
+            child.i in skipped
+            or child.lower_ in ("that", "which", "whom")
+            or is_time(child)
+            or (child.lower_ in ASIDES and child.dep_ == "pobj" and not child.n_rights)
+        ):
             continue
         if child.dep_ == "pobj":
             inner = noun_groups(child, rank + 0.05, skipped)

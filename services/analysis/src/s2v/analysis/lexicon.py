@@ -117,5 +117,8 @@ TIME_NOUNS = _words(
     """
 )
 """Nouns of time: what they measure stands beside a label, not in it."""
+ASIDES = _words("course example instance fact general addition reason kind sort way case particular total turn effect word")
+"""Nouns of prepositional phrases that only colour a sentence ("of course", "for example")."""
+
 MEASURE_VERBS = _words("take last cost require need weigh measure")
 """Verbs whose object is a quantity of what was told before."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from spacy.tokens import Token
 
-from s2v.analysis.clauses import Clause, Role
+from s2v.analysis.clauses import Clause, Role, is_verbal
 from s2v.analysis.content import Label, NodeDraft
 from s2v.analysis.labels import (
     Group,
@@ -87,7 +87,7 @@ def make_steps(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
 
 def _is_action(clause: Clause) -> bool:
     core, verb = clause.core, clause.verb
-    if core.pos_ not in ("VERB", "AUX") or core.lemma_ in STATIVE_VERBS or core.lemma_ == "'s":
+    if not is_verbal(core) or core.lemma_ in STATIVE_VERBS or core.lemma_ == "'s":
         return False
     if clause.subject is not None and clause.subject.dep_ in ("csubj", "expl"):
         return False
@@ -141,13 +141,13 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
     complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for group in predicate for token in group.tokens)
     if named is None and (passive or not complete):
         return None
-    # "The traces show us where …": what is shown is not said in the clause.
-    if not complete and any(child.dep_ in ("dobj", "dative") and child.pos_ == "PRON" for child in core.children):
-        return None
     pronouns = [token for group in predicate for token in group.tokens if token.lower_ in ("it", "them")]
     referent = _referent(pronouns[0], named, before) if pronouns else None
     said = {pronouns[0].i: referent.text} if referent is not None else {}
     complete = complete or referent is not None
+    # "The traces show us where …": what is shown is not said in the clause.
+    if not complete and any(child.dep_ in ("dobj", "dative") and child.pos_ == "PRON" for child in core.children):
+        return None
     label: Label | None = None
     with_subject = named is not None and (passive or not complete or before is None or actor_name(named) != before.actor)
     if named is not None and with_subject:

@@ -39,13 +39,20 @@ def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
     for date in chosen:
         verb = _governor(date.tokens[0])
         root = verb if verb is not None else date.tokens[0].sent.root
-        if root.i in seen:
+        if root.i in seen or _belongs_elsewhere(date, root, barred):
             continue
         node = _make_event(talk, date, root, barred) if verb is not None else _name_event(talk, date, root, barred)
         if node is not None:
             seen.add(root.i)
             nodes.append(node)
     return Content(DiagramType.DIAGRAM_TYPE_TIMELINE, tuple(nodes))
+
+
+def _belongs_elsewhere(date: SpokenDate, root: Token, barred: frozenset[int]) -> bool:
+    """Whether another date stands between a date and its verb: "reaching Saturn in 1981, Uranus in 1986" leaves the verb out."""
+    own = {token.i for token in date.tokens}
+    low, high = sorted((root.i, date.tokens[0].i))
+    return any(low < place < high and place not in own for place in barred)
 
 
 def _governor(token: Token) -> Token | None:

@@ -40,7 +40,9 @@ _OPENING_SENTENCES = 2
 _MIN_OPENING_WORDS = 3
 _PRONOUNS = frozenset(["i", "we", "you", "he", "she", "it", "they", "this", "that", "these", "those", "there"])
 _PART_NOUNS = frozenset(["lesson", "talk", "section", "part", "story", "video", "chapter", "episode", "lecture"])
-_PLAIN = frozenset("other another different same new second first third many more few several such own certain various".split())
+_PLAIN = frozenset(
+    {"other", "another", "different", "same", "new", "second", "first", "third", "many", "more", "few", "such", "own", "no"}
+)
 """Words that point instead of naming."""
 _QUESTION_WORDS = frozenset({"how", "why", "what", "where"})
 

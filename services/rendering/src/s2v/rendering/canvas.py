@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import cairo
 import numpy as np
 import numpy.typing as npt
-from manim import Camera, CapStyleType, LineJointType, Scene, VMobject
+from manim import Camera, CapStyleType, LineJointType, Mobject, Scene, VMobject
 from manim.renderer.cairo_renderer import CairoRenderer
+from manim.scene.scene_file_writer import SceneFileWriter
+from manim.typing import PixelArray
 
 from s2v.rendering.elements import Ink
-from s2v.rendering.pixels import Pixels, Region, merge
+from s2v.rendering.pixels import Region, merge
 
 
 def rgba(color: str, opacity: float) -> npt.NDArray[np.float64]:
@@ -22,7 +24,7 @@ def rgba(color: str, opacity: float) -> npt.NDArray[np.float64]:
     return np.asarray([[*channels, opacity]])
 
 
-class Drawing(VMobject):  # type: ignore[misc]
+class Drawing(VMobject):
     """One ink as a manim object. A unit of manim's space is a pixel; the origin is the middle of the canvas, y up."""
 
     def __init__(self, middle: tuple[float, float]) -> None:
@@ -33,7 +35,7 @@ class Drawing(VMobject):  # type: ignore[misc]
         self._middle = np.asarray(middle)
         self._ink: Ink | None = None
 
-    def show(self, ink: Ink) -> list[Region]:
+    def take(self, ink: Ink) -> list[Region]:
         """Takes the form of an ink; returns the regions that must be painted again."""
         stale = [] if self.region is None else [self.region]
         visible = len(ink.curves) > 0 and ink.opacity > 0
@@ -49,15 +51,20 @@ class Drawing(VMobject):  # type: ignore[misc]
             stale.append(self.region)
         return stale
 
+    def covers(self, regions: Iterable[Region]) -> bool:
+        """Tells whether anything of it lies in one of the regions."""
+        return self.region is not None and any(self.region.touches(region) for region in regions)
 
-class PixelCamera(Camera):  # type: ignore[misc]
+
+class PixelCamera(Camera):
     """A camera whose line widths are pixels, and which keeps to the regions it is given."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(cairo_line_width_multiple=1.0, **kwargs)
 
-    def paint(self, regions: Sequence[Region], mobjects: Iterable[VMobject]) -> None:
-        """Paints the regions anew: background, then those of the objects that touch them, in order."""
+    def paint(self, regions: Sequence[Region], drawings: Iterable[Drawing]) -> None:
+        """Paints the regions anew: background, then the drawings that touch them, in order."""
+        background = np.asarray(self.background)[0, 0]
         context = self.get_cairo_context(self.pixel_array)
         context.save()
         matrix = context.get_matrix()
@@ -66,11 +73,10 @@ class PixelCamera(Camera):  # type: ignore[misc]
         context.set_antialias(cairo.Antialias.BEST)
         for region in regions:
             context.rectangle(region.left, region.top, region.width, region.height)
-            self.pixel_array[region.rows, region.columns] = self.background[0, 0]
+            self.pixel_array[region.rows, region.columns] = background
         context.clip()
         context.set_matrix(matrix)
-        touched = [each for each in mobjects if each.region and any(each.region.touches(region) for region in regions)]
-        self.capture_mobjects(touched)
+        self.capture_mobjects([each for each in drawings if each.covers(regions)])
         context.restore()
 
 
@@ -84,15 +90,18 @@ class Stage:
     """Regions that have changed since they were painted."""
 
 
-class RegionRenderer(CairoRenderer):  # type: ignore[misc]
+class RegionRenderer(CairoRenderer):
     """manim's Cairo renderer that paints only what has changed, into one picture that lives as long as the scene."""
 
-    def __init__(self, file_writer_class: Callable[[Any], Any], stage: Stage) -> None:
-        super().__init__(file_writer_class=file_writer_class, camera_class=PixelCamera)
+    camera: PixelCamera
+
+    def __init__(self, file_writer_class: Callable[[Any], SceneFileWriter], stage: Stage) -> None:
+        # manim only calls it: a function that makes a writer is as good as its class.
+        super().__init__(file_writer_class=cast(type[SceneFileWriter], file_writer_class), camera_class=PixelCamera)
         self._stage = stage
         self._painted: list[Region] = []
 
-    def update_frame(self, scene: Scene, mobjects: Iterable[VMobject] | None = None, **_: Any) -> None:
+    def update_frame(self, scene: Scene, mobjects: Iterable[Mobject] | None = None, *_: bool, **__: Any) -> None:
         """Paints what is stale. manim's own choice of `mobjects` does not matter: the regions decide."""
         whole = Region(0, 0, self.camera.pixel_width, self.camera.pixel_height)
         self._painted = merge(region.within(whole) for region in self._stage.stale)
@@ -100,20 +109,20 @@ class RegionRenderer(CairoRenderer):  # type: ignore[misc]
         if self._painted:
             self.camera.paint(self._painted, self._stage.drawings)
 
-    def save_static_frame_data(self, scene: Scene, static_mobjects: Iterable[VMobject]) -> None:
+    def save_static_frame_data(self, scene: Scene, static_mobjects: Iterable[Mobject]) -> None:
         """Nothing to keep: the picture itself is what stands still."""
         self.static_image = None
 
-    def get_frame(self) -> Pixels:
+    def get_frame(self) -> PixelArray:
         """Returns the picture itself, not a copy: the writer is done with it before it changes."""
-        return self.camera.pixel_array  # type: ignore[no-any-return]
+        return self.camera.pixel_array
 
-    def add_frame(self, frame: Pixels, num_frames: int = 1) -> None:
+    def add_frame(self, frame: PixelArray, num_frames: int = 1) -> None:
         """Hands the picture to the writer, with the regions that were painted."""
         self.time += num_frames / self.camera.frame_rate
         self.file_writer.write_regions(frame, self._painted, num_frames)
         self._painted = []
 
     def freeze_current_frame(self, duration: float) -> None:
-        """Holds the picture. The number of frames is rounded: manim cuts it off, and 0.1 s at 30 frames a second would lose one."""
+        """Holds the picture. The number of frames is rounded: manim cuts it off, and would lose one of the 3 in 0.1 s."""
         self.add_frame(self.get_frame(), round(duration * self.camera.frame_rate))

@@ -289,10 +289,9 @@ def halos(shapes: Sequence[Shape], earliest: float, end: float) -> list[Cue]:
         cues.append(Cue(key, Action.GLOW, on, on + HALO_SECONDS))
         cues.append(Cue(key, Action.DIM, off, off + HALO_SECONDS))
 
-    for number, (on, off, node_id) in enumerate(spans):
-        others = [begin for begin, _, other in spans[number + 1 :] if other != node_id and begin >= on]
-        held = min(on + HALO_HOLD_SECONDS, others[0] if others else end)
-        off = max(off, held)
+    for number, (on, spoken_end, node_id) in enumerate(spans):
+        others = [begin for begin, _, other in spans[number + 1 :] if other != node_id]
+        off = max(spoken_end, min(on + HALO_HOLD_SECONDS, others[0] if others else end))
         if node_id in lit and on - lit[node_id][1] < 2 * HALO_SECONDS:
             # Spoken of again while its halo still goes: it stays.
             lit[node_id] = (lit[node_id][0], max(off, lit[node_id][1]))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from s2v.rendering import engine
 from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip, plan_clips
-from s2v.rendering.production import CAPTIONS, FILM, POSTER, finish_video, report_video
+from s2v.rendering.production import CAPTIONS, FILM, POSTER, Material, finish_video, report_video
 from s2v.rendering.settings import RenderingSettings
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.stage import Progress
@@ -40,9 +40,10 @@ async def render(
     composition: Composition,
     sound: Path,
     transcript: Transcript | None,
+    folder: Path,
+    *,
     frame_rate: int,
     strict: bool,
-    folder: Path,
     progress: Progress,
 ) -> Rendered:
     """Renders a video into `folder`, a scene on each free worker. `frame_rate` 0 means 30. `progress` is told of clips.
@@ -71,16 +72,15 @@ async def render(
                 group.create_task(draw(number, part))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    measured = await pool.run(
-        finish_video,
+    material = Material(
         composition.SerializeToString(),
         transcript.SerializeToString() if transcript else b"",
         rate,
         [clip.SerializeToString() for clip in clips],
         files,
         sound,
-        timeout=engine.FILM_SECONDS,
     )
+    measured = await pool.run(finish_video, material, timeout=engine.FILM_SECONDS)
     video = Video.FromString(measured.value)
     report = report_video(video)
     report.stage = Stage.STAGE_RENDERING
@@ -111,6 +111,7 @@ async def render_file(
     audio_path: Path,
     transcript: Transcript | None,
     out_path: Path,
+    *,
     frame_rate: int = DEFAULT_RATE,
     strict: bool = False,
     progress: Progress = ignore_progress,
@@ -122,7 +123,9 @@ async def render_file(
     engine.preload_engine()
     with tempfile.TemporaryDirectory(prefix="s2v-render-") as name:
         async with engine_pool(RenderingSettings()) as pool:
-            made = await render(pool, composition, audio_path, transcript, frame_rate, strict, Path(name), progress)
+            made = await render(
+                pool, composition, audio_path, transcript, Path(name), frame_rate=frame_rate, strict=strict, progress=progress
+            )
         shutil.move(made.film, out_path)
         shutil.move(made.poster, out_path.with_suffix(".png"))
         if transcript:

@@ -1,4 +1,4 @@
-"""The film: clips joined without encoding again, the source's sound, captions and chapters, in one MP4 that starts to play at once."""
+"""The film: clips joined without encoding again, the source's sound, captions and chapters, in one MP4."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.packet import Packet
+from av.stream import Stream
 
 from s2v.rendering.captions import Caption
 from s2v.rendering.soundtrack import Source
@@ -20,12 +22,16 @@ TOLERANCE_SECONDS = 0.5
 """By which the sound and the pictures may differ in length before they are taken not to belong together."""
 LANGUAGES = {"en": "eng", "fr": "fra", "de": "deu", "es": "spa", "it": "ita", "pt": "por", "nl": "nld"}
 """MP4 names languages by ISO 639-2; others stay unsaid."""
-SUBTITLE_HEADER = (
-    "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, "
-    "OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, "
-    "Alignment, MarginL, MarginR, MarginV, Encoding\nStyle: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,"
-    "10,10,10,0\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
-)
+SUBTITLE_HEADER = """[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Bold, Italic, Underline, Alignment
+Style: Default,Arial,16,&Hffffff,0,0,0,2
+
+[Events]
+Format: Layer, Start, End, Style, Text
+"""
 """The style from which FFmpeg's mov_text encoder makes the track's description."""
 
 
@@ -79,7 +85,7 @@ def join_film(reel: Reel, sound: Path, path: Path) -> Soundtrack:
         return source.describe(audio)
 
 
-def _video_packets(reel: Reel, stream: av.VideoStream, extradata: bytes | None) -> Iterator[av.Packet]:
+def _video_packets(reel: Reel, stream: av.VideoStream, extradata: bytes | None) -> Iterator[Packet[Stream]]:
     for footage in reel.footage:
         with av.open(str(footage.path)) as clip:
             track = clip.streams.video[0]
@@ -96,12 +102,12 @@ def _video_packets(reel: Reel, stream: av.VideoStream, extradata: bytes | None) 
                 yield packet
 
 
-def _caption_packets(reel: Reel, film: av.container.OutputContainer) -> Iterator[av.Packet]:
+def _caption_packets(reel: Reel, film: av.container.OutputContainer) -> Iterator[Packet[Stream]]:
     stream = film.add_stream("mov_text")
     stream.codec_context.time_base = MILLISECOND
     stream.codec_context.subtitle_header = SUBTITLE_HEADER.encode()
 
-    def cues() -> Iterator[av.Packet]:
+    def cues() -> Iterator[Packet[Stream]]:
         for caption in reel.captions:
             text = "\n".join(caption.lines).encode()
             # A timed-text sample: its length in two bytes, then UTF-8. Source: 3GPP TS 26.245, section 5.17.
@@ -125,7 +131,7 @@ def _chapter(number: int, chapter: Chapter) -> av.container.core.Chapter:
     }
 
 
-def _seconds(packet: av.Packet) -> float:
+def _seconds(packet: Packet[Stream]) -> float:
     if packet.dts is None or packet.time_base is None:
         return 0.0
     return float(packet.dts * packet.time_base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -40,26 +41,39 @@ def make_chapters(composition: Composition) -> list[Chapter]:
     return chapters
 
 
-def finish_video(
-    composition: bytes, transcript: bytes, rate: int, clips: Sequence[bytes], files: Sequence[Path], sound: Path
-) -> bytes:
-    """Puts a serialised Video together from serialised Clips and their `files`; writes film, captions and poster beside them.
+@dataclass(frozen=True)
+class Material:
+    """All that a video is put together from. Crosses process borders, so messages are serialised."""
 
-    `transcript` may be empty: no captions. Object references are unset. Errors: as `join_film`.
+    composition: bytes
+    transcript: bytes
+    """Empty: no captions."""
+    frame_rate: int
+    clips: Sequence[bytes]
+    """A Clip for each scene that was drawn, in order."""
+    files: Sequence[Path]
+    """Where the clips are; the results are written beside the first."""
+    sound: Path
+
+
+def finish_video(material: Material) -> bytes:
+    """Writes film, captions and poster, and returns the serialised Video; its object references are unset.
+
+    Errors: as `join_film`.
     """
-    pictures, words = Composition.FromString(composition), Transcript.FromString(transcript)
-    made = [Clip.FromString(clip) for clip in clips]
-    folder = files[0].parent
+    pictures, words = Composition.FromString(material.composition), Transcript.FromString(material.transcript)
+    made = [Clip.FromString(clip) for clip in material.clips]
+    folder, rate = material.files[0].parent, material.frame_rate
     captions = make_captions(words)
     reel = Reel(
-        footage=[Footage(file, clip.first_frame) for clip, file in zip(made, files, strict=True)],
+        footage=[Footage(file, clip.first_frame) for clip, file in zip(made, material.files, strict=True)],
         frame_rate=rate,
         frame_count=count_frames(pictures, rate),
         captions=captions,
         chapters=make_chapters(pictures),
         language=pictures.language,
     )
-    soundtrack = join_film(reel, sound, folder / FILM)
+    soundtrack = join_film(reel, material.sound, folder / FILM)
     (folder / CAPTIONS).write_text(write_vtt(captions), encoding="utf-8")
     make_poster(fullest(plan_clips(pictures, rate)), folder / POSTER)
     video = Video(

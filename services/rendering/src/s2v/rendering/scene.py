@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import tqdm
+import tqdm  # type: ignore[import-untyped]
 from manim import Animation, Scene, VGroup, linear, tempconfig
 from manim.scene.scene_file_writer import SceneFileWriter
 
@@ -22,7 +22,7 @@ from s2v.v1.work_pb2 import RenderingPart
 tqdm.tqdm.set_lock(threading.RLock())
 
 
-class ClipWriter(SceneFileWriter):  # type: ignore[misc]
+class ClipWriter(SceneFileWriter):
     """Takes manim's frames and gives them to one encoder for the whole scene; writes nothing else."""
 
     def __init__(self, encoder: ClipEncoder, settings: Any) -> None:
@@ -50,7 +50,7 @@ class ClipWriter(SceneFileWriter):  # type: ignore[misc]
         self._encoder.finish()
 
 
-class Play(Animation):  # type: ignore[misc]
+class Play(Animation):
     """The drawn frames of a stretch: puts every element that changes into its pose of the frame."""
 
     def __init__(self, scene: ClipScene, stretch: Stretch) -> None:
@@ -73,7 +73,7 @@ class Play(Animation):  # type: ignore[misc]
         self._scene.show(self._stretch.first_frame + round(alpha * self.run_time * self._rate))
 
 
-class ClipScene(Scene):  # type: ignore[misc]
+class ClipScene(Scene):
     """Plays the clip of one part."""
 
     def __init__(self, part: RenderingPart, cast: Cast, encoder: ClipEncoder) -> None:
@@ -108,7 +108,7 @@ class ClipScene(Scene):  # type: ignore[misc]
 
     def _pose(self, figure: Figure, seconds: float) -> None:
         for drawing, ink in zip(self._drawings[figure.element.key], self._cast.inks(figure, seconds), strict=True):
-            self._stage.stale += drawing.show(ink)
+            self._stage.stale += drawing.take(ink)
 
 
 def film_scene(part: RenderingPart, cast: Cast, path: Path) -> ClipEncoder:

@@ -63,9 +63,15 @@ class RenderingServicer(RenderingServiceServicer):
 
     async def _render(self, options: RenderOptions, folder: Path, progress: Progress) -> Rendered:
         transcript = options.transcript if options.HasField("transcript") else None
-        sound = folder / "sound"
         return await render(
-            self._pool, options.composition, sound, transcript, options.frame_rate, options.strict, folder, progress
+            self._pool,
+            options.composition,
+            folder / "sound",
+            transcript,
+            folder,
+            frame_rate=options.frame_rate,
+            strict=options.strict,
+            progress=progress,
         )
 
     async def _receive(self, requests: AsyncIterator[RenderRequest], sound: Path) -> RenderOptions:

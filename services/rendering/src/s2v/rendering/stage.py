@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from s2v.rendering import encoder, engine
 from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip, plan_clips
-from s2v.rendering.production import CAPTIONS, ENGINE, FILM, POSTER, engine_version, finish_video, report_video
+from s2v.rendering.production import CAPTIONS, ENGINE, FILM, POSTER, Material, engine_version, finish_video, report_video
 from s2v.runtime.stage import File, Output, StageTask, digest
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
@@ -64,18 +64,16 @@ class RenderingStage:
         sound = task.workspace / "sound"
         await task.download(task.source, sound)
         rate = task.options.frame_rate or DEFAULT_RATE
-        serialized = [clip.SerializeToString() for clip in clips]
-        made = await task.compute(
-            finish_video, composition, transcript, rate, serialized, files, sound, timeout=engine.FILM_SECONDS
-        )
+        material = Material(composition, transcript, rate, [clip.SerializeToString() for clip in clips], files, sound)
+        made = await task.compute(finish_video, material, timeout=engine.FILM_SECONDS)
         video = Video.FromString(made)
         exports = [
             File(ArtifactKind.ARTIFACT_KIND_MP4, FILM, "video/mp4", path=task.workspace / FILM),
             File(ArtifactKind.ARTIFACT_KIND_VTT, CAPTIONS, "text/vtt; charset=utf-8", path=task.workspace / CAPTIONS),
             File(ArtifactKind.ARTIFACT_KIND_POSTER, POSTER, "image/png", path=task.workspace / POSTER),
         ]
-        for ref, file in zip((video.mp4, video.captions, video.poster), exports, strict=True):
-            ref.CopyFrom(await task.store(file))
+        for ref, export in zip((video.mp4, video.captions, video.poster), exports, strict=True):
+            ref.CopyFrom(await task.store(export))
         return Output(video, report_video(video), exports)
 
     async def _read_clip(self, task: StageTask, part: ObjectRef) -> Clip:

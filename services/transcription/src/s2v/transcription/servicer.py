@@ -14,7 +14,7 @@ from s2v.transcription.direct import DirectTranscriber
 from s2v.v1.transcription_service_pb2 import TranscribeOptions, TranscribeRequest, TranscribeResponse
 from s2v.v1.transcription_service_pb2_grpc import TranscriptionServiceServicer
 
-SOURCE_NAME = "the sound"
+SOURCE_NAME = "the sent file"
 """What a direct call's sound is called in messages."""
 
 

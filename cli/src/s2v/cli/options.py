@@ -1,0 +1,95 @@
+"""The arguments and options that commands share."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Theme(enum.StrEnum):
+    """Themes of the video."""
+
+    DARK = "dark"
+    LIGHT = "light"
+
+
+class Height(enum.StrEnum):
+    """Heights of the video, in pixels."""
+
+    HD = "720"
+    FULL_HD = "1080"
+    UHD = "2160"
+
+
+class FrameRate(enum.StrEnum):
+    """Frames a second."""
+
+    FILM = "24"
+    DEFAULT = "30"
+    SMOOTH = "60"
+
+
+class Priority(enum.StrEnum):
+    """How soon a job has its turn."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class State(enum.StrEnum):
+    """States of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TranscriptFormat(enum.StrEnum):
+    """Forms of a transcript."""
+
+    JSON = "json"
+    VTT = "vtt"
+    SRT = "srt"
+    TEXT = "text"
+
+
+class StoryboardFormat(enum.StrEnum):
+    """Forms of a storyboard."""
+
+    JSON = "json"
+    MERMAID = "mermaid"
+
+
+class CompositionFormat(enum.StrEnum):
+    """Forms of a composition."""
+
+    JSON = "json"
+    SVG = "svg"
+
+
+Talk = Annotated[Path, typer.Argument(help="Recording of speech: WAV, MP3, MP4, OGG, FLAC …", show_default=False)]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, as s2v submit and s2v list show it.")]
+ThemeOption = Annotated[Theme, typer.Option(help="Colours of the video.")]
+HeightOption = Annotated[Height, typer.Option(help="Height of the video in pixels; it is 16:9.")]
+FrameRateOption = Annotated[FrameRate, typer.Option("--fps", help="Frames a second.")]
+LanguageOption = Annotated[str, typer.Option(metavar="TAG", help="Language of the speech, e.g. en; without it, it is detected.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Fail instead of falling back to a lesser engine.")]
+PriorityOption = Annotated[Priority, typer.Option(help="How soon the job has its turn.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (the contract's protobuf JSON) instead of text.")]
+OutOption = Annotated[Path, typer.Option("-o", "--out", help="File to write; - for standard output.", allow_dash=True)]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(envvar="S2V_HOME", help="Data folder of the stack; by default s2v in the XDG data home.", show_default=False),
+]
+GatewayOption = Annotated[
+    str,
+    typer.Option(
+        envvar="S2V_GATEWAY", metavar="HOST:PORT", help="Gateway to talk to instead of this machine's stack.", show_default=False
+    ),
+]
