@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import time
 
 import pytest
 from rich.console import Console
@@ -35,9 +37,26 @@ def show(*, terminal: bool) -> str:
         progress.uploaded(500_000, 2_000_000)
         progress.uploaded(2_000_000, 2_000_000)
         for event in EVENTS:
-            progress.happened(event)
+            fresh = JobEvent()
+            fresh.CopyFrom(event)
+            fresh.time.GetCurrentTime()
+            progress.happened(fresh)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def test_time_left_follows_the_times_of_the_events_not_of_their_arrival() -> None:
+    """Whoever joins a job late gets its old events at once."""
+    console = Console(file=io.StringIO(), width=100, color_system=None, highlight=False)
+    start = time.time() - 30
+    with JobProgress(console) as progress:
+        for seconds, event in ((0, EVENTS[0]), (10, EVENTS[1])):
+            late = JobEvent()
+            late.CopyFrom(event)
+            late.time.FromMicroseconds(int((start + seconds) * 1e6))
+            progress.happened(late)
+    assert isinstance(console.file, io.StringIO)
+    assert re.search(r"transcription: 25 %, 1/4 parts, (10|9)\.\d s left", console.file.getvalue())
 
 
 def test_plain_lines_tell_each_step_once() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from s2v.cli.report import Works, format_clock, format_size, job_table, print_report
+from s2v.cli.report import Works, format_age, format_clock, format_size, job_table, print_report
 from s2v.v1.composition_pb2 import Composition, LayoutQuality, SceneLayout
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, Node
 from s2v.v1.job_pb2 import Job, JobState, StageProgress, StageState
@@ -114,10 +114,10 @@ def test_everything_that_matters_is_in_the_report(tmp_path: Path) -> None:
 
 def test_jobs_are_listed_with_their_place() -> None:
     console = printed()
-    console.print(job_table([JOB]))
+    console.print(job_table([JOB], JOB.created_at.ToMicroseconds() / 1e6 + 200))
     text = text_of(console)
     assert "01JABC" in text
-    assert "running" in text
+    assert "3 min ago" in text
     assert "rendering 1/2" in text
     assert "talk [1].wav" in text
 
@@ -132,3 +132,8 @@ def test_times_of_a_talk(seconds: float, text: str) -> None:
 )
 def test_sizes(size: int, text: str) -> None:
     assert format_size(size) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5, "just now"), (61, "1 min ago"), (7300, "2 h ago"), (200_000, "2 d ago")])
+def test_ages(seconds: float, text: str) -> None:
+    assert format_age(seconds) == text

@@ -16,11 +16,10 @@ from pathlib import Path
 import psutil
 from packaging.requirements import Requirement
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from s2v.cli.exits import CommandError, ExitCode
+from s2v.cli.exits import CommandError, ExitCode, results
 from s2v.cli.report import format_size
 from s2v.cli.servers import find_binary, free_ports, kept_ports_taken
 from s2v.cli.stack import find_stack, is_locked, is_serving
@@ -54,7 +53,7 @@ async def examine(home: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        Console(highlight=False).print(_table(findings))
+        results.print(_table(findings))
     wrong = [finding.name for finding in findings if not finding.ok]
     if wrong:
         raise CommandError(f"something is wrong with: {', '.join(wrong)}", ExitCode.FAILED)

@@ -21,7 +21,9 @@ from s2v.runtime.errors import S2VError
 from s2v.v1.job_pb2 import Job
 
 errors = Console(stderr=True, highlight=False)
-"""Where errors and progress go; results go to standard output."""
+"""Where errors and progress go."""
+results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+"""Where results go; a pipe has no width of its own."""
 
 
 class ExitCode(enum.IntEnum):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson
-from rich.console import Console
 from rich.markup import escape
 
 from s2v.cli.connection import Target, connected
-from s2v.cli.exits import CommandError, ExitCode, errors
+from s2v.cli.exits import CommandError, ExitCode, errors, results
 from s2v.cli.make import check_talk, follow, make_folder, read_works
 from s2v.cli.make import submit as upload_and_submit
 from s2v.cli.progress import JobProgress
@@ -36,7 +36,7 @@ async def watch(job_id: str, target: Target, *, as_json: bool) -> None:
         job = await client.get_job(job_id)
         with JobProgress(errors) as progress:
             job = await follow(client, job, progress)
-        print_report(Console(highlight=False), job, await read_works(client, job), [])
+        print_report(results, job, await read_works(client, job), [])
 
 
 async def show(job_id: str, target: Target, *, as_json: bool) -> None:
@@ -46,12 +46,11 @@ async def show(job_id: str, target: Target, *, as_json: bool) -> None:
     if as_json:
         print(MessageToJson(job))
         return
-    console = Console(highlight=False)
-    console.print(job_table([job]))
+    results.print(job_table([job], time.time()))
     for artifact in job.artifacts:
-        console.print(f"{artifact.name:<24} {format_size(artifact.object.size_bytes):>10}", soft_wrap=True)
+        results.print(f"{artifact.name:<24} {format_size(artifact.object.size_bytes):>10}", soft_wrap=True)
     if job.HasField("error"):
-        console.print(f"[red]{escape(job.error.message)}[/]", soft_wrap=True)
+        results.print(f"[red]{escape(job.error.message)}[/]", soft_wrap=True)
 
 
 async def get(job_id: str, folder: Path, names: list[str], target: Target) -> None:
@@ -82,7 +81,7 @@ async def list_jobs(state: JobState.ValueType, limit: int, target: Target, *, as
         for job in jobs:
             print(MessageToJson(job, indent=None))
     elif jobs:
-        Console(highlight=False).print(job_table(jobs))
+        results.print(job_table(jobs, time.time()))
     else:
         errors.print("No jobs.")
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.json_format import MessageToJson
-from rich.console import Console
 
 from s2v.cli.connection import Target, connected_or_started
-from s2v.cli.exits import CommandError, ExitCode, errors, job_failure
+from s2v.cli.exits import CommandError, ExitCode, errors, job_failure, results
 from s2v.cli.progress import JobProgress
 from s2v.cli.report import Works, print_report
 from s2v.client import Client
@@ -58,7 +57,7 @@ async def make_video(order: Order) -> None:
     if order.as_json:
         print(MessageToJson(job))
     else:
-        print_report(Console(highlight=False), job, works, files)
+        print_report(results, job, works, files)
 
 
 async def submit(client: Client, talk: Path, options: JobOptions, progress: JobProgress) -> Job:

@@ -22,14 +22,14 @@ PLAIN_SECONDS = 5.0
 
 
 class Display(Protocol):
-    """Where progress is shown."""
+    """Where progress is shown. Times are seconds since 1970."""
 
-    def begin(self, name: str, total: int, unit: str) -> None:
-        """Shows that a line starts; `unit` stands after the amounts, e.g. "parts"."""
+    def begin(self, name: str, amount: str, started: float) -> None:
+        """Shows that a line started at a time, with so much to do."""
         ...
 
-    def advance(self, name: str, done: int, total: int) -> None:
-        """Shows how far a line is."""
+    def advance(self, name: str, share: float, amount: str, ends: float) -> None:
+        """Shows how far a line is: the share that is done (0 to 1), how much that is, and when all will be at this speed."""
         ...
 
     def finish(self, name: str, summary: str) -> None:
@@ -42,13 +42,13 @@ class Display(Protocol):
 
 
 class JobProgress:
-    """Follows one job: tell it of the upload's bytes and the job's events."""
+    """Follows one job: tell it of the upload's bytes and the job's events, which may be old ones."""
 
     def __init__(self, console: Console, names: Sequence[str] = tuple(NAMES.values())) -> None:
         """`names` are the lines that a terminal shows from the start."""
         self._bars = Bars(console, names) if console.is_terminal else None
         self._display: Display = self._bars or Lines(console)
-        self._uploading = False
+        self._started: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         if self._bars:
@@ -61,11 +61,12 @@ class JobProgress:
 
     def uploaded(self, done: int, total: int) -> None:
         """Shows that `done` bytes of `total` have arrived."""
-        if not self._uploading:
-            self._uploading = True
-            self._display.begin(UPLOAD, total, "MB")
-        self._display.advance(UPLOAD, done, total)
-        if done >= total:
+        now = time.time()
+        if UPLOAD not in self._started:
+            self._begin(UPLOAD, f"{total / 1e6:.1f} MB", now)
+        if done < total:
+            self._advance(UPLOAD, done, total, f"{done / 1e6:.1f}/{total / 1e6:.1f} MB", now)
+        else:
             self._display.finish(UPLOAD, "")
 
     def note(self, text: str) -> None:
@@ -74,12 +75,16 @@ class JobProgress:
 
     def happened(self, event: JobEvent) -> None:
         """Shows an event."""
+        when = event.time.ToMicroseconds() / 1e6
         kind = event.WhichOneof("event")
         if kind == "stage_started":
-            self._display.begin(NAMES[event.stage_started.stage], event.stage_started.parts_total, "parts")
+            started = event.stage_started
+            self._begin(NAMES[started.stage], f"{started.parts_total} part{'s' * (started.parts_total > 1)}", when)
         elif kind == "part_finished":
             part = event.part_finished
-            self._display.advance(NAMES[part.stage], part.parts_done, part.parts_total)
+            if 0 < part.parts_done < part.parts_total:
+                amount = f"{part.parts_done}/{part.parts_total} parts"
+                self._advance(NAMES[part.stage], part.parts_done, part.parts_total, amount, when)
         elif kind == "stage_finished":
             report = event.stage_finished.report
             self._display.finish(NAMES[report.stage], summarize(report))
@@ -87,6 +92,14 @@ class JobProgress:
             failed = event.attempt_failed
             again = f"; trying again in {failed.retry_in_seconds:.0f} s" if failed.retry_in_seconds else ""
             self._display.note(f"{NAMES[failed.stage]}: attempt {failed.attempt} failed ({failed.error.message}){again}")
+
+    def _begin(self, name: str, amount: str, when: float) -> None:
+        self._started[name] = when
+        self._display.begin(name, amount, when)
+
+    def _advance(self, name: str, done: int, total: int, amount: str, when: float) -> None:
+        elapsed = when - self._started.get(name, when)
+        self._display.advance(name, done / total, amount, when + elapsed * (total - done) / done)
 
 
 def summarize(report: StageReport) -> str:
@@ -114,7 +127,7 @@ class Bars:
             TextColumn("{task.description:<14}"),
             BarColumn(bar_width=36, complete_style="blue", finished_style="green", pulse_style="blue"),
             TextColumn("{task.percentage:>3.0f} %"),
-            _AmountColumn(),
+            TextColumn("[dim]{task.fields[amount]}"),
             _TimeColumn(),
             console=console,
         )
@@ -123,53 +136,39 @@ class Bars:
     def start(self) -> None:
         """Shows the bars."""
         for name in self._names:
-            self._lines[name] = self._progress.add_task(name, start=False, total=1, unit="", summary="")
+            self._lines[name] = self._add(name)
         self._progress.start()
 
     def stop(self) -> None:
         """Leaves the bars as they are."""
         self._progress.stop()
 
-    def begin(self, name: str, total: int, unit: str) -> None:
-        """Starts a bar; one of a single part pulses, as nothing tells how far it is."""
+    def begin(self, name: str, amount: str, started: float) -> None:
+        """Lets a bar pulse until a first part tells how far it is."""
         if name not in self._lines:
-            self._lines[name] = self._progress.add_task(name, start=False, total=total, unit=unit, summary="")
-        line = self._lines[name]
-        self._progress.update(line, total=total if total > 1 else None, completed=0, unit=unit)
-        self._progress.start_task(line)
+            self._lines[name] = self._add(name)
+        self._progress.start_task(self._lines[name])
+        self._progress.update(self._lines[name], total=None, amount=amount, started=started)
 
-    def advance(self, name: str, done: int, total: int) -> None:
+    def advance(self, name: str, share: float, amount: str, ends: float) -> None:
         """Moves a bar."""
-        if total > 1:
-            self._progress.update(self._lines[name], completed=done, total=total)
+        self._progress.update(self._lines[name], total=1.0, completed=share, amount=amount, ends=ends)
 
     def finish(self, name: str, summary: str) -> None:
         """Fills a bar."""
-        line = self._lines[name]
-        task = next(task for task in self._progress.tasks if task.id == line)
-        total = task.total or 1
-        self._progress.start_task(line)
-        self._progress.update(line, total=total, completed=total, summary=summary)
+        self._progress.start_task(self._lines[name])
+        self._progress.update(self._lines[name], total=1.0, completed=1.0, amount="", summary=summary)
 
     def note(self, text: str) -> None:
         """Prints a sentence above the bars."""
         self._progress.console.print(escape(text), soft_wrap=True)
 
-
-class _AmountColumn(ProgressColumn):
-    """Parts or megabytes: done of all."""
-
-    def render(self, task: Task) -> Text:
-        """Renders one line's amount."""
-        if not task.fields["unit"] or task.total is None:
-            return Text("")
-        if task.fields["unit"] == "MB":
-            return Text(f"{task.completed / 1e6:.1f}/{task.total / 1e6:.1f} MB", style="dim")
-        return Text(f"{task.completed:.0f}/{task.total:.0f} parts", style="dim")
+    def _add(self, name: str) -> TaskID:
+        return self._progress.add_task(name, start=False, total=1.0, amount="", summary="", started=0.0, ends=0.0)
 
 
 class _TimeColumn(ProgressColumn):
-    """Time left, or how long it took."""
+    """Time left, or how long it is taking, or how long it took."""
 
     max_refresh = 0.5
 
@@ -177,11 +176,11 @@ class _TimeColumn(ProgressColumn):
         """Renders one line's time."""
         if task.finished:
             return Text(task.fields["summary"], style="dim")
-        if task.start_time is None:
+        if not task.fields["started"]:
             return Text("")
-        if task.time_remaining is None:
-            return Text(format_seconds(task.elapsed or 0), style="dim")
-        return Text(f"{format_seconds(task.time_remaining)} left", style="dim")
+        if not task.fields["ends"]:
+            return Text(format_seconds(max(0.0, time.time() - task.fields["started"])), style="dim")
+        return Text(f"{format_seconds(max(0.0, task.fields['ends'] - time.time()))} left", style="dim")
 
 
 class Lines:
@@ -189,24 +188,19 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._begun: dict[str, float] = {}
         self._last: dict[str, float] = {}
 
-    def begin(self, name: str, total: int, unit: str) -> None:
+    def begin(self, name: str, amount: str, started: float) -> None:
         """Prints that a stage starts."""
-        amount = f"{total / 1e6:.1f} MB" if unit == "MB" else f"{total} {unit if total > 1 else unit.removesuffix('s')}"
-        self._begun[name] = self._last[name] = time.monotonic()
+        self._last[name] = started
         self.note(f"{name}: started, {amount}")
 
-    def advance(self, name: str, done: int, total: int) -> None:
+    def advance(self, name: str, share: float, amount: str, ends: float) -> None:
         """Prints how far a stage is, now and then."""
-        now = time.monotonic()
-        if not 0 < done < total or now - self._last.get(name, 0.0) < PLAIN_SECONDS:
-            return
-        self._last[name] = now
-        left = (now - self._begun.get(name, now)) * (total - done) / done
-        amount = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if name == UPLOAD else f"{done}/{total} parts"
-        self.note(f"{name}: {100 * done // total} %, {amount}, {format_seconds(left)} left")
+        now = time.time()
+        if now - self._last.get(name, 0.0) >= PLAIN_SECONDS:
+            self._last[name] = now
+            self.note(f"{name}: {100 * share:.0f} %, {amount}, {format_seconds(max(0.0, ends - now))} left")
 
     def finish(self, name: str, summary: str) -> None:
         """Prints that a stage is done."""

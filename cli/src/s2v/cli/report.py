@@ -149,21 +149,19 @@ def describe_model(model: ModelUse) -> str:
     return f"{model.name} ({model.sha256[:8]})" if model.sha256 else model.name
 
 
-def job_table(jobs: Sequence[Job]) -> Table:
-    """Returns a row a job."""
+def job_table(jobs: Sequence[Job], now: float) -> Table:
+    """Returns a row a job; `now` is the time as seconds since 1970, for their age."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Job", "State", "Stage", "Talk", "Length", "Accepted"):
-        table.add_column(name, overflow="fold" if name == "Talk" else "ellipsis", no_wrap=name in {"Job", "Accepted"})
+    for name in ("Job", "State", "Talk", "Length", "Accepted"):
+        table.add_column(name, no_wrap=True, justify="right" if name in {"Length", "Accepted"} else "left")
     for job in jobs:
-        style = STATE_STYLES.get(job.state, "")
-        state = describe_state(job.state)
+        style = STATE_STYLES.get(job.state, "default")
         table.add_row(
             job.id,
-            f"[{style}]{state}[/]" if style else state,
-            describe_place(job),
+            f"[{style}]{describe_place(job)}[/]",
             escape(job.source_name),
             format_clock(job.source_seconds),
-            job.created_at.ToDatetime().strftime("%Y-%m-%d %H:%M:%S UTC"),
+            format_age(now - job.created_at.ToMicroseconds() / 1e6),
         )
     return table
 
@@ -174,13 +172,19 @@ def describe_state(state: JobState.ValueType) -> str:
 
 
 def describe_place(job: Job) -> str:
-    """Says at which stage a job is and how far; empty for one that has ended well."""
+    """Says where a job is: the stage that is at work and how far it is, or the job's state."""
     for stage in job.stages:
-        if stage.state == StageState.STAGE_STATE_FAILED:
-            return NAMES[stage.stage]
-        if stage.state == StageState.STAGE_STATE_RUNNING:
+        if job.state == JobState.JOB_STATE_RUNNING and stage.state == StageState.STAGE_STATE_RUNNING:
             return f"{NAMES[stage.stage]} {stage.parts_done}/{stage.parts_total}"
-    return ""
+    return describe_state(job.state)
+
+
+def format_age(seconds: float) -> str:
+    """Formats how long ago something was, e.g. "3 min ago"."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return "just now"
 
 
 def format_clock(seconds: float) -> str:

@@ -7,7 +7,6 @@ a job that was cut off goes on when the stack is up again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import os
@@ -26,7 +25,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from s2v.cli.processes import ChildProcess, Guard, set_aside
 from s2v.cli.servers import HOST, NatsServer, S3Server, Server, keep_ports, make_private, write_private
-from s2v.runtime.errors import PreconditionError, UnavailableError
+from s2v.runtime.errors import PreconditionError, S2VError, UnavailableError
 
 SERVICES = ("transcription", "analysis", "layout", "rendering", "gateway")
 """In the order in which they start: the front door opens last."""
@@ -34,12 +33,14 @@ READY_SECONDS = 120.0
 """Time limit for a service to become ready; loading its engine takes most of it."""
 DRAIN_SECONDS = 8
 """How long a stopping service goes on with the tasks it has; then it hands them back, to be done when the stack is up again."""
+ACK_WAIT_SECONDS = 10
+"""How soon a task whose service was killed is done again. On one machine no network makes a living service seem silent."""
 WATCH_SECONDS = 0.25
 """How often the processes are looked at."""
-FIRST_BACKOFF_SECONDS = 0.5
-LAST_BACKOFF_SECONDS = 30.0
 LOCK_TRIES = 5
 LOCK_SECONDS = 0.02
+FIRST_BACKOFF_SECONDS = 0.5
+LAST_BACKOFF_SECONDS = 30.0
 STABLE_SECONDS = 60.0
 """A process that has run for so long starts again with the first back-off."""
 
@@ -135,7 +136,6 @@ class Stack:
         self.home = home
         self._note = note
         self._servers: list[Server] = []
-        self._stopping = False
         self._watching: asyncio.Task[None] | None = None
         self._lock: TextIO | None = None
         self._guard: Guard | None = None
@@ -164,6 +164,7 @@ class Stack:
         shutil.rmtree(work, ignore_errors=True)  # what killed processes have left there
         work.mkdir()
         self._guard = Guard()
+        self._note("Starting NATS and S3")
         nats = NatsServer(self.home / "nats", logs / "nats.log")
         s3 = S3Server(self.home / "s3", logs / "s3.log")
         self._servers = [nats, s3]
@@ -180,6 +181,7 @@ class Stack:
             "S2V_S3_SECRET_KEY": s3.secret_key,
             "S2V_S3_BUCKET": s3.bucket,
             "S2V_DRAIN_SECONDS": str(DRAIN_SECONDS),
+            "S2V_ACK_WAIT_SECONDS": str(ACK_WAIT_SECONDS),
             "S2V_SPANS_PATH": str(spans),
             "TMPDIR": str(work),
         }
@@ -191,7 +193,6 @@ class Stack:
         for service in services:
             self._servers.append(service)
             service.start()
-        self._note("Starting NATS and S3")
         await asyncio.gather(asyncio.to_thread(nats.wait_ready), asyncio.to_thread(s3.wait_ready))
         self._note("Starting " + ", ".join(SERVICES))
         await asyncio.gather(*(asyncio.to_thread(service.wait_ready, READY_SECONDS) for service in services))
@@ -203,17 +204,18 @@ class Stack:
 
     async def _stop(self) -> None:
         """Stops everything: first the front door and the services, which drain together, then what they stand on."""
-        self._stopping = True
         (self.home / "stack.json").unlink(missing_ok=True)
         if self._watching:
             self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+            await asyncio.wait([self._watching])
         services = [server for server in self._servers if isinstance(server, Service)]
         for service in reversed(services):
             service.terminate()
-        await asyncio.gather(*(asyncio.to_thread(service.stop) for service in services))
-        await asyncio.gather(*(asyncio.to_thread(server.stop) for server in self._servers if server not in services))
+        for group in (services, [server for server in self._servers if server not in services]):
+            ends = await asyncio.gather(*(asyncio.to_thread(server.stop) for server in group), return_exceptions=True)
+            for end in ends:
+                if end is not None:
+                    self._note(f"While stopping: {end}")
         if self._guard:
             self._guard.close()
         if self._lock:
@@ -237,14 +239,17 @@ class Stack:
             server.process.kill()  # whatever children it has left
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, LAST_BACKOFF_SECONDS)
-            server.start()
             started = time.monotonic()
+            try:
+                server.start()
+            except (S2VError, OSError) as error:
+                self._note(f"{server.name} could not be started again: {error}")
 
     def _take_lock(self) -> None:
         make_private(self.home)
         self._lock = (self.home / "lock").open("a+")
         try:
-            _lock(self._lock)
+            lock_file(self._lock)
         except BlockingIOError as error:
             self._lock.close()
             running = find_stack(self.home)
@@ -270,7 +275,7 @@ async def wait_for_stack(home: Path, seconds: float = READY_SECONDS) -> Endpoint
     return None
 
 
-def _lock(file: TextIO) -> None:
+def lock_file(file: TextIO) -> None:
     """Locks a file; tries again for a moment, as whoever looks for a stack holds the lock for an instant.
 
     Errors: BlockingIOError.

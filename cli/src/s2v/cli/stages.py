@@ -80,12 +80,15 @@ async def render(composition: Path, out: Path, *, audio: Path, transcript: Path 
     with JobProgress(errors, ["rendering"]) as progress:
 
         async def tell(done: int, total: int) -> None:
-            part = PartFinished(stage=Stage.STAGE_RENDERING, parts_done=done, parts_total=total)
-            progress.happened(JobEvent(part_finished=part))
+            tell_event(JobEvent(part_finished=PartFinished(stage=Stage.STAGE_RENDERING, parts_done=done, parts_total=total)))
 
-        progress.happened(JobEvent(stage_started=StageStarted(stage=Stage.STAGE_RENDERING, parts_total=len(pictures.scenes))))
-        _, report = await render_file(pictures, audio, words, out, fps, strict, tell)
-        progress.happened(JobEvent(stage_finished=StageFinished(report=report)))
+        def tell_event(event: JobEvent) -> None:
+            event.time.GetCurrentTime()
+            progress.happened(event)
+
+        tell_event(JobEvent(stage_started=StageStarted(stage=Stage.STAGE_RENDERING, parts_total=len(pictures.scenes))))
+        _, report = await render_file(pictures, audio, words, out, frame_rate=fps, strict=strict, progress=tell)
+        tell_event(JobEvent(stage_finished=StageFinished(report=report)))
     _tell(report)
 
 

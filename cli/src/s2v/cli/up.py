@@ -18,14 +18,11 @@ async def run_stack(home: Path) -> None:
     def note(text: str) -> None:
         errors.print(text, markup=False, soft_wrap=True)
 
-    try:
-        async with Stack(home, note) as stack:
-            for name, address in stack.endpoints.services.items():
-                note(f"  {name:<14} {address}")
-            note(f"The stack is up in {home}. Ctrl-C stops it. Try, in another terminal: s2v submit TALK")
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                note("Stopping")
-    finally:
-        note("")
+    async with Stack(home, note) as stack:
+        for name, address in stack.endpoints.services.items():
+            note(f"  {name:<14} {address}")
+        note(f"The stack is up in {home}. Ctrl-C stops it. Try, in another terminal: s2v submit TALK")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:  # the way in which it is told to end
+            note("Stopping")

@@ -133,7 +133,7 @@ class Worker:
                 await self._settle(self._hand_back(delivery, OUTAGE_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
             except Exception as error:  # the loop outlives whatever an engine does
                 span.record_exception(error)
-                span.set_status(Status(StatusCode.ERROR))
+                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
                 await self._settle(self._failed(delivery, error))
             finally:
                 heart.cancel()
@@ -232,8 +232,10 @@ class Worker:
             await self.bus.publish_event(event, f"{task.epoch}.{self._name}.{name}.failed.{failed}")
             await delivery.hand_back(wait)
             return
-        log.error("job failed: %s", known, exc_info=error, extra={"job_id": task.job_id})
-        if not isinstance(known, InvalidInputError):
+        if isinstance(known, InvalidInputError):
+            log.info("input refused: %s", known, extra={"job_id": task.job_id, "reason": known.reason})
+        else:
+            log.error("job failed: %s", known, exc_info=error, extra={"job_id": task.job_id})
             await self.bus.bury(task, f"{known.reason}: {known.message}")
         await self.jobs.fail(task.tenant, task.job_id, task.epoch, self._stage, known)
         await delivery.ack()

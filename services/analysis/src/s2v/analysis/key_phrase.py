@@ -121,8 +121,10 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
     spans = [talk.words(sentence)]
     for token in sentence:
         clause = token.pos_ in ("VERB", "AUX") and token.dep_ in ("ROOT", "conj", "ccomp", "parataxis")
-        if clause and any(child.dep_ in ("nsubj", "nsubjpass", "expl") and child.lower_ != "us" for child in token.children):
-            spans.append(_clause_words(talk, token))
+        subject = next((child for child in token.children if child.dep_ in ("nsubj", "nsubjpass", "expl")), None)
+        imperative = subject is None and token.tag_ == "VB" and not any(child.dep_ in ("aux", "mark") for child in token.children)
+        if clause and (imperative or (subject is not None and subject.lower_ != "us")):
+            spans.append(_clause_words(talk, token, token if subject is None else subject))
     if not any(end - begin >= MIN_WORDS and len(talk.speech.text(begin, end)) <= MAX_CHARACTERS for begin, end in spans):
         spans += [talk.words(chunk) for chunk in sentence.noun_chunks]
     trimmed = [_trim(talk, begin, end) for begin, end in spans]
@@ -133,7 +135,7 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
     ]
 
 
-def _clause_words(talk: Talk, verb: Token) -> tuple[int, int]:
+def _clause_words(talk: Talk, verb: Token, opening: Token) -> tuple[int, int]:
     """The unbroken stretch of words around a verb, without coordinated and subordinate clauses that follow."""
     dropped = {
         part.i
@@ -143,14 +145,13 @@ def _clause_words(talk: Talk, verb: Token) -> tuple[int, int]:
         for part in child.subtree
     }
     kept = {token.i for token in verb.subtree if token.i not in dropped}
-    subject = next(child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass", "expl"))
     first = last = verb.i
     while first - 1 in kept:
         first -= 1
     before = verb.doc[first - 1] if first > verb.sent.start else None
     if before is not None and not before.is_punct and before.dep_ != "cc":
         # What is left of a clause in front does not belong here.
-        first = max(first, subject.left_edge.i)
+        first = max(first, opening.left_edge.i if opening.i != verb.i else verb.i)
     while last + 1 in kept:
         last += 1
     return talk.word_of[first], talk.word_of[last] + 1

@@ -185,7 +185,7 @@ def _causative_groups(verb: Token, rank: float, skipped: AbstractSet[int]) -> li
     if subject is None or any(child.dep_ == "mark" or child.tag_ in ("MD", "WRB", "WDT", "WP") for child in verb.children):
         return []
     mark = tuple(child for child in verb.children if child.dep_ == "aux" and child.lower_ == "to")
-    inner = [group for group in predicate_groups(verb, rank, skipped) if verb not in group.tokens]
+    inner = [group for group in predicate_groups(verb, 0.0, skipped) if verb not in group.tokens]
     head = noun_groups(subject, rank, skipped)
     return [Group(0.0, (*mark, verb)), Group(0.0, head[0].tokens if head else (subject,)), *head[1:], *inner]
 

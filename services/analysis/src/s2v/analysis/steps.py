@@ -138,13 +138,14 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
     if subject is not None and subject.lower_ in ("none", "nothing", "nobody"):
         return None
     passive = any(child.dep_ == "auxpass" for child in (*clause.verb.children, *core.children))
-    complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for group in predicate for token in group.tokens)
-    if named is None and (passive or not complete):
-        return None
+    named_in = [token for group in predicate for token in group.tokens if token.i != core.i]
+    complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for token in named_in)
     pronouns = [token for group in predicate for token in group.tokens if token.lower_ in ("it", "them")]
     referent = _referent(pronouns[0], named, before) if pronouns else None
     said = {pronouns[0].i: referent.text} if referent is not None else {}
     complete = complete or referent is not None
+    if named is None and (passive or not complete):
+        return None
     # "The traces show us where …": what is shown is not said in the clause.
     if not complete and any(child.dep_ in ("dobj", "dative") and child.pos_ == "PRON" for child in core.children):
         return None

@@ -21,6 +21,8 @@ EDGE_LABEL_LINES = 3
 class Chart:
     """What a placement algorithm is given."""
 
+    measure: Measure
+    """How large its labels are set."""
     outlines: Sequence[Outline]
     """One for each node, in the order of speech."""
     edges: Sequence[Edge]
@@ -33,6 +35,7 @@ class Chart:
 def set_chart(diagram: Diagram, measure: Measure) -> Chart:
     """Sets the labels of a diagram at the size of `measure`."""
     return Chart(
+        measure=measure,
         outlines=[outline_node(node, measure) for node in diagram.nodes],
         edges=diagram.edges,
         labels={edge.id: compose_text(edge.label, EDGE_STYLE, EDGE_LABEL_WIDTH, EDGE_LABEL_LINES) for edge in diagram.edges},

@@ -3,44 +3,70 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from elkjs_py import ElkError
-from s2v.layout import canvas, grid, layered
+from elkjs_py import ElkError, ElkMemoryError, ElkTimeout
+from s2v.layout import canvas, chain, grid, layered
 from s2v.layout.canvas import DIAGRAM
 from s2v.layout.chart import Chart, set_chart
-from s2v.layout.layered import Variant
+from s2v.layout.layered import Direction, Variant
 from s2v.layout.outline import Measure
 from s2v.layout.quality import extent, faults, measure
 from s2v.layout.speech import spoken_spans
-from s2v.v1.composition_pb2 import SceneLayout
-from s2v.v1.diagram_pb2 import Diagram, NodeKind
+from s2v.v1.composition_pb2 import SceneLayout, ShapeKind
+from s2v.v1.diagram_pb2 import Diagram
 from s2v.v1.storyboard_pb2 import Scene
 
 log = logging.getLogger(__name__)
 
 ENGINE = "elk.layered"
-MEASURES = (
-    Measure(30.0, 10.0, 3),
-    Measure(30.0, 7.5, 4),
-    Measure(27.0, 7.5, 4),
-    Measure(24.0, 7.5, 4),
-    Measure(24.0, 5.5, 3),
+SIZES: tuple[tuple[Measure, ...], ...] = (
+    (Measure(30.0, 10.0, 3), Measure(30.0, 8.2, 3), Measure(30.0, 6.8, 4)),
+    (Measure(27.0, 10.0, 3), Measure(27.0, 7.5, 4)),
+    (Measure(24.0, 10.0, 3), Measure(24.0, 7.5, 4)),
+    (Measure(24.0, 5.5, 4),),
+    (Measure(24.0, 7.5, 2),),
 )
-"""Sizes of labels that are tried, the largest first; the last shortens long labels."""
+"""Sizes of labels that are tried, the largest first, with wide and narrow lines; the last shortens long labels."""
+FEW_NODES = 3
+LARGE = (Measure(36.0, 10.0, 3),)
+"""Size for a picture of few nodes, which would be lost on the canvas."""
 SPREADS = (2.0, 1.6, 1.3)
 """More air, tried when the picture fits, the most first."""
-TIGHT = 0.75
+TIGHT = 0.7
 """Less air, tried before smaller text."""
+WRAPPABLE_NODES = 5
+"""Shorter charts are not broken into rows."""
+HOPELESS = 0.85
+"""A size is passed over when larger text was too large by so much more than the sizes differ: narrow lines gain no more."""
+SIZE_COST = 0.9
+"""What each px less than the usual size costs."""
 CROSSING_COST = 4.0
 BEND_COST = 0.5
 DOWN_COST = 1.0
 """Down reads worse than right on a wide screen, as much as two bends do."""
 WRAPPED_COST = 1.5
-STRAIGHT_COST = 0.25
+STRAIGHT_COST = 1.0
 """A fork shows the two ways of a decision as equals."""
-SHAPE_COST = 3.0
-"""What a picture costs whose shape is not the area's: per doubling of width to height."""
+SHORTENED = 0.85
+"""A picture with shortened labels must be so much larger to be worth it."""
+TALL_COST = 3.0
+"""What a picture costs that is higher than the area is, for its width: per unit of height by width."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A picture that could be shown."""
+
+    picture: SceneLayout
+    chart: Chart
+    variant: Variant
+    engine: str
+    cost: float
+    room: float
+    """By how much it could be larger; below 1: it does not fit."""
 
 
 def compose_flowchart(scene: Scene) -> SceneLayout:
@@ -51,13 +77,12 @@ def compose_flowchart(scene: Scene) -> SceneLayout:
     diagram = scene.diagram
     try:
         picture = _search(diagram)
-        picture.quality.engine = ENGINE
     except ElkError as error:
         log.warning("ELK failed on scene %s: %s", scene.id, error)
-        picture = grid.lay_out(set_chart(diagram, MEASURES[-1]))
+        picture = grid.lay_out(set_chart(diagram, SIZES[-1][0]))
         picture.quality.engine = grid.ENGINE
         picture.quality.degraded = f"ELK could not lay out scene {scene.id}: {error}"
-        _shrink(picture)
+        canvas.scale_picture(picture, min(_room(picture), 1.0))
     left, top, right, bottom = extent(picture)
     canvas.shift(picture, DIAGRAM.x + (DIAGRAM.width - left - right) / 2, DIAGRAM.y + (DIAGRAM.height - top - bottom) / 2)
     spans = spoken_spans(diagram.nodes, scene.end_seconds)
@@ -67,85 +92,122 @@ def compose_flowchart(scene: Scene) -> SceneLayout:
 
 
 def _search(diagram: Diagram) -> SceneLayout:
-    """Returns the best picture of the largest text at which one fits; else the one that must be shrunk least.
+    """Returns the picture of the least cost that fits; else the one that must be shrunk least.
 
     Errors: ElkError when no variant can be laid out.
     """
-    largest: tuple[float, SceneLayout] | None = None
-    failure: ElkError | None = None
-    for size in MEASURES:
-        chart = set_chart(diagram, size)
-        for spread in (1.0, TIGHT):
-            fitting: list[tuple[float, Variant, SceneLayout]] = []
-            for variant in _variants(diagram, spread):
-                try:
-                    picture = layered.lay_out(chart, variant)
-                except ElkError as error:
-                    failure = error
-                    continue
-                measure(picture)
-                room = _room(picture) if not faults(picture.quality) else _room(picture) / 10
-                if room >= 1.0:
-                    fitting.append((_cost(picture, variant), variant, picture))
-                elif largest is None or room * size.size_px > largest[0]:
-                    largest = (room * size.size_px, picture)
+    best: _Candidate | None = None
+    widest: _Candidate | None = None
+    for measures in (LARGE, *SIZES) if len(diagram.nodes) <= FEW_NODES else SIZES:
+        if best is not None and best.cost <= _size_cost(measures[0]):
+            break
+        if widest is not None and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px:
+            continue
+        charts = [set_chart(diagram, measure) for measure in measures]
+        for variants in _rounds(charts[0]):
+            candidates = [each for chart in charts for variant in variants for each in _candidates(chart, variant)]
+            clean = [each for each in candidates if not faults(each.picture.quality)]
+            widest = max([*clean, *([widest] if widest else [])], key=_readability, default=None)
+            fitting = [each for each in clean if each.room >= 1.0]
             if fitting:
-                _, variant, picture = min(fitting, key=lambda each: each[0])
-                return _loosen(picture, chart, variant)
-    if largest is None:
-        raise failure or ElkError("no variant could be laid out")
-    _shrink(largest[1])
-    return largest[1]
+                best = min([*fitting, *([best] if best else [])], key=lambda each: each.cost)
+                break
+    if best is not None:
+        return _loosen(best)
+    if widest is None:
+        raise ElkError("no variant came out clean")
+    canvas.scale_picture(widest.picture, widest.room)
+    return widest.picture
 
 
-def _variants(diagram: Diagram, spread: float) -> Iterator[Variant]:
-    decisions = any(node.kind == NodeKind.NODE_KIND_DECISION for node in diagram.nodes)
-    for direction in ("RIGHT", "DOWN"):
-        for straight_first in (False, True) if decisions else (False,):
-            for wrapped in (False, True) if len(diagram.nodes) > 4 else (False,):
-                yield Variant(direction, straight_first, wrapped, spread)
+def _rounds(chart: Chart) -> Iterator[list[Variant]]:
+    """Yields variants that are compared with one another; a later round is for charts that fit in no earlier one."""
+    decisions = any(outline.kind == ShapeKind.SHAPE_KIND_DIAMOND for outline in chart.outlines)
+    directions: tuple[Direction, ...] = ("RIGHT", "DOWN")
+    for wrapped in (False, True) if len(chart.outlines) >= WRAPPABLE_NODES else (False,):
+        for spread in (1.0, TIGHT):
+            yield [
+                Variant(direction, straight_first, wrapped, spread)
+                for direction in directions
+                for straight_first in ((False, True) if decisions else (False,))
+            ]
 
 
-def _loosen(picture: SceneLayout, chart: Chart, variant: Variant) -> SceneLayout:
-    """Gives a picture that fits as much air as there is room for."""
-    if variant.spread < 1.0:
-        return picture
-    for spread in SPREADS:
-        loose = Variant(variant.direction, variant.straight_first, variant.wrapped, spread)
-        try:
-            candidate = layered.lay_out(chart, loose)
-        except ElkError:
-            # The tighter picture stands already.
-            return picture
-        measure(candidate)
-        clean = not faults(candidate.quality) and candidate.quality.crossings <= picture.quality.crossings
-        if clean and _room(candidate) >= 1.0:
-            return candidate
-    return picture
+def _candidates(chart: Chart, variant: Variant) -> Iterator[_Candidate]:
+    """Yields the pictures of a variant: a chain has several numbers of columns, all else one picture."""
+    if variant.wrapped and chain.is_chain(chart):
+        if variant.direction == "RIGHT" and variant.spread == 1.0:
+            for columns in range(2, len(chart.outlines)):
+                yield _judge(chain.lay_out(chart, columns), chart, variant, chain.ENGINE)
+        return
+    picture = _lay_out(chart, variant)
+    if picture is not None:
+        yield _judge(picture, chart, variant, ENGINE)
 
 
-def _cost(picture: SceneLayout, variant: Variant) -> float:
+def _lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
+    """Lays a chart out with labels where there is room; if there is none, with room kept for them.
+
+    None where ELK fails on the variant. Errors: ElkTimeout, ElkMemoryError, as further variants would only take as long.
+    """
+    try:
+        picture = layered.lay_out(chart, replace(variant, reserved=False))
+        # ELK fails on labels in a wrapped chart.
+        return layered.lay_out(chart, variant) if picture is None and not variant.wrapped else picture
+    except (ElkTimeout, ElkMemoryError):
+        raise
+    except ElkError as error:
+        log.warning("ELK failed on %s: %s", variant, error)
+        return None
+
+
+def _judge(picture: SceneLayout, chart: Chart, variant: Variant, engine: str) -> _Candidate:
+    measure(picture)
+    picture.quality.engine = engine
     left, top, right, bottom = extent(picture)
-    shape = (right - left) / max(bottom - top, 1.0) / (DIAGRAM.width / DIAGRAM.height)
-    # A wide strip is a calm picture; a tall and narrow one is not.
-    narrowness = max(1.0 / shape - 1.0, 0.0)
-    return (
-        picture.quality.crossings * CROSSING_COST
+    shape = (bottom - top) / max(right - left, 1.0) * (DIAGRAM.width / DIAGRAM.height)
+    cost = (
+        _size_cost(chart.measure)
+        + picture.quality.crossings * CROSSING_COST
         + picture.quality.bends * BEND_COST
         + (DOWN_COST if variant.direction == "DOWN" else 0.0)
         + (WRAPPED_COST if variant.wrapped else 0.0)
         + (STRAIGHT_COST if variant.straight_first else 0.0)
-        + SHAPE_COST * narrowness
+        + (_raggedness(picture) if engine == chain.ENGINE else 0.0)
+        # A wide strip is a calm picture; a tall and narrow one is not.
+        + TALL_COST * max(shape - 1.0, 0.0)
     )
+    return _Candidate(picture, chart, variant, engine, cost, _room(picture))
+
+
+def _raggedness(picture: SceneLayout) -> float:
+    """Returns the part of the last row of a chain that is empty."""
+    rows = Counter(round(shape.rect.y + shape.rect.height / 2) for shape in picture.shapes)
+    return 1.0 - rows[max(rows)] / max(rows.values())
+
+
+def _size_cost(measure: Measure) -> float:
+    return SIZE_COST * max(SIZES[0][0].size_px - measure.size_px, 0.0)
+
+
+def _readability(candidate: _Candidate) -> float:
+    shortened = any(outline.label.full_text for outline in candidate.chart.outlines)
+    return candidate.room * candidate.picture.quality.min_text_px * (SHORTENED if shortened else 1.0)
+
+
+def _loosen(best: _Candidate) -> SceneLayout:
+    """Gives a picture that fits as much air as there is room for."""
+    for spread in SPREADS if best.variant.spread == 1.0 and best.engine == ENGINE else ():
+        picture = _lay_out(best.chart, replace(best.variant, spread=spread))
+        if picture is None:
+            continue
+        loose = _judge(picture, best.chart, best.variant, best.engine)
+        if not faults(picture.quality) and loose.cost <= best.cost and loose.room >= 1.0:
+            return picture
+    return best.picture
 
 
 def _room(picture: SceneLayout) -> float:
     """Returns by how much the picture could be larger; below 1: it does not fit."""
     left, top, right, bottom = extent(picture)
     return min(DIAGRAM.width / max(right - left, 1.0), DIAGRAM.height / max(bottom - top, 1.0))
-
-
-def _shrink(picture: SceneLayout) -> None:
-    room = _room(picture)
-    if room < 1.0:
-        canvas.scale_picture(picture, room)

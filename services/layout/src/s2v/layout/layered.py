@@ -9,9 +9,11 @@ from typing import Literal
 import elkjs_py
 from s2v.layout import engine
 from s2v.layout.chart import Chart, route_edge
+from s2v.layout.labelling import place_labels
 from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP, Outline
 from s2v.layout.paragraph import Paragraph
 from s2v.layout.routing import trim
+from s2v.layout.straightening import straighten
 from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import Edge
 
@@ -33,10 +35,12 @@ class Variant:
     """Whether a long chain is broken into rows (or columns)."""
     spread: float = 1.0
     """Distances as a multiple of the usual ones."""
+    reserved: bool = True
+    """Whether ELK keeps room for the labels of edges; else they stand where there is room already."""
 
 
-def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
-    """Returns the shapes and routes, with the origin at the picture's left top corner.
+def lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
+    """Returns the shapes and routes; None where `variant` reserves no room for the labels of edges and they find none.
 
     Errors: elkjs_py.ElkError.
     """
@@ -58,7 +62,11 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
             x, y = box["x"] + box["width"] / 2, box["y"] + LABEL_CLEARANCE
             route.label.CopyFrom(chart.labels[edge.id].below(x, y))
         picture.routes.append(route)
-    return picture
+    if variant.reserved:
+        # Routes stay where ELK has put their labels beside them.
+        return picture
+    straighten(picture)
+    return picture if place_labels(picture, [chart.labels[edge.id] for edge in chart.edges]) else None
 
 
 def _options(variant: Variant) -> elkjs_py.LayoutOptions:
@@ -70,8 +78,8 @@ def _options(variant: Variant) -> elkjs_py.LayoutOptions:
         "elk.json.edgeCoords": "ROOT",
         "elk.json.shapeCoords": "ROOT",
         "elk.layered.thoroughness": "40",
-        # The order of speech is the order of the process: a loop is the arrow that goes back to what was said before.
-        "elk.layered.cycleBreaking.strategy": "GREEDY_MODEL_ORDER",
+        # Followed from its start, a process has a loop where an arrow comes back to where it has been.
+        "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST",
         "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
         "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
         "elk.layered.nodePlacement.favorStraightEdges": "true",
@@ -85,6 +93,9 @@ def _options(variant: Variant) -> elkjs_py.LayoutOptions:
         "elk.spacing.edgeNode": str(max(34 * spread, 30)),
         "elk.spacing.edgeEdge": "24",
         "elk.spacing.edgeLabel": "2",
+        # Above a horizontal piece, at the right of a vertical one; next to the decision that the edge comes from.
+        "elk.layered.edgeLabels.centerLabelPlacementStrategy": "TAIL_LAYER",
+        "elk.layered.edgeLabels.sideSelection": "ALWAYS_UP" if variant.direction == "RIGHT" else "ALWAYS_DOWN",
         "elk.spacing.labelNode": str(QUANTITY_DROP),
         "elk.spacing.nodeSelfLoop": "34",
     }
@@ -99,7 +110,8 @@ def _graph(chart: Chart, variant: Variant) -> elkjs_py.Graph:
     ports = _ports(chart, variant)
     sources = {edge.source for edge in chart.edges}
     children = [_node(outline, ports.values(), _quantity_right(outline, sources, variant)) for outline in chart.outlines]
-    return {"id": "root", "children": children, "edges": [_edge(edge, chart.labels[edge.id], ports) for edge in chart.edges]}
+    edges = [_edge(edge, chart.labels[edge.id] if variant.reserved else None, ports) for edge in chart.edges]
+    return {"id": "root", "children": children, "edges": edges}
 
 
 def _node(outline: Outline, ports: Iterable[_Port], quantity_right: bool) -> elkjs_py.Node:
@@ -122,14 +134,14 @@ def _node(outline: Outline, ports: Iterable[_Port], quantity_right: bool) -> elk
     return node
 
 
-def _edge(edge: Edge, label: Paragraph, ports: Mapping[tuple[str, str], _Port]) -> elkjs_py.Edge:
+def _edge(edge: Edge, label: Paragraph | None, ports: Mapping[tuple[str, str], _Port]) -> elkjs_py.Edge:
     source, target = ports.get((edge.id, "source")), ports.get((edge.id, "target"))
     result: elkjs_py.Edge = {
         "id": edge.id,
         "sources": [source.id if source else edge.source],
         "targets": [target.id if target else edge.target],
     }
-    if label.lines:
+    if label is not None and label.lines:
         result["labels"] = [
             {
                 "text": "label",
@@ -166,11 +178,14 @@ def _ports(chart: Chart, variant: Variant) -> dict[tuple[str, str], _Port]:
             if edge.target == node_id:
                 ports[edge.id, "target"] = _Port(node_id, sideways[0] if edge.source == node_id else entry)
         ways = [edge for edge in chart.edges if edge.source == node_id]
-        sides: tuple[Side, ...] = (straight, sideways[1], sideways[0])
-        if len(ways) >= 2 and not variant.straight_first:
-            sides = (*sideways, straight)
         for number, edge in enumerate(ways):
-            ports[edge.id, "source"] = _Port(node_id, sides[min(number, len(sides) - 1)])
+            if len(ways) == 1 or (variant.straight_first and number == 0):
+                side = straight
+            elif variant.straight_first:
+                side = sideways[number % 2]
+            else:
+                side = {0: sideways[0], len(ways) - 1: sideways[1]}.get(number, straight)
+            ports[edge.id, "source"] = _Port(node_id, side)
     return ports
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s2v.layout.paragraph import Paragraph, Style, compose_text, widest_word
 from s2v.typeset.shaping import metrics
@@ -58,6 +58,10 @@ class Outline:
     width: float
     height: float
     """Size of the outline, in px."""
+
+    def resized(self, width: float) -> Outline:
+        """Returns the same outline, wider."""
+        return replace(self, width=width)
 
     def placed(self, x: float, y: float, accent: ColorRole.ValueType, quantity_right: bool) -> Shape:
         """Returns the shape with its left top corner at (x, y), its quantity at the right or below."""

@@ -26,7 +26,7 @@ def measure(scene: SceneLayout) -> None:
     quality.shape_overlaps = sum(overlap(a, b) for a, b in combinations(boxes, 2))
     quality.routes_through_shapes = sum(_runs_through(route, scene.shapes) for route in scene.routes)
     quality.label_hits = _label_hits(scene)
-    quality.crossings = sum(_crossings(a, b) for a, b in combinations(scene.routes, 2))
+    quality.crossings = sum(crossings(a, b) for a, b in combinations(scene.routes, 2))
     quality.bends = sum(max(len(route.points) - 2, 0) for route in scene.routes)
     quality.min_text_px = min((block.size_px for block in picture_texts(scene)), default=0.0)
     left, top, right, bottom = extent(scene)
@@ -80,6 +80,11 @@ def segments(route: Route) -> list[Segment]:
     return [(a.x, a.y, b.x, b.y) for a, b in pairwise(route.points)]
 
 
+def crossings(a: Route, b: Route) -> int:
+    """Counts the points where two routes cross."""
+    return sum(_cross(one, other) for one in segments(a) for other in segments(b))
+
+
 def _runs_through(route: Route, shapes: Sequence[Shape]) -> int:
     # At a pill the line ends inside the rectangle, beside the half circle; at all others even the route's own ends are no excuse.
     own = (route.source, route.target)
@@ -115,10 +120,6 @@ def _free_texts(scene: SceneLayout) -> list[Box]:
 
 def _is_outside(shape: Shape) -> bool:
     return shape.kind in {ShapeKind.SHAPE_KIND_DOT, ShapeKind.SHAPE_KIND_TEXT}
-
-
-def _crossings(a: Route, b: Route) -> int:
-    return sum(_cross(one, other) for one in segments(a) for other in segments(b))
 
 
 def _cross(a: Segment, b: Segment) -> bool:

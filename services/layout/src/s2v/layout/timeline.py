@@ -39,7 +39,7 @@ DOT_RADIUS = 12.0
 STEM_WIDTH = 3.0
 STEM_GAP = 2.0
 """Between dot and stem."""
-STEM = 96.0
+STEM = 110.0
 """Length of a stem where there is one row of events; with two rows it is a third of that."""
 TEXT_GAP = 16.0
 """Between stem and text."""

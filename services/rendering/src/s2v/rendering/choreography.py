@@ -129,7 +129,7 @@ class Score:
         for cue in self._by_key.get(key, ()):
             progress = cue.progress(seconds)
             if cue.action == Action.ENTER and key.kind == Kind.ROUTE:
-                drawn = ease_both(progress)
+                drawn = slow_down(progress)
                 opacity *= 1.0 if progress > 0 else 0.0
             elif cue.action == Action.ENTER:
                 opacity *= ease_out(progress)
@@ -189,6 +189,11 @@ def ease_out(progress: float) -> float:
     return 1.0 - (1.0 - progress) ** 3
 
 
+def slow_down(progress: float) -> float:
+    """Fast at first and evenly slower, so that a line is half drawn by its word even where it cannot start before: quadratic."""
+    return 1.0 - (1.0 - progress) ** 2
+
+
 def ease_both(progress: float) -> float:
     """Soft at both ends: cubic."""
     return progress * progress * (3.0 - 2.0 * progress)
@@ -200,6 +205,7 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
     before = direct(previous, None) if previous else Score(())
     carried = find_carried(scene, previous, before) if previous else frozenset[str]()
     kinds = shape_kinds(scene)
+    settled = start
     cues: list[Cue] = []
 
     def enter(key: Key, reveal: float, seconds: float, lag: float = 0.0) -> None:
@@ -207,8 +213,9 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
         cues.append(Cue(key, Action.ENTER, begin, begin + seconds))
 
     if previous:
-        cues += leave(scene, previous, carried)
-        settled = start + TRANSITION_SECONDS
+        begin = find_transition(scene, carried)
+        settled = begin + TRANSITION_SECONDS
+        cues += leave(scene, previous, carried, begin)
         coming = [Key(Kind.TITLE, "")] if scene.title.lines and scene.title != previous.title else []
         lasting = [rule for rule in previous.rules if not rule.node_id]
         for number, rule in enumerate(scene.rules):
@@ -230,7 +237,7 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
     for route in scene.routes:
         enter(Key(Kind.ROUTE, route.edge_id), route.reveal_seconds, ROUTE_SECONDS)
         enter(Key(Kind.LABEL, route.edge_id), route.reveal_seconds, TEXT_SECONDS, LABEL_LAG_SECONDS)
-    cues += halos(scene.shapes, start + TRANSITION_SECONDS if previous else start, end)
+    cues += halos(scene.shapes, settled, end)
     return Score(cues, carried)
 
 
@@ -254,18 +261,32 @@ def find_carried(scene: SceneLayout, previous: SceneLayout, before: Score) -> fr
     )
 
 
-def leave(scene: SceneLayout, previous: SceneLayout, carried: frozenset[str]) -> list[Cue]:
-    """Returns the cues by which everything of `previous` that does not stay fades out."""
+def find_transition(scene: SceneLayout, carried: frozenset[str]) -> float:
+    """Returns when the transition to a scene starts.
+
+    That is the scene's start, but for one that has nothing to show there: the picture before it stays until the first word that
+    shows something, as an empty canvas would look broken.
+    """
+    reveals = [shape.reveal_seconds for shape in scene.shapes] + [route.reveal_seconds for route in scene.routes]
+    if scene.title.lines or carried or not reveals or any(not rule.node_id for rule in scene.rules):
+        return scene.start_seconds
+    return max(scene.start_seconds, min(min(reveals) - LEAD_SECONDS - LEAVE_SECONDS, scene.end_seconds - TRANSITION_SECONDS))
+
+
+def leave(scene: SceneLayout, previous: SceneLayout, carried: frozenset[str], begin: float) -> list[Cue]:
+    """Returns the cues by which everything of `previous` that does not stay fades out from `begin` on; halos go at once."""
     keys = [Key(kind, node_id) for node_id, kind in shape_kinds(previous).items() if node_id not in carried]
-    keys += [Key(Kind.HALO, shape.node_id) for shape in previous.shapes]
     keys += [Key(Kind.ANNOTATION, f"{shape.node_id}/{n}") for shape in previous.shapes for n in range(len(shape.annotations))]
     keys += [Key(kind, route.edge_id) for route in previous.routes for kind in (Kind.ROUTE, Kind.LABEL)]
     lasting = [rule for rule in scene.rules if not rule.node_id]
     keys += [Key(Kind.RULE, str(n)) for n, rule in enumerate(previous.rules) if rule.node_id or rule not in lasting]
     if previous.title.lines and previous.title != scene.title:
         keys.append(Key(Kind.TITLE, ""))
+    cues = [Cue(Key(key.kind, key.id, outgoing=True), Action.LEAVE, begin, begin + LEAVE_SECONDS) for key in keys]
     start = scene.start_seconds
-    return [Cue(Key(key.kind, key.id, outgoing=True), Action.LEAVE, start, start + LEAVE_SECONDS) for key in keys]
+    for shape in previous.shapes:
+        cues.append(Cue(Key(Kind.HALO, shape.node_id, outgoing=True), Action.LEAVE, start, start + HALO_SECONDS))
+    return cues
 
 
 def halos(shapes: Sequence[Shape], earliest: float, end: float) -> list[Cue]:

@@ -106,12 +106,11 @@ async def ignore_progress(_done: int, _total: int) -> None:
     """Told of progress, does nothing."""
 
 
-async def render_file(
+async def render_file(  # noqa: PLR0917 - a file or a choice each
     composition: Composition,
     audio_path: Path,
     transcript: Transcript | None,
     out_path: Path,
-    *,
     frame_rate: int = DEFAULT_RATE,
     strict: bool = False,
     progress: Progress = ignore_progress,

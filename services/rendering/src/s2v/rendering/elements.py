@@ -39,8 +39,8 @@ class Kind(Enum):
 
     PANEL = 0
     RULE = 1
-    ROUTE = 2
-    HALO = 3
+    HALO = 2
+    ROUTE = 3
     SHAPE = 4
     ANNOTATION = 5
     LABEL = 6
@@ -85,6 +85,8 @@ class Element:
     """The line along which an edge draws itself."""
     head_px: float = 0.0
     """Length of the edge's arrowhead; 0: none."""
+    grows: bool = False
+    """Whether it grows while it fades in: outlined nodes. Text alone would seem to shake."""
     swells: bool = False
     """Whether it grows while it is spoken of: dots."""
 
@@ -180,7 +182,8 @@ def _shape(shape: Shape, theme: Theme, scale: float, *, is_panel: bool) -> Itera
     for block in shape.texts:
         inks += _text(block, theme)
     kind = Kind.PANEL if is_panel else Kind.SHAPE
-    yield Element(Key(kind, shape.node_id), tuple(inks), center, swells=shape.kind == ShapeKind.SHAPE_KIND_DOT)
+    outlined, dot = shape.kind != ShapeKind.SHAPE_KIND_TEXT, shape.kind == ShapeKind.SHAPE_KIND_DOT
+    yield Element(Key(kind, shape.node_id), tuple(inks), center, grows=outlined, swells=dot)
     for number, annotation in enumerate(shape.annotations):
         yield Element(Key(Kind.ANNOTATION, f"{shape.node_id}/{number}"), tuple(_text(annotation.text, theme)))
 

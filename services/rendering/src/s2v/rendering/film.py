@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.packet import Packet
-from av.stream import Stream
 
 from s2v.rendering.captions import Caption
 from s2v.rendering.soundtrack import Source
@@ -85,7 +85,7 @@ def join_film(reel: Reel, sound: Path, path: Path) -> Soundtrack:
         return source.describe(audio)
 
 
-def _video_packets(reel: Reel, stream: av.VideoStream, extradata: bytes | None) -> Iterator[Packet[Stream]]:
+def _video_packets(reel: Reel, stream: av.VideoStream, extradata: bytes | None) -> Iterator[Packet[Any]]:
     for footage in reel.footage:
         with av.open(str(footage.path)) as clip:
             track = clip.streams.video[0]
@@ -102,12 +102,12 @@ def _video_packets(reel: Reel, stream: av.VideoStream, extradata: bytes | None) 
                 yield packet
 
 
-def _caption_packets(reel: Reel, film: av.container.OutputContainer) -> Iterator[Packet[Stream]]:
+def _caption_packets(reel: Reel, film: av.container.OutputContainer) -> Iterator[Packet[Any]]:
     stream = film.add_stream("mov_text")
     stream.codec_context.time_base = MILLISECOND
     stream.codec_context.subtitle_header = SUBTITLE_HEADER.encode()
 
-    def cues() -> Iterator[Packet[Stream]]:
+    def cues() -> Iterator[Packet[Any]]:
         for caption in reel.captions:
             text = "\n".join(caption.lines).encode()
             # A timed-text sample: its length in two bytes, then UTF-8. Source: 3GPP TS 26.245, section 5.17.
@@ -131,7 +131,7 @@ def _chapter(number: int, chapter: Chapter) -> av.container.core.Chapter:
     }
 
 
-def _seconds(packet: Packet[Stream]) -> float:
+def _seconds(packet: Packet[Any]) -> float:
     if packet.dts is None or packet.time_base is None:
         return 0.0
     return float(packet.dts * packet.time_base)

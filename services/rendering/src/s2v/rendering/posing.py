@@ -22,7 +22,7 @@ def pose_inks(element: Element, pose: Pose, origin: Element | None = None) -> tu
     if element.track is not None:
         return _pose_route(element, pose)
     inks = element.inks if origin is None else _between(origin, element, pose.moved)
-    scale = pose.scale * (1.0 + SWELLING * pose.glow if element.swells else 1.0)
+    scale = (pose.scale if element.grows else 1.0) * (1.0 + SWELLING * pose.glow if element.swells else 1.0)
     visible = pose.opacity > 0
     center = np.asarray(element.center)
     return tuple(

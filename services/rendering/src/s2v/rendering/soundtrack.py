@@ -15,8 +15,8 @@ import av
 import av.error
 import numpy as np
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.packet import Packet
-from av.stream import Stream
 
 from s2v.runtime import media
 from s2v.runtime.errors import InvalidInputError
@@ -80,7 +80,7 @@ class Source(AbstractContextManager["Source"]):
             channels=context.channels,
         )
 
-    def packets(self, track: av.AudioStream) -> Iterator[Packet[Stream]]:
+    def packets(self, track: av.AudioStream) -> Iterator[Packet[AudioStream]]:
         """Yields the packets of the film's sound in order of time."""
         return self._copy(track) if self.copied else self._encode(track)
 
@@ -98,7 +98,7 @@ class Source(AbstractContextManager["Source"]):
                         return Fraction(frame.pts * frame.time_base)
         return Fraction(0)
 
-    def _copy(self, track: av.AudioStream) -> Iterator[Packet[Stream]]:
+    def _copy(self, track: av.AudioStream) -> Iterator[Packet[AudioStream]]:
         base = self._stream.time_base or Fraction(1, self._stream.codec_context.sample_rate)
         shift = round(self._origin / base)
         for packet in self._container.demux(self._stream):
@@ -109,13 +109,13 @@ class Source(AbstractContextManager["Source"]):
             packet.stream = track
             yield packet
 
-    def _encode(self, track: av.AudioStream) -> Iterator[Packet[Stream]]:
+    def _encode(self, track: av.AudioStream) -> Iterator[Packet[AudioStream]]:
         context = track.codec_context
         layout, rate = context.layout.name, context.sample_rate
         resampler, form = None, None
         written = 0
 
-        def encode(frame: av.AudioFrame | None) -> Iterator[Packet[Stream]]:
+        def encode(frame: av.AudioFrame | None) -> Iterator[Packet[AudioStream]]:
             nonlocal written
             if frame is not None:
                 frame.pts, frame.time_base = written, Fraction(1, rate)

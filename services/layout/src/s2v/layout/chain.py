@@ -1,0 +1,74 @@
+"""A long chain of steps in rows, each read from left to right, columns in line."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import ceil
+
+from s2v.layout.canvas import DIAGRAM
+from s2v.layout.chart import Chart, route_edge
+from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP
+from s2v.layout.routing import XY, trim
+from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
+
+ENGINE = "geometry.chain"
+COLUMN_GAPS = (64.0, 150.0)
+"""Least and most between the columns, in px."""
+ROW_GAP = 96.0
+"""Between the rows, in px: the way back to the left runs in the middle of it."""
+
+
+def is_chain(chart: Chart) -> bool:
+    """Tells whether the edges join all nodes to one line, in the order of speech, without labels."""
+    ids = [outline.node.id for outline in chart.outlines]
+    line = [(edge.source, edge.target) for edge in chart.edges]
+    return line == list(pairwise(ids)) and not any(label.lines for label in chart.labels.values())
+
+
+def lay_out(chart: Chart, columns: int) -> SceneLayout:
+    """Returns the shapes and routes of a chain in rows of `columns` nodes, with the origin at the first cell.
+
+    The columns are as far apart as the diagram area allows, within reason.
+    """
+    outlines = chart.outlines
+    rows = ceil(len(outlines) / columns)
+    # Nodes of one kind are equally wide, so that rows and columns are seen as such.
+    width = max(outline.width for outline in outlines)
+    boxes = [outline.resized(width) if outline.kind != ShapeKind.SHAPE_KIND_DIAMOND else outline for outline in outlines]
+    # A quantity at the right of the last column needs its room too.
+    beside = max((box.quantity.width + QUANTITY_GAP for box in boxes[columns - 1 :: columns] if box.quantity.lines), default=0.0)
+    room = (DIAGRAM.width - beside - columns * width) / max(columns - 1, 1)
+    column_gap = min(max(room, COLUMN_GAPS[0]), COLUMN_GAPS[1])
+    picture = SceneLayout()
+    top = 0.0
+    shapes: list[Shape] = []
+    tops: list[float] = []
+    for row in range(rows):
+        tops.append(top)
+        cells = boxes[row * columns : (row + 1) * columns]
+        height = max(box.height for box in cells)
+        for column, box in enumerate(cells):
+            x = column * (width + column_gap) + (width - box.width) / 2
+            # The way down leaves the last node of a row at its bottom, so its quantity stands at the right.
+            shape = box.placed(x, top + (height - box.height) / 2, chart.accents[box.node.id], column == columns - 1)
+            shapes.append(shape)
+        quantity = max((box.quantity.height for box in cells[: columns - 1]), default=0.0)
+        top += height + (quantity + QUANTITY_DROP if quantity else 0.0) + ROW_GAP
+    picture.shapes.extend(shapes)
+    for number, edge in enumerate(chart.edges):
+        source, target = shapes[number], shapes[number + 1]
+        back = (number + 1) % columns == 0
+        points = _way_back(source, target, tops[(number + 1) // columns], ROW_GAP) if back else _straight(source, target)
+        picture.routes.append(route_edge(edge, trim(points, source, target)))
+    return picture
+
+
+def _straight(source: Shape, target: Shape) -> list[XY]:
+    y = source.rect.y + source.rect.height / 2
+    return [(source.rect.x + source.rect.width, y), (target.rect.x, y)]
+
+
+def _way_back(source: Shape, target: Shape, row_top: float, row_gap: float) -> list[XY]:
+    x0, x1 = source.rect.x + source.rect.width / 2, target.rect.x + target.rect.width / 2
+    lane = row_top - row_gap / 2
+    return [(x0, source.rect.y + source.rect.height), (x0, lane), (x1, lane), (x1, target.rect.y)]

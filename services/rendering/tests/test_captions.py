@@ -1,0 +1,63 @@
+"""Captions can be read: two short lines, long enough, never over the next."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2v.rendering.captions import LINE_CHARACTERS, break_lines, make_captions, write_vtt
+from s2v.rendering.production import make_chapters
+from s2v.v1.composition_pb2 import Composition, SceneLayout
+from s2v.v1.transcript_pb2 import Segment, Transcript, Word
+
+words = st.lists(st.from_regex(r"[a-zA-Z']{1,12}[.,?]?", fullmatch=True), min_size=1, max_size=80)
+
+
+def spoken(texts: list[str], pace: float = 0.3) -> Transcript:
+    segment = Segment(end_seconds=len(texts) * pace, text=" ".join(texts))
+    for number, text in enumerate(texts):
+        segment.words.append(Word(text=text, start_seconds=number * pace, end_seconds=(number + 1) * pace))
+    return Transcript(duration_seconds=len(texts) * pace + 1, segments=[segment])
+
+
+@given(words, st.floats(0.1, 1.5))
+def test_every_word_is_shown_once_in_lines_that_fit(texts: list[str], pace: float) -> None:
+    captions = make_captions(spoken(texts, pace))
+    assert " ".join(line for caption in captions for line in caption.lines).split() == texts
+    for caption in captions:
+        assert len(caption.lines) <= 2
+        assert all(len(line) <= LINE_CHARACTERS for line in caption.lines)
+        assert caption.end > caption.start
+    assert all(a.end <= b.start + 1e-9 for a, b in itertools.pairwise(captions))
+
+
+def test_a_short_caption_stays_long_enough_to_be_read() -> None:
+    transcript = Transcript(duration_seconds=30)
+    for start in (1.0, 20.0):
+        word = Word(text="Yes.", start_seconds=start, end_seconds=start + 0.2)
+        transcript.segments.append(Segment(start_seconds=start, end_seconds=start + 0.2, text="Yes.", words=[word]))
+    assert [round(each.end - each.start, 3) for each in make_captions(transcript)] == [1.0, 1.0]
+
+
+def test_lines_break_after_a_comma_and_in_the_middle() -> None:
+    assert break_lines(["The", "cache", "answers", "at", "once,", "and", "the", "database", "is", "spared"]) == (
+        "The cache answers at once,",
+        "and the database is spared",
+    )
+
+
+def test_hostile_text_stays_text() -> None:
+    vtt = write_vtt(make_captions(spoken(["<script>", "a", "-->", "b", "&amp;"])))
+    assert "&lt;script&gt; a --&gt; b &amp;amp;" in vtt
+    assert vtt.count("-->") == 1
+
+
+def test_chapters_fill_the_film_and_join_what_goes_on() -> None:
+    scenes = [
+        SceneLayout(scene_id=str(number), start_seconds=start, chapter=title)
+        for number, (start, title) in enumerate(((0, "One"), (5, "One"), (9, ""), (12, "Two")))
+    ]
+    chapters = make_chapters(Composition(duration_seconds=20, scenes=scenes))
+    assert [(each.title, each.start_seconds, each.end_seconds) for each in chapters] == [("One", 0, 12), ("Two", 12, 20)]

@@ -1,0 +1,150 @@
+"""When things appear: the promises to the viewer, for any scene."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from s2v.rendering.choreography import LEAD_SECONDS, TRANSITION_SECONDS, direct
+from s2v.rendering.elements import Key, Kind
+from s2v.v1.composition_pb2 import Annotation, Point, Rect, Route, RouteKind, SceneLayout, Shape, ShapeKind, TextBlock, TextLine
+from s2v.v1.diagram_pb2 import TimeSpan
+
+RATES = st.sampled_from((24, 30, 60))
+SEEN = 0.15  # seconds after the word at which a thing must be half visible
+
+
+@st.composite
+def scenes(draw: st.DrawFn, start: float = 0.0) -> SceneLayout:
+    """A scene whose nodes and edges are revealed at any time of it."""
+    length = draw(st.floats(1.0, 30.0))
+    scene = SceneLayout(scene_id="s", start_seconds=start, end_seconds=start + length)
+    scene.title.lines.append(TextLine(text=draw(st.sampled_from(("One", "Two")))))
+    times = st.floats(start, start + length - 0.5)
+    for number in range(draw(st.integers(1, 6))):
+        reveal = draw(times)
+        shape = Shape(node_id=f"n{number}", kind=ShapeKind.SHAPE_KIND_ROUNDED_BOX, reveal_seconds=reveal)
+        shape.rect.CopyFrom(Rect(x=200 * number, y=100, width=150, height=80))
+        shape.spoken.append(TimeSpan(start_seconds=reveal, end_seconds=reveal + 0.3))
+        for again in draw(st.lists(times, max_size=3)):
+            shape.spoken.append(TimeSpan(start_seconds=again, end_seconds=again + 0.4))
+        if draw(st.booleans()):
+            text = TextBlock(lines=[TextLine(text="5 ms")])
+            shape.annotations.append(Annotation(text=text, reveal_seconds=draw(times)))
+        scene.shapes.append(shape)
+    for number in range(len(scene.shapes) - 1):
+        ends = max(scene.shapes[number].reveal_seconds, scene.shapes[number + 1].reveal_seconds)
+        route = Route(edge_id=f"e{number}", kind=RouteKind.ROUTE_KIND_STRAIGHT, reveal_seconds=ends, arrowhead=True)
+        route.points.extend([Point(x=0, y=0), Point(x=50, y=0)])
+        scene.routes.append(route)
+    return scene
+
+
+def reveals(scene: SceneLayout) -> list[tuple[Key, float]]:
+    return [
+        *((Key(Kind.SHAPE, each.node_id), each.reveal_seconds) for each in scene.shapes),
+        *((Key(Kind.ROUTE, each.edge_id), each.reveal_seconds) for each in scene.routes),
+        *(
+            (Key(Kind.ANNOTATION, f"{each.node_id}/{number}"), note.reveal_seconds)
+            for each in scene.shapes
+            for number, note in enumerate(each.annotations)
+        ),
+    ]
+
+
+@given(scenes())
+def test_nothing_is_seen_before_its_word(scene: SceneLayout) -> None:
+    score = direct(scene, None)
+    for key, reveal in reveals(scene):
+        early = score.pose(key, max(scene.start_seconds, reveal - LEAD_SECONDS))
+        assert early.opacity == 0 or early.drawn == 0
+
+
+@given(scenes())
+def test_everything_is_seen_by_its_word(scene: SceneLayout) -> None:
+    score = direct(scene, None)
+    for key, reveal in reveals(scene):
+        pose = score.pose(key, reveal + SEEN)
+        assert pose.opacity >= 0.5
+        assert pose.drawn >= 0.5
+
+
+@given(scenes(), RATES)
+def test_stretches_fill_the_clip_and_hold_only_what_stands_still(scene: SceneLayout, rate: int) -> None:
+    score = direct(scene, None)
+    first, count = round(scene.start_seconds * rate), round(scene.end_seconds * rate) - round(scene.start_seconds * rate)
+    stretches = score.stretches(first, count, rate)
+    frame = first
+    keys = [key for key, _ in reveals(scene)] + [Key(Kind.HALO, shape.node_id) for shape in scene.shapes]
+    for stretch in stretches:
+        assert stretch.first_frame == frame
+        assert stretch.drawn >= 1
+        last = frame + stretch.drawn - 1
+        for key in keys:
+            assert score.pose(key, last / rate) == score.pose(key, (last + stretch.held) / rate)
+        frame += stretch.drawn + stretch.held
+    assert frame == first + count
+
+
+@settings(deadline=None)  # a thousand frames
+@given(scenes(), RATES)
+def test_what_changes_is_announced(scene: SceneLayout, rate: int) -> None:
+    """A frame repaints only what is announced, so nothing else may differ from the frame before."""
+    score = direct(scene, None)
+    first, last = round(scene.start_seconds * rate), round(scene.end_seconds * rate)
+    for frame in range(first + 1, last):
+        changing = score.changing(frame, rate)
+        for key, _ in reveals(scene):
+            if key not in changing:
+                assert score.pose(key, frame / rate) == score.pose(key, (frame - 1) / rate)
+
+
+@given(st.data())
+def test_a_transition_ends_with_the_new_scene_alone(data: st.DataObject) -> None:
+    previous = data.draw(scenes())
+    scene = data.draw(scenes(start=previous.end_seconds))
+    for shape in scene.shapes[::2]:
+        shape.node_id = f"new-{shape.node_id}"
+    score = direct(scene, previous)
+    settled = scene.start_seconds + TRANSITION_SECONDS
+    kept = {shape.node_id for shape in scene.shapes} & {shape.node_id for shape in previous.shapes}
+    assert score.carried == kept
+    for shape in previous.shapes:
+        pose = score.pose(Key(Kind.SHAPE, shape.node_id, outgoing=True), settled)
+        assert (pose.opacity == 0) == (shape.node_id not in kept)
+    for node_id in kept:
+        assert score.pose(Key(Kind.SHAPE, node_id), scene.start_seconds).opacity == 1
+    if scene.title != previous.title:
+        assert score.pose(Key(Kind.TITLE, "", outgoing=True), settled).opacity == 0
+    assert score.pose(Key(Kind.TITLE, ""), settled).opacity == 1
+
+
+def test_the_first_frame_has_its_title() -> None:
+    scene = SceneLayout(start_seconds=0, end_seconds=5)
+    scene.title.lines.append(TextLine(text="Title"))
+    assert direct(scene, None).pose(Key(Kind.TITLE, ""), 0.0).opacity == 1
+
+
+def test_a_halo_is_on_while_a_node_is_spoken_of_and_gives_way() -> None:
+    scene = SceneLayout(start_seconds=0, end_seconds=20)
+    for name, at in (("a", 2.0), ("b", 2.5)):
+        shape = Shape(node_id=name, kind=ShapeKind.SHAPE_KIND_ROUNDED_BOX, reveal_seconds=at)
+        shape.spoken.append(TimeSpan(start_seconds=at, end_seconds=at + 0.3))
+        scene.shapes.append(shape)
+    scene.shapes[0].spoken.append(TimeSpan(start_seconds=10, end_seconds=12))
+    score = direct(scene, None)
+    glow = {key: [score.pose(Key(Kind.HALO, key), t).opacity for t in (1.8, 2.3, 2.8, 4.5, 11.0, 13.0)] for key in "ab"}
+    assert glow == {"a": [0, 1, 0, 0, 1, 0], "b": [0, 0, 1, 0, 0, 0]}
+
+
+def test_a_picture_stays_until_the_next_scene_has_something_to_show() -> None:
+    previous, scene = SceneLayout(end_seconds=10), SceneLayout(start_seconds=10, end_seconds=30)
+    for number, (each, reveal) in enumerate(((previous, 2.0), (scene, 25.0))):
+        shape = Shape(node_id=str(number), kind=ShapeKind.SHAPE_KIND_DOT, reveal_seconds=reveal)
+        shape.spoken.append(TimeSpan(start_seconds=reveal, end_seconds=reveal + 9))
+        each.shapes.append(shape)
+    score = direct(scene, previous)
+    old, new = Key(Kind.SHAPE, "0", outgoing=True), Key(Kind.SHAPE, "1")
+    assert [score.pose(old, t).opacity for t in (10, 20, 25)] == [1, 1, 0]
+    assert score.pose(new, 25).opacity > 0.5
+    assert not {key for frame in range(330, 700) for key in score.changing(frame, 30)}

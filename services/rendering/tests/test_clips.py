@@ -1,0 +1,165 @@
+"""Clips drawn by manim and encoded: every pixel, every frame."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import av
+import compositions
+import numpy as np
+import pytest
+
+from s2v.rendering import clip as clips
+from s2v.rendering.clip import count_frames, make_clip, plan_clips
+from s2v.rendering.encoder import KEY_SECONDS, ClipEncoder
+from s2v.rendering.figures import assemble
+from s2v.rendering.pixels import Pixels, Region
+from s2v.rendering.scene import film_scene
+from s2v.rendering.still import paint_still
+from s2v.runtime.errors import DegradedError, InvalidInputError
+from s2v.typeset.themes import THEMES, theme
+from s2v.v1.composition_pb2 import ColorRole, Composition
+from s2v.v1.work_pb2 import RenderingPart
+
+
+def part_of(composition: Composition, number: int, rate: int = 30) -> RenderingPart:
+    return plan_clips(composition, rate)[number]
+
+
+def small(*scenes, theme: str = "dark") -> Composition:
+    """A composition of a third of the size: quick to encode."""
+    made = compositions.composition(*scenes, theme=theme)
+    made.width, made.height = 640, 360
+    return made
+
+
+def packets(path: Path) -> list[tuple[int, bool]]:
+    """Frame number at 30 frames a second, and whether it is a key frame."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return [(round(p.pts * p.time_base * 30), p.is_keyframe) for p in container.demux(stream) if p.pts is not None]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", sorted(THEMES))
+def test_decoded_colours_are_those_of_the_theme(name: str, tmp_path: Path) -> None:
+    """Through conversion, encoder, tags and an independent decoder: background, box and a wide bar of accent colour."""
+    scene = compositions.flowchart(0, 6.5)
+    scene.rules.append(compositions.rule(400, 900, 1500, 900, 80, compositions.ROSE))
+    path = tmp_path / "clip.mp4"
+    make_clip(part_of(compositions.composition(scene, theme=name), 0).SerializeToString(), path, True)
+    with av.open(str(path)) as container:
+        codec = container.streams.video[0].codec_context
+        assert (codec.color_primaries, codec.color_trc, codec.colorspace, codec.color_range) == (1, 1, 1, 1)
+        *_, last = container.decode(video=0)
+    picture = last.to_ndarray(format="rgb24", src_colorspace="ITU709", dst_color_range="JPEG")
+    colors = theme(name)
+    for (x, y), color in (
+        ((30, 30), colors.background),
+        ((200, 480), colors.color(ColorRole.COLOR_ROLE_SURFACE)),
+        ((900, 900), colors.color(ColorRole.COLOR_ROLE_ROSE)),
+    ):
+        expected = [int(color[n : n + 2], 16) for n in (1, 3, 5)]
+        assert np.abs(picture[y, x].astype(int) - expected).max() <= 3, (x, y)
+
+
+class Recorder(ClipEncoder):
+    """An encoder that keeps the pictures it was given."""
+
+    pictures: dict[int, Pixels]
+
+    def write(self, picture: Pixels, regions: list[Region]) -> None:
+        self.__dict__.setdefault("pictures", {})[self.frames] = picture.copy()
+        super().write(picture, regions)
+
+
+@pytest.mark.integration
+def test_painting_regions_gives_the_whole_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of manim's frames, painted in parts, equals the same moment painted at once and without manim."""
+    monkeypatch.setattr("s2v.rendering.scene.ClipEncoder", Recorder)
+    part = part_of(compositions.talk(), 1)
+    cast = assemble(part)
+    encoder = film_scene(part, cast, tmp_path / "clip.mp4")
+    assert isinstance(encoder, Recorder)
+    assert len(encoder.pictures) == encoder.distinct_frames
+    for frame in list(encoder.pictures)[::7]:
+        whole = paint_still(cast, (part.first_frame + frame) / 30, 1920, 1080)
+        assert np.abs(encoder.pictures[frame].astype(int) - whole).max() <= 2, frame
+
+
+@pytest.mark.integration
+def test_clips_have_exact_lengths_sparse_repeats_and_key_frames_on_the_clock(tmp_path: Path) -> None:
+    composition = small(compositions.flowchart(0, 7.31), compositions.timeline(7.31, 17.77))
+    parts = plan_clips(composition, 30)
+    assert [(part.first_frame, part.frame_count) for part in parts] == [(0, 219), (219, 314)]
+    for part in parts:
+        path = tmp_path / f"{part.first_frame}.mp4"
+        facts = make_clip(part.SerializeToString(), path, True)
+        sent = packets(path)
+        frames = [frame for frame, _ in sent]
+        assert frames[0] == 0
+        assert frames[-1] == part.frame_count - 1
+        assert max(np.diff(frames)) <= 30
+        assert facts.distinct_frames <= len(frames) < part.frame_count * 0.6
+        keys = {frame for frame, is_key in sent if is_key}
+        clock = {frame for frame in range(part.frame_count) if (part.first_frame + frame) % (KEY_SECONDS * 30) == 0}
+        assert keys == clock | {0}
+
+
+@pytest.mark.parametrize("rate", [24, 30, 60])
+def test_scenes_of_an_hour_do_not_drift(rate: int) -> None:
+    scenes = [compositions.phrase(number * 7.3337, (number + 1) * 7.3337) for number in range(490)]
+    composition = small(*scenes)
+    parts = plan_clips(composition, rate)
+    assert sum(part.frame_count for part in parts) == count_frames(composition, rate)
+    for part, following in itertools.pairwise(parts):
+        assert part.first_frame + part.frame_count == following.first_frame
+    assert all(abs(part.first_frame / rate - part.scene.start_seconds) <= 0.5 / rate + 1e-9 for part in parts)
+
+
+@pytest.mark.integration
+def test_hostile_text_is_drawn_as_text(tmp_path: Path) -> None:
+    scene = compositions.phrase(0, 1)
+    text = "<b>&amp;</b> \\textbf{x} %s {0} \u202e\u0000\U0001f600 ../../etc/passwd"
+    scene.shapes[0].texts[0].CopyFrom(compositions.block(text, 20, 180, 20, anchor=0))
+    scene.chapter = text
+    assert make_clip(part_of(small(scene), 0).SerializeToString(), tmp_path / "clip.mp4", True).degraded == ""
+
+
+@pytest.mark.integration
+def test_when_manim_fails_the_scene_is_shown_without_motion_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no canvas")
+
+    monkeypatch.setattr(clips, "film_scene", fail)
+    part = part_of(small(compositions.flowchart(0, 6.5)), 0)
+    path = tmp_path / "clip.mp4"
+    facts = make_clip(part.SerializeToString(), path, False)
+    assert "no canvas" in facts.degraded
+    assert packets(path)[-1][0] == part.frame_count - 1
+    with pytest.raises(DegradedError, match="no canvas"):
+        make_clip(part.SerializeToString(), path, True)
+
+
+def test_a_composition_measured_with_other_fonts_is_refused() -> None:
+    composition = small(compositions.phrase(0, 5))
+    composition.font_sha256["Inter-Medium.otf"] = "0" * 64
+    with pytest.raises(InvalidInputError) as refused:
+        plan_clips(composition, 30)
+    assert refused.value.reason == "FONT_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("width", 641), ("height", 0), ("width", 100_000), ("theme", "../dark"), ("duration_seconds", 1.0)]
+)
+def test_a_composition_that_cannot_be_drawn_is_refused_by_name(field: str, value: object) -> None:
+    composition = small(compositions.phrase(0, 3), compositions.phrase(3, 5))
+    setattr(composition, field, value)
+    with pytest.raises(InvalidInputError):
+        plan_clips(composition, 30)
+
+
+def test_a_composition_without_scenes_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="no scenes"):
+        plan_clips(Composition(width=640, height=360, theme="dark", duration_seconds=3), 30)

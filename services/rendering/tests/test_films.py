@@ -1,0 +1,220 @@
+"""Whole videos by real workers: sound, captions, chapters, poster; the same from one worker and from two; nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import compositions
+import numpy as np
+import pytest
+from av.audio.resampler import AudioResampler
+
+from s2v.rendering import direct
+from s2v.rendering.engine import make_pool, preload_engine
+from s2v.runtime.engine import EnginePool
+from s2v.runtime.errors import InvalidInputError
+from s2v.v1.composition_pb2 import Composition
+from s2v.v1.transcript_pb2 import Segment, Transcript, Word
+
+pytestmark = pytest.mark.integration
+
+SECONDS = 7.37
+RATE = 48_000
+SOURCES = {
+    "wav": ("pcm_s16le", 44_100, False),
+    "mp3": ("libmp3lame", 44_100, True),
+    "m4a": ("aac", 44_100, True),
+    "opus": ("libopus", 48_000, False),
+    "flac": ("flac", 22_050, False),
+}
+
+
+def signal(rate: int) -> np.ndarray:
+    """A melody of noise bursts: its correlation has one sharp peak."""
+    random = np.random.default_rng(7)
+    times = np.arange(round(SECONDS * rate)) / rate
+    carrier = sum(np.sin(2 * np.pi * frequency * times + random.uniform(0, 6)) for frequency in random.uniform(200, 3000, 40))
+    envelope = np.repeat(random.uniform(0.05, 1, 100), len(times) // 100 + 1)[: len(times)]
+    return (carrier / 40 * envelope * 20000).astype(np.int16)
+
+
+def write_sound(path: Path, codec: str, rate: int) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.codec_context.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(signal(rate)[None], format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def read_sound(path: Path) -> np.ndarray:
+    """The first sound track at 48 kHz mono as a player plays it: samples at their timestamps, those before zero not heard."""
+    heard = np.zeros(round((SECONDS + 1) * RATE))
+    resampler = AudioResampler(format="flt", layout="mono", rate=RATE)
+    end = 0
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            for ready in resampler.resample(frame):
+                samples = ready.to_ndarray()[0]
+                place = round(ready.pts * ready.time_base * RATE)
+                samples = samples[max(0, -place) :][: len(heard) - max(0, place)]
+                heard[max(0, place) : max(0, place) + len(samples)] = samples
+                end = max(end, place + len(samples))
+    return heard[:end]
+
+
+def lag(film: np.ndarray) -> tuple[float, float]:
+    """Seconds by which the film's sound is late against the signal itself, and their correlation there."""
+    source = signal(RATE).astype(float)
+    size = 1 << (len(source) + len(film)).bit_length()
+    correlation = np.fft.irfft(np.fft.rfft(film, size) * np.conj(np.fft.rfft(source, size)), size)
+    peak = int(np.argmax(correlation))
+    late = peak if peak < size // 2 else peak - size
+    return late / RATE, correlation[peak] / np.sqrt((film**2).sum() * (source**2).sum())
+
+
+def small_talk() -> Composition:
+    made = compositions.composition(compositions.flowchart(0, 4), compositions.phrase(4, SECONDS))
+    made.width, made.height = 640, 360
+    return made
+
+
+def words() -> Transcript:
+    transcript = Transcript(language="en", duration_seconds=SECONDS)
+    texts = ["The", "cache", "<answers>", "at", "once."]
+    segment = Segment(start_seconds=1, end_seconds=3.5, text=" ".join(texts))
+    for number, text in enumerate(texts):
+        segment.words.append(Word(text=text, start_seconds=1 + number / 2, end_seconds=1.5 + number / 2))
+    transcript.segments.append(segment)
+    return transcript
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[EnginePool]:
+    preload_engine()
+    pool = make_pool(2)
+    yield pool
+    pool.close()
+
+
+async def make(pool: EnginePool, sound: Path, folder: Path, transcript: Transcript | None = None) -> direct.Rendered:
+    folder.mkdir(exist_ok=True)
+    return await direct.render(
+        pool, small_talk(), sound, transcript, folder, frame_rate=30, strict=True, progress=direct.ignore_progress
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(SOURCES))
+async def test_the_sound_is_the_source_at_its_time(kind: str, pool: EnginePool, tmp_path: Path) -> None:
+    codec, rate, copied = SOURCES[kind]
+    source = write_sound(tmp_path / f"sound.{kind}", codec, rate)
+    made = await make(pool, source, tmp_path / "out")
+    assert made.video.soundtrack.copied is copied
+    assert made.video.soundtrack.sample_rate == rate
+    late, correlation = lag(read_sound(made.film))
+    assert abs(late) < 1 / 60
+    assert correlation > 0.99
+    with av.open(str(made.film)) as film:
+        for stream in film.streams.audio[0], film.streams.video[0]:
+            assert float(stream.duration * stream.time_base) == pytest.approx(SECONDS, abs=1 / 30), stream.type
+        if copied:
+            with av.open(str(source)) as original:
+                before = [bytes(packet) for packet in original.demux(audio=0) if packet.size]
+            assert [bytes(packet) for packet in film.demux(audio=0) if packet.size] == before
+
+
+async def test_the_film_has_captions_chapters_and_starts_at_once(pool: EnginePool, tmp_path: Path) -> None:
+    made = await make(pool, write_sound(tmp_path / "sound.wav", "pcm_s16le", 44_100), tmp_path / "out", words())
+    with av.open(str(made.film)) as film:
+        texts = [bytes(packet)[2:].decode() for packet in film.demux(film.streams.subtitles[0]) if packet.size > 2]
+        assert texts == ["The cache <answers> at once."]
+        chapters = [(chapter["start"], chapter["end"], chapter["metadata"]["title"]) for chapter in film.chapters()]
+        assert chapters == [(0, 4000, "How a cache read works"), (4000, 7370, "Each part can fail")]
+    head = made.film.read_bytes()
+    assert head.index(b"moov") < head.index(b"mdat")
+    assert "The cache &lt;answers&gt; at once." in made.captions.read_text()
+    with av.open(str(made.poster)) as poster:
+        assert (poster.streams.video[0].width, poster.streams.video[0].height) == (640, 360)
+    assert made.video.frame_count == round(SECONDS * 30)
+    assert made.report.engine == "manim"
+    assert not made.report.degradations
+
+
+async def test_one_worker_and_two_make_the_same_pictures(pool: EnginePool, tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "sound.wav", "pcm_s16le", 44_100)
+    alone = make_pool(1)
+    try:
+        films = [(await make(each, sound, tmp_path / name)).film for name, each in (("one", alone), ("two", pool))]
+    finally:
+        await asyncio.to_thread(alone.close)
+    pictures = []
+    for film in films:
+        with av.open(str(film)) as container:
+            pictures.append([(frame.pts, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)])
+    assert pictures[0] == pictures[1]
+
+
+async def test_sound_of_another_length_is_refused(pool: EnginePool, tmp_path: Path) -> None:
+    sound = tmp_path / "sound.wav"
+    write_sound(sound, "pcm_s16le", 8_000)
+    data = sound.read_bytes()
+    sound.write_bytes(data[: len(data) // 2])
+    with pytest.raises(InvalidInputError) as refused:
+        await make(pool, sound, tmp_path / "out")
+    assert refused.value.reason == "LENGTHS_DIFFER"
+
+
+async def test_what_is_no_sound_is_refused(pool: EnginePool, tmp_path: Path) -> None:
+    sound = tmp_path / "sound"
+    sound.write_text("#EXTM3U\nfile:///etc/passwd\n")
+    with pytest.raises(InvalidInputError):
+        await make(pool, sound, tmp_path / "out")
+
+
+async def test_a_cancelled_video_leaves_no_process_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    sound = write_sound(tmp_path / "sound.wav", "pcm_s16le", 44_100)
+    long = compositions.composition(*(compositions.flowchart(n * 8, n * 8 + 8) for n in range(20)))
+    busy = asyncio.Event()
+
+    async def progress(_done: int, _total: int) -> None:
+        busy.set()
+
+    work = asyncio.create_task(direct.render_file(long, sound, None, tmp_path / "film.mp4", progress=progress))
+    await asyncio.wait((work, asyncio.create_task(busy.wait())), return_when=asyncio.FIRST_COMPLETED)
+    workers = children()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert not list((tmp_path / "temporary").glob("s2v-render-*"))
+    assert not (tmp_path / "film.mp4").exists()
+    assert len(workers - children()) >= 2
+
+
+def children() -> set[int]:
+    """Processes below this one, the fork server's included."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if fields[0] != "Z":
+                parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, rest = set[int](), [os.getpid()]
+    while rest:
+        below = parents.get(rest.pop(), [])
+        found.update(below)
+        rest += below
+    return found

@@ -1,0 +1,119 @@
+"""Geometry and colours: exact before they are encoded."""
+
+from __future__ import annotations
+
+import itertools
+
+import compositions
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from s2v.rendering import outlines
+from s2v.rendering.choreography import Pose
+from s2v.rendering.elements import draw_elements, trace
+from s2v.rendering.figures import assemble
+from s2v.rendering.pixels import Planes, Region, merge
+from s2v.rendering.posing import pose_inks
+from s2v.typeset.shaping import width
+from s2v.typeset.themes import THEMES, theme
+from s2v.v1.composition_pb2 import FontWeight, Rect, RouteKind
+from s2v.v1.work_pb2 import RenderingPart
+
+coordinates = st.floats(-2000, 2000)
+points = st.lists(st.tuples(coordinates, coordinates), min_size=2, max_size=8, unique=True)
+regions = st.builds(
+    lambda x, y, w, h: Region(2 * x, 2 * y, 2 * (x + w), 2 * (y + h)),
+    *(st.integers(0, 40), st.integers(0, 40), st.integers(0, 20), st.integers(0, 20)),
+)
+
+
+@given(points, st.floats(0, 40), st.floats(0, 1))
+def test_a_route_is_followed_by_its_length(corners: list[tuple[float, float]], radius: float, share: float) -> None:
+    track = outlines.measure(outlines.route(corners, RouteKind.ROUTE_KIND_ORTHOGONAL, radius))
+    direct = sum(np.hypot(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(corners))
+    assert track.length <= direct * 1.001 + 1e-6
+    part = track.until(track.length * share)
+    if len(part):
+        assert np.allclose(part[-1], track.at(track.length * share), atol=1e-6)
+        assert outlines.measure(part).length == pytest.approx(track.length * share, rel=0.02, abs=0.5)
+
+
+@given(st.floats(0, 100), st.floats(1, 500), st.floats(1, 500))
+def test_a_box_is_closed_and_fills_its_rectangle(radius: float, box_width: float, height: float) -> None:
+    curves = outlines.rounded_box(Rect(x=10, y=20, width=box_width, height=height), radius)
+    assert len(curves) == 32
+    assert np.allclose(curves[0], curves[-1])
+    assert np.allclose(curves.min(axis=0), (10, 20))
+    assert np.allclose(curves.max(axis=0), (10 + box_width, 20 + height))
+
+
+def test_text_is_drawn_as_wide_as_it_was_measured() -> None:
+    words = "Query primary database"
+    curves = outlines.text(words, FontWeight.FONT_WEIGHT_MEDIUM, 30, 100, 50)
+    measured = width(words, FontWeight.FONT_WEIGHT_MEDIUM, 30)
+    assert 100 <= curves[:, 0].min() < 104
+    assert 100 + measured - 4 < curves[:, 0].max() <= 100 + measured
+
+
+def test_an_arrowhead_ends_where_the_route_ends() -> None:
+    track = outlines.measure(outlines.straight([(0, 0), (100, 0)]))
+    line, head = trace(track, 18, "#FFFFFF", 3, 1.0)
+    assert head.curves[:, 0].max() == 100
+    assert head.curves[:, 0].min() == 82
+    assert 82 < line.curves[:, 0].max() < 90
+
+
+@given(st.lists(regions, max_size=8))
+def test_merged_regions_cover_the_same_and_do_not_touch(found: list[Region]) -> None:
+    merged = merge(found)
+    for region in found:
+        if region.width and region.height:
+            assert any(each.joined(region) == each for each in merged)
+    assert not any(a.touches(b) for number, a in enumerate(merged) for b in merged[number + 1 :])
+
+
+@given(arrays(np.uint8, (4, 6, 3)))
+def test_colours_become_bt709_limited_range(colors: np.ndarray) -> None:
+    """Against the standard's own formulae, in floating point. A block of four pixels has one colour, so chroma is exact too."""
+    rgb = colors.repeat(2, axis=0).repeat(2, axis=1)
+    picture = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+    planes = Planes(12, 8)
+    planes.update(np.ascontiguousarray(picture), Region(0, 0, 12, 8))
+    red, green, blue = (colors[..., n] / 255 for n in range(3))
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    expected = [16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748]
+    y, cb, cr = planes.data[:96].reshape(8, 12)[::2, ::2], planes.data[96:120].reshape(4, 6), planes.data[120:].reshape(4, 6)
+    for plane, exact in zip((y, cb, cr), expected, strict=True):
+        assert np.abs(plane - exact).max() <= 1.0
+
+
+@pytest.mark.parametrize("name", sorted(THEMES))
+def test_every_element_keeps_its_number_of_inks_in_every_pose(name: str) -> None:
+    """The objects on manim's canvas are made once; a pose that had more inks than they are would be cut off."""
+    for scene in compositions.talk().scenes:
+        for element in draw_elements(scene, theme(name), 1.0):
+            for pose in (Pose(0), Pose(0.5, scale=0.97, drawn=0.3, glow=0.5), Pose(1)):
+                assert len(pose_inks(element, pose)) == len(element.inks)
+
+
+def test_a_node_that_stays_moves_from_its_old_place_to_its_new_one() -> None:
+    before, after = compositions.flowchart(0, 8), compositions.flowchart(8, 16)
+    for shape in after.shapes:
+        shape.rect.x += 100
+        shape.rect.width += 40
+        for line in shape.texts[0].lines:
+            line.x += 120
+    part = RenderingPart(scene=after, previous=before, width=1920, height=1080, theme="dark", frame_rate=30)
+    part.first_frame, part.frame_count = 240, 240
+    cast = assemble(part)
+    moving = next(each for each in cast.figures if each.element.key.id == "a" and each.origin)
+    start, middle, end = (cast.inks(moving, seconds) for seconds in (8.0, 8.2, 9.0))
+    left = [inks[0].curves[:, 0].min() for inks in (start, middle, end)]
+    assert left == pytest.approx([168.5, 218.5, 268.5])
+    assert [inks[1].curves[0, 0] for inks in (start, middle, end)] == pytest.approx(
+        [end[1].curves[0, 0] - 120, end[1].curves[0, 0] - 60, end[1].curves[0, 0]]
+    )
+    assert all(ink.opacity == 1 for inks in (start, middle, end) for ink in inks if len(ink.curves))
