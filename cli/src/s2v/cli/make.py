@@ -11,9 +11,10 @@ from google.protobuf.json_format import MessageToJson
 
 from s2v.cli.connection import Target, connected_or_started
 from s2v.cli.exits import CommandError, ExitCode, errors, job_failure, results
-from s2v.cli.progress import JobProgress
+from s2v.cli.progress import UPLOAD, JobProgress
 from s2v.cli.report import Works, print_report
 from s2v.client import Client
+from s2v.runtime.stage import NAMES
 from s2v.v1.artifact_pb2 import Artifact, ArtifactKind
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Job, JobOptions, JobState
@@ -43,7 +44,7 @@ async def make_video(order: Order) -> None:
     """
     check_talk(order.talk)
     check_folder(order.video.parent)
-    with JobProgress(errors) as progress:
+    with JobProgress(errors, [UPLOAD, *NAMES.values()]) as progress:
         async with connected_or_started(order.target, progress.note) as client:
             job = await submit(client, order.talk, order.options, progress)
             try:

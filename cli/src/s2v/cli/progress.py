@@ -126,7 +126,7 @@ class Bars:
         self._progress = Progress(
             TextColumn("{task.description:<14}"),
             BarColumn(bar_width=36, complete_style="blue", finished_style="green", pulse_style="blue"),
-            TextColumn("{task.percentage:>3.0f} %"),
+            _PercentColumn(),
             TextColumn("[dim]{task.fields[amount]}"),
             _TimeColumn(),
             console=console,
@@ -165,6 +165,14 @@ class Bars:
 
     def _add(self, name: str) -> TaskID:
         return self._progress.add_task(name, start=False, total=1.0, amount="", summary="", started=0.0, ends=0.0)
+
+
+class _PercentColumn(ProgressColumn):
+    """Percent of what has started and says how far it is."""
+
+    def render(self, task: Task) -> Text:
+        """Renders one line's percentage."""
+        return Text(f"{task.percentage:>3.0f} %" if task.started and task.total else "     ")
 
 
 class _TimeColumn(ProgressColumn):

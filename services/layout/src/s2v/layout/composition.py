@@ -17,7 +17,7 @@ from s2v.typeset import themes
 from s2v.typeset.fonts import font_digests, missing_characters
 from s2v.v1.composition_pb2 import Composition, SceneLayout
 from s2v.v1.diagram_pb2 import DiagramType
-from s2v.v1.report_pb2 import Degradation, StageReport
+from s2v.v1.report_pb2 import Degradation, Stage, StageReport
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 SMALLEST_TEXT_PX = 24.0
@@ -45,7 +45,7 @@ def compose(storyboard: Storyboard, height: int, theme: str, strict: bool) -> tu
         language=storyboard.language,
         font_sha256=font_digests(),
     )
-    report = StageReport(engine=engine.NAME, engine_version=engine.VERSION)
+    report = StageReport(stage=Stage.STAGE_LAYOUT, engine=engine.NAME, engine_version=engine.VERSION)
     for scene in storyboard.scenes:
         composition.scenes.append(_compose_scene(scene))
     _report(storyboard, composition, report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from elkjs_py import ElkError, ElkMemoryError, ElkTimeout
@@ -37,6 +37,8 @@ SPREADS = (2.0, 1.6, 1.3)
 """More air, tried when the picture fits, the most first."""
 TIGHT = 0.7
 """Less air, tried before smaller text."""
+TIGHT_GAIN = 0.8
+"""Where the picture is too large by more than this, less air does not make it fit."""
 WRAPPABLE_NODES = 5
 """Shorter charts are not broken into rows."""
 HOPELESS = 0.85
@@ -104,9 +106,10 @@ def _search(diagram: Diagram) -> SceneLayout:
         if widest is not None and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px:
             continue
         charts = [set_chart(diagram, measure) for measure in measures]
-        for variants in _rounds(charts[0]):
-            candidates = [each for chart in charts for variant in variants for each in _candidates(chart, variant)]
-            clean = [each for each in candidates if not faults(each.picture.quality)]
+        for wrapped in (False, True) if len(diagram.nodes) >= WRAPPABLE_NODES else (False,):
+            clean = _round(charts, wrapped, 1.0)
+            if TIGHT_GAIN <= max((each.room for each in clean), default=1.0) < 1.0:
+                clean += _round(charts, wrapped, TIGHT)
             widest = max([*clean, *([widest] if widest else [])], key=_readability, default=None)
             fitting = [each for each in clean if each.room >= 1.0]
             if fitting:
@@ -120,17 +123,17 @@ def _search(diagram: Diagram) -> SceneLayout:
     return widest.picture
 
 
-def _rounds(chart: Chart) -> Iterator[list[Variant]]:
-    """Yields variants that are compared with one another; a later round is for charts that fit in no earlier one."""
-    decisions = any(outline.kind == ShapeKind.SHAPE_KIND_DIAMOND for outline in chart.outlines)
+def _round(charts: Sequence[Chart], wrapped: bool, spread: float) -> list[_Candidate]:
+    """Returns the clean pictures of charts that differ in their line width, in both directions."""
+    decisions = any(outline.kind == ShapeKind.SHAPE_KIND_DIAMOND for outline in charts[0].outlines)
     directions: tuple[Direction, ...] = ("RIGHT", "DOWN")
-    for wrapped in (False, True) if len(chart.outlines) >= WRAPPABLE_NODES else (False,):
-        for spread in (1.0, TIGHT):
-            yield [
-                Variant(direction, straight_first, wrapped, spread)
-                for direction in directions
-                for straight_first in ((False, True) if decisions else (False,))
-            ]
+    variants = [
+        Variant(direction, straight_first, wrapped, spread)
+        for direction in directions
+        for straight_first in ((False, True) if decisions else (False,))
+    ]
+    candidates = (each for chart in charts for variant in variants for each in _candidates(chart, variant))
+    return [each for each in candidates if not faults(each.picture.quality)]
 
 
 def _candidates(chart: Chart, variant: Variant) -> Iterator[_Candidate]:
@@ -157,7 +160,7 @@ def _lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
     except (ElkTimeout, ElkMemoryError):
         raise
     except ElkError as error:
-        log.warning("ELK failed on %s: %s", variant, error)
+        log.info("ELK failed on %s: %s", variant, error)
         return None
 
 

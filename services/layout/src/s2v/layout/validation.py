@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from s2v.layout.timeline import MAX_EVENTS
 from s2v.runtime.errors import InvalidInputError, LimitError
 from s2v.v1.diagram_pb2 import Diagram, DiagramType
@@ -13,7 +15,8 @@ MAX_NODES = 60
 MAX_EDGES = 150
 MAX_LABEL_CHARACTERS = 1000
 """Longer labels come from no speaker; up to this they are shortened to fit."""
-MAX_ID_CHARACTERS = 100
+ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""Ids become names of files and of ELK's elements."""
 TIME_TOLERANCE_SECONDS = 0.001
 """Scenes meet when their times differ by no more."""
 
@@ -101,8 +104,10 @@ def _check_edges(scene: Scene, diagram: Diagram, field: str) -> None:
 
 
 def _check_id(value: str, seen: set[str], field: str) -> None:
-    if not value or len(value) > MAX_ID_CHARACTERS:
-        raise InvalidInputError(f"{field} must have 1 to {MAX_ID_CHARACTERS} characters", field=field)
+    if not ID.fullmatch(value):
+        raise InvalidInputError(
+            f"{field} is {value[:100]!r}; an id has 1 to 100 letters, digits, dots, dashes and underscores", field=field
+        )
     if value in seen:
         raise InvalidInputError(f"{field} {value!r} is there twice", field=field)
     seen.add(value)

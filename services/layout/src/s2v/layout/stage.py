@@ -1,0 +1,61 @@
+"""Layout as a stage of the pipeline: one part, as a diagram may go on over scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from google.protobuf.message import Message
+
+from s2v.layout import engine
+from s2v.layout.processes import compose_bytes, draw_bytes
+from s2v.runtime.stage import File, Output, StageTask, digest
+from s2v.typeset.fonts import font_digests
+from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
+from s2v.v1.composition_pb2 import Composition
+from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.layout_service_pb2 import ComposeResponse
+from s2v.v1.report_pb2 import Stage, StageReport
+
+REVISION = 1
+"""Raised by hand when this service changes in a way that changes its results."""
+
+
+class LayoutStage:
+    """Storyboard to composition."""
+
+    stage = Stage.STAGE_LAYOUT
+
+    def __init__(self, longest_seconds: float) -> None:
+        self._longest_seconds = longest_seconds
+
+    def identity(self, options: JobOptions) -> bytes:
+        """Returns all that a composition depends on besides its storyboard: engine, fonts, canvas, theme, revision."""
+        fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
+        chosen = (str(options.height), options.theme, str(options.strict))
+        return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts)
+
+    async def plan(self, task: StageTask) -> Sequence[Message]:
+        """Returns the one part: where the storyboard is."""
+        return [task.input(Stage.STAGE_ANALYSIS)]
+
+    async def run(self, task: StageTask, part: bytes) -> Output:
+        """Places all scenes.
+
+        Errors: InvalidInputError, LimitError, DegradedError, EngineTimeoutError.
+        """
+        storyboard, options = await task.read(ObjectRef.FromString(part)), task.options
+        result = await task.compute(
+            compose_bytes, storyboard, options.height, options.theme, options.strict, timeout=self._longest_seconds
+        )
+        composition, report = Composition.FromString(result.composition), StageReport.FromString(result.report)
+        return Output(ComposeResponse(composition=composition, report=report))
+
+    async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
+        """Returns the composition with its scenes as SVG."""
+        result = ComposeResponse.FromString(await task.read(parts[0]))
+        composition = result.composition.SerializeToString(deterministic=True)
+        pictures = await task.compute(draw_bytes, composition, timeout=self._longest_seconds)
+        files = [
+            File(ArtifactKind.ARTIFACT_KIND_SVG, f"scene-{scene_id}.svg", "image/svg+xml", data=svg) for scene_id, svg in pictures
+        ]
+        return Output(result.composition, result.report, files)
