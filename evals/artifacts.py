@@ -1,6 +1,7 @@
 """What a job made, read from a folder of its files or fetched from the stack that is up."""
 
 import asyncio
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TypeVar
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
 
-from s2v.cli.stack import find_home, find_stack
+from s2v.cli.stack import default_home, find_stack
 from s2v.client import Client, JobServiceError
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.storyboard_pb2 import Storyboard
@@ -34,9 +35,10 @@ def load_artifacts(job: str) -> JobArtifacts:
     """Reads a job's artifacts from a folder of that name, else fetches those of the job of that id. Errors: SystemExit."""
     if Path(job).is_dir():
         return read_artifacts(Path(job))
-    stack = find_stack(find_home())
+    home = Path(os.environ.get("S2V_HOME") or default_home())
+    stack = find_stack(home)
     if stack is None:
-        raise SystemExit(f"{job}: is no folder, and no stack is up in {find_home()} that could know it as a job")
+        raise SystemExit(f"{job}: is no folder, and no stack is up in {home} that could know it as a job")
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(fetch_artifacts(stack.gateway, job, Path(folder)))
         return read_artifacts(Path(folder))

@@ -50,7 +50,9 @@ def lay_out(chart: Chart, columns: int) -> SceneLayout:
         for column, box in enumerate(cells):
             x = column * (width + column_gap) + (width - box.width) / 2
             # The way down leaves the last node of a row at its bottom, so its quantity stands at the right.
-            shape = box.placed(x, top + (height - box.height) / 2, chart.accents[box.node.id], column == columns - 1)
+            shape = box.placed(
+                x, top + (height - box.height) / 2, chart.accents[box.node.id], "right" if column == columns - 1 else "below"
+            )
             shapes.append(shape)
         quantity = max((box.quantity.height for box in cells[: columns - 1]), default=0.0)
         top += height + (quantity + QUANTITY_DROP if quantity else 0.0) + ROW_GAP

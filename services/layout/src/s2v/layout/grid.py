@@ -39,7 +39,7 @@ def lay_out(chart: Chart) -> SceneLayout:
     for outline in chart.outlines:
         row, column = cell_of[outline.node.id]
         left = column * pitch + (column_width - outline.width) / 2
-        shape = outline.placed(left, tops[row], chart.accents[outline.node.id], quantity_right=False)
+        shape = outline.placed(left, tops[row], chart.accents[outline.node.id], "below")
         shapes[outline.node.id] = shape
         picture.shapes.append(shape)
 

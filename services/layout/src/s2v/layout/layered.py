@@ -10,7 +10,7 @@ import elkjs_py
 from s2v.layout import engine
 from s2v.layout.chart import Chart, route_edge
 from s2v.layout.labelling import place_labels
-from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP, Outline
+from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP, Outline, QuantityPlace
 from s2v.layout.paragraph import Paragraph
 from s2v.layout.routing import trim
 from s2v.layout.straightening import straighten
@@ -20,6 +20,13 @@ from s2v.v1.diagram_pb2 import Edge
 Direction = Literal["RIGHT", "DOWN"]
 Side = Literal["NORTH", "EAST", "SOUTH", "WEST"]
 
+QUANTITY_PLACEMENTS: Mapping[QuantityPlace, str] = {
+    "right": "OUTSIDE V_CENTER H_RIGHT",
+    "below": "OUTSIDE V_BOTTOM H_CENTER",
+    "above left": "OUTSIDE V_TOP H_LEFT",
+    "above right": "OUTSIDE V_TOP H_RIGHT",
+}
+"""What ELK calls the places of quantities."""
 LABEL_CLEARANCE = 8.0
 """Free around an edge's label on each side, in px."""
 
@@ -49,8 +56,8 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
     sources = {edge.source for edge in chart.edges}
     shapes: dict[str, Shape] = {}
     for outline, child in zip(chart.outlines, placed["children"], strict=True):
-        right = _quantity_right(outline, sources, variant)
-        shape = outline.placed(child["x"], child["y"], chart.accents[outline.node.id], right)
+        place = _quantity_place(outline, sources, variant)
+        shape = outline.placed(child["x"], child["y"], chart.accents[outline.node.id], place)
         shapes[outline.node.id] = shape
         picture.shapes.append(shape)
     for edge, routed in zip(chart.edges, placed["edges"], strict=True):
@@ -109,26 +116,25 @@ def _options(variant: Variant) -> elkjs_py.LayoutOptions:
 def _graph(chart: Chart, variant: Variant) -> elkjs_py.Graph:
     ports = _ports(chart, variant)
     sources = {edge.source for edge in chart.edges}
-    children = [_node(outline, ports.values(), _quantity_right(outline, sources, variant)) for outline in chart.outlines]
+    children = [_node(outline, ports.values(), _quantity_place(outline, sources, variant)) for outline in chart.outlines]
     edges = [_edge(edge, chart.labels[edge.id] if variant.reserved else None, ports) for edge in chart.edges]
     return {"id": "root", "children": children, "edges": edges}
 
 
-def _node(outline: Outline, ports: Iterable[_Port], quantity_right: bool) -> elkjs_py.Node:
+def _node(outline: Outline, ports: Iterable[_Port], place: QuantityPlace) -> elkjs_py.Node:
     node: elkjs_py.Node = {"id": outline.node.id, "width": outline.width, "height": outline.height}
     own = {port.side: port for port in ports if port.node_id == outline.node.id}
     if own:
         node["layoutOptions"] = {"elk.portConstraints": "FIXED_POS"}
         node["ports"] = [_corner(outline, own[side]) for side in sorted(own)]
     if outline.quantity.lines:
-        placement = "OUTSIDE V_CENTER H_RIGHT" if quantity_right else "OUTSIDE V_BOTTOM H_CENTER"
-        gap = QUANTITY_GAP if quantity_right else 0.0
+        gap = QUANTITY_GAP if place == "right" else 0.0
         node["labels"] = [
             {
                 "text": "quantity",
                 "width": outline.quantity.width + gap,
                 "height": outline.quantity.height,
-                "layoutOptions": {"elk.nodeLabels.placement": placement},
+                "layoutOptions": {"elk.nodeLabels.placement": QUANTITY_PLACEMENTS[place]},
             }
         ]
     return node
@@ -176,7 +182,7 @@ def _ports(chart: Chart, variant: Variant) -> dict[tuple[str, str], _Port]:
         node_id = outline.node.id
         for edge in chart.edges:
             if edge.target == node_id:
-                ports[edge.id, "target"] = _Port(node_id, sideways[0] if edge.source == node_id else entry)
+                ports[edge.id, "target"] = _Port(node_id, entry)
         ways = [edge for edge in chart.edges if edge.source == node_id]
         for number, edge in enumerate(ways):
             if len(ways) == 1 or (variant.straight_first and number == 0):
@@ -195,6 +201,9 @@ def _corner(outline: Outline, port: _Port) -> elkjs_py.Port:
     return {"id": port.id, "x": x, "y": y, "width": 0, "height": 0, "layoutOptions": {"elk.port.side": port.side}}
 
 
-def _quantity_right(outline: Outline, sources: set[str], variant: Variant) -> bool:
-    """Tells whether a quantity stands at the right of its node: where no edge leaves to the right."""
-    return variant.direction == "DOWN" or outline.node.id not in sources
+def _quantity_place(outline: Outline, sources: set[str], variant: Variant) -> QuantityPlace:
+    """Returns where the quantity of a node stands: where no edge leaves or comes in."""
+    right = variant.direction == "RIGHT"
+    if outline.kind == ShapeKind.SHAPE_KIND_DIAMOND:
+        return "above left" if right else "above right"
+    return "below" if right and outline.node.id in sources else "right"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from s2v.layout.paragraph import Paragraph, Style, compose_text, widest_word
 from s2v.typeset.shaping import metrics
-from s2v.v1.composition_pb2 import Annotation, ColorRole, FontWeight, Rect, Shape, ShapeKind
+from s2v.v1.composition_pb2 import Annotation, ColorRole, FontWeight, Rect, Shape, ShapeKind, TextBlock
 from s2v.v1.diagram_pb2 import Node, NodeKind
 
 KINDS: Mapping[NodeKind.ValueType, ShapeKind.ValueType] = {
@@ -16,6 +17,8 @@ KINDS: Mapping[NodeKind.ValueType, ShapeKind.ValueType] = {
     NodeKind.NODE_KIND_COMPONENT: ShapeKind.SHAPE_KIND_BOX,
 }
 """Outlines of the kinds of nodes in a flowchart; a rounded box for all others."""
+QuantityPlace = Literal["right", "below", "above left", "above right"]
+"""Where a quantity stands beside its outline; above, it keeps clear of the middle, where an arrow may stand."""
 LABEL_WEIGHT = FontWeight.FONT_WEIGHT_MEDIUM
 QUANTITY_STYLE = Style(24.0, FontWeight.FONT_WEIGHT_REGULAR, ColorRole.COLOR_ROLE_MUTED)
 QUANTITY_GAP = 24.0
@@ -63,8 +66,8 @@ class Outline:
         """Returns the same outline, wider."""
         return replace(self, width=width)
 
-    def placed(self, x: float, y: float, accent: ColorRole.ValueType, quantity_right: bool) -> Shape:
-        """Returns the shape with its left top corner at (x, y), its quantity at the right or below."""
+    def placed(self, x: float, y: float, accent: ColorRole.ValueType, place: QuantityPlace) -> Shape:
+        """Returns the shape with its left top corner at (x, y)."""
         shape = Shape(
             node_id=self.node.id,
             kind=self.kind,
@@ -74,14 +77,20 @@ class Outline:
             reveal_seconds=self.node.reveal_seconds,
         )
         if self.quantity.lines:
-            ink = self.quantity.ink_height
-            if quantity_right:
-                cap_height = metrics(QUANTITY_STYLE.weight).cap_height * QUANTITY_STYLE.size_px
-                block = self.quantity.ranged_left(x + self.width + QUANTITY_GAP, y + (self.height - ink) / 2 + cap_height)
-            else:
-                block = self.quantity.below(x + self.width / 2, y + self.height + QUANTITY_DROP)
+            block = self._placed_quantity(x, y, place)
             shape.annotations.append(Annotation(text=block, reveal_seconds=self.node.quantity.reveal_seconds))
         return shape
+
+    def _placed_quantity(self, x: float, y: float, place: QuantityPlace) -> TextBlock:
+        quantity, middle = self.quantity, x + self.width / 2
+        if place == "right":
+            cap_height = metrics(QUANTITY_STYLE.weight).cap_height * QUANTITY_STYLE.size_px
+            first = y + (self.height - quantity.ink_height) / 2 + cap_height
+            return quantity.ranged_left(x + self.width + QUANTITY_GAP, first)
+        if place == "below":
+            return quantity.below(middle, y + self.height + QUANTITY_DROP)
+        aside = QUANTITY_GAP + quantity.width / 2
+        return quantity.below(middle - aside if place == "above left" else middle + aside, y - quantity.height)
 
 
 def outline_node(node: Node, measure: Measure) -> Outline:

@@ -24,14 +24,15 @@ def trim(points: Sequence[XY], source: Shape, target: Shape) -> list[XY]:
 
 
 def simplify(points: Sequence[XY]) -> list[XY]:
-    """Drops points that are doubled or lie on the straight line between their neighbours."""
+    """Drops points that are doubled or lie on the straight way between their neighbours."""
     line: list[XY] = []
     for point in points:
         if line and hypot(point[0] - line[-1][0], point[1] - line[-1][1]) < 0.01:
             continue
         if len(line) >= 2:
             (x0, y0), (x1, y1) = line[-2], line[-1]
-            if abs((x1 - x0) * (point[1] - y0) - (y1 - y0) * (point[0] - x0)) < 0.01:
+            straight = abs((x1 - x0) * (point[1] - y0) - (y1 - y0) * (point[0] - x0)) < 0.01
+            if straight and (x1 - x0) * (point[0] - x1) + (y1 - y0) * (point[1] - y1) >= 0:
                 line[-1] = point
                 continue
         line.append(point)
