@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -33,12 +33,14 @@ from s2v.v1.storyboard_pb2 import Scene, Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
 ENGINE = "s2v-analysis"
-REVISION = 1
+REVISION = 2
 """Raised by hand whenever the same transcript gives another storyboard."""
 MIN_NODES = 3
 """Fewer steps or events are no diagram."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
+LONG_PHRASE_SECONDS = 16.0
+"""A key phrase that would stand for longer is a bore: the scene is cut again, and each piece has a phrase of its own."""
 MIN_CONFIDENCE = 0.3
 """Below this probability a diagram is not drawn."""
 SECOND_CONFIDENCE = 0.25
@@ -97,9 +99,11 @@ class Analyst:
     def _split(self, talk: Talk, vectors: Vectors, begin: int, end: int) -> list[tuple[int, int, _Found, bool]]:
         """Returns a scene, cut again where its diagram has too many nodes: (begin, end, found, whether it goes on)."""
         found = self._find(talk, vectors, begin, end)
-        if len(found.content.nodes) <= MAX_NODES or found.content.type == DiagramType.DIAGRAM_TYPE_NONE:
+        if found.content.type == DiagramType.DIAGRAM_TYPE_NONE:
+            return self._split_phrase(talk, vectors, begin, end, found)
+        if len(found.content.nodes) <= MAX_NODES:
             return [(begin, end, found, False)]
-        cut = _halfway(talk, found.content, begin, end)
+        cut = _halfway(talk, begin, end, lambda word: _share_before(found.content, word))
         if cut is None:
             note = f"{len(found.content.nodes)} nodes in one picture, as no sentence ends in between"
             return [(begin, end, _Found(found.content, found.ranking, found.undrawn, note), False)]
@@ -107,14 +111,34 @@ class Analyst:
         joined = first[-1][2].content.type == second[0][2].content.type != DiagramType.DIAGRAM_TYPE_NONE
         return [*first, (*second[0][:3], joined), *second[1:]]
 
+    def _split_phrase(
+        self, talk: Talk, vectors: Vectors, begin: int, end: int, found: _Found
+    ) -> list[tuple[int, int, _Found, bool]]:
+        """Returns a scene that shows a key phrase, cut again while the phrase would stand too long."""
+        start, stop = _times(talk, begin, end)
+        cut = None
+        if stop - start > LONG_PHRASE_SECONDS:
+            cut = _halfway(talk, begin, end, lambda word: (talk.speech.starts[word] - start) / (stop - start))
+        if cut is None:
+            return [(begin, end, found, False)]
+        pieces = []
+        for first, last in ((begin, cut), (cut, end)):
+            note = found.note if first == begin else ""
+            piece = replace(found, content=self._find_phrase(talk, vectors, first, last), note=note)
+            pieces += self._split_phrase(talk, vectors, first, last, piece)
+        return pieces
+
     def _find(self, talk: Talk, vectors: Vectors, begin: int, end: int) -> _Found:
         sentences = talk.sentences[begin:end]
         text = scene_text(sentences)
         (vector,) = self._encoder.encode([text])
         fit = Fit(extract_flowchart(talk, sentences), extract_timeline(talk, sentences))
         ranking = self._classifier.rank(make_features(text, vector, fit))
-        phrase = extract_key_phrase(talk, sentences, np.asarray(vectors[begin:end] @ vector))
-        return _choose(ranking, fit, phrase)
+        return _choose(ranking, fit, self._find_phrase(talk, vectors, begin, end))
+
+    def _find_phrase(self, talk: Talk, vectors: Vectors, begin: int, end: int) -> Content:
+        closeness = vectors[begin:end] @ vectors[begin:end].mean(axis=0)
+        return extract_key_phrase(talk, talk.sentences[begin:end], np.asarray(closeness))
 
 
 def analyze(transcript: Transcript, strict: bool = False) -> tuple[Storyboard, StageReport]:
@@ -191,18 +215,24 @@ def _is_explicit(content: Content) -> bool:
     return any(node.date is not None for node in content.nodes) or any(edge.cue is not None for edge in content.edges)
 
 
-def _halfway(talk: Talk, content: Content, begin: int, end: int) -> int | None:
-    """Returns the sentence at which a diagram falls into two parts of about the same size, each long enough for a scene."""
+def _halfway(talk: Talk, begin: int, end: int, share_before: Callable[[int], float]) -> int | None:
+    """Returns the sentence at which a scene falls into two parts of about the same size, each long enough for a scene.
+
+    `share_before` says how much of the scene comes before a word, 0 to 1.
+    """
     best: tuple[float, int] | None = None
     for cut in range(begin + 1, end):
         first, second = _times(talk, begin, cut), _times(talk, cut, end)
         if min(first[1] - first[0], second[1] - second[0]) < MIN_SECONDS:
             continue
-        word = talk.words(talk.sentences[cut])[0]
-        share = sum(node.label.words[0] < word for node in content.nodes) / len(content.nodes)
-        if best is None or abs(share - 0.5) < best[0]:
-            best = (abs(share - 0.5), cut)
+        imbalance = abs(share_before(talk.words(talk.sentences[cut])[0]) - 0.5)
+        if best is None or imbalance < best[0]:
+            best = (imbalance, cut)
     return None if best is None or best[0] > 0.35 else best[1]
+
+
+def _share_before(content: Content, word: int) -> float:
+    return sum(node.label.words[0] < word for node in content.nodes) / len(content.nodes)
 
 
 def _times(talk: Talk, begin: int, end: int) -> tuple[float, float]:

@@ -19,6 +19,10 @@ MAX_CHARACTERS = 90
 MIN_WORDS = 3
 GOOD_WORDS = (5, 13)
 """A phrase of so many words is taken in at a glance."""
+PROMPT_SECONDS = 2.0
+"""A phrase that is spoken so soon after the scene's start leaves no empty picture."""
+LATE_COST = 0.1
+"""What each later second takes from a phrase's score."""
 _DEICTIC = frozenset(
     ["it", "this", "that", "they", "he", "she", "these", "those", "there", "here", "him", "her", "them", "i", "we", "you"]
 )
@@ -91,9 +95,12 @@ def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray
     for sentence, near in zip(sentences, closeness, strict=True):
         for begin, end in _candidates(talk, sentence):
             score = _score(talk, begin, end, counts, float(near))
-            if score is not None and (best is None or score > best[0] + 1e-6):
+            if score is None:
+                continue
+            score -= _lateness(talk, sentences, begin)
+            if best is None or score > best[0] + 1e-6:
                 best = (score, (begin, end))
-    return Content(DiagramType.DIAGRAM_TYPE_NONE) if best is None else _make_phrase(talk, *best[1])
+    return extract_plain_phrase(talk, sentences) if best is None else _make_phrase(talk, *best[1])
 
 
 def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
@@ -104,10 +111,15 @@ def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
         stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in ",;:"]
         for first, last in dict.fromkeys([(begin, end), *zip([begin, *stops], [*stops, end], strict=True)]):
             texts = talk.speech.texts[first:last]
-            score = sum(len(text) >= 5 for text in texts) - max(len(texts) - GOOD_WORDS[1], 0)
+            score = sum(len(text) >= 5 for text in texts) - max(len(texts) - GOOD_WORDS[1], 0) - _lateness(talk, sentences, first)
             if len(texts) >= MIN_WORDS and len(_close(" ".join(texts))) <= MAX_CHARACTERS and (best is None or score > best[0]):
                 best = (score, (first, last))
     return Content(DiagramType.DIAGRAM_TYPE_NONE) if best is None else _make_phrase(talk, *best[1])
+
+
+def _lateness(talk: Talk, sentences: Sequence[Span], word: int) -> float:
+    waited = talk.speech.starts[word] - talk.speech.starts[talk.words(sentences[0])[0]]
+    return LATE_COST * max(0.0, waited - PROMPT_SECONDS)
 
 
 def _make_phrase(talk: Talk, begin: int, end: int) -> Content:

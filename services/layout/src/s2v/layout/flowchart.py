@@ -26,8 +26,7 @@ SIZES: tuple[tuple[Measure, ...], ...] = (
     (Measure(30.0, 10.0, 3), Measure(30.0, 8.2, 3), Measure(30.0, 6.8, 4)),
     (Measure(27.0, 10.0, 3), Measure(27.0, 7.5, 4)),
     (Measure(24.0, 10.0, 3), Measure(24.0, 7.5, 4)),
-    (Measure(24.0, 5.5, 4),),
-    (Measure(24.0, 7.5, 2),),
+    (Measure(24.0, 5.5, 4), Measure(24.0, 7.5, 2)),
 )
 """Sizes of labels that are tried, the largest first, with wide and narrow lines; the last shortens long labels."""
 FEW_NODES = 3
@@ -103,12 +102,14 @@ def _search(diagram: Diagram) -> SceneLayout:
     for measures in (LARGE, *SIZES) if len(diagram.nodes) <= FEW_NODES else SIZES:
         if best is not None and best.cost <= _size_cost(measures[0]):
             break
-        if widest is not None and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px:
+        last = measures is SIZES[-1]
+        if widest is not None and not last and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px:
             continue
         charts = [set_chart(diagram, measure) for measure in measures]
         for wrapped in (False, True) if len(diagram.nodes) >= WRAPPABLE_NODES else (False,):
             clean = _round(charts, wrapped, 1.0)
-            if TIGHT_GAIN <= max((each.room for each in clean), default=1.0) < 1.0:
+            room = max((each.room for each in clean), default=1.0)
+            if room < 1.0 and (room >= TIGHT_GAIN or last):
                 clean += _round(charts, wrapped, TIGHT)
             widest = max([*clean, *([widest] if widest else [])], key=_readability, default=None)
             fitting = [each for each in clean if each.room >= 1.0]

@@ -61,6 +61,9 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
         shapes[outline.node.id] = shape
         picture.shapes.append(shape)
     for edge, routed in zip(chart.edges, placed["edges"], strict=True):
+        if "sections" not in routed:
+            # Seen with wrapping and edges that go back over a cut.
+            raise elkjs_py.ElkError(f"edge {edge.id} came back without a route")
         section = routed["sections"][0]
         line = [section["startPoint"], *section.get("bendPoints", []), section["endPoint"]]
         points = trim([(each["x"], each["y"]) for each in line], shapes[edge.source], shapes[edge.target])
