@@ -93,7 +93,7 @@ def test_everything_that_matters_is_in_the_report(tmp_path: Path) -> None:
     for part in (
         "talk [1].wav  1:30 of speech",
         "1920×1080, 30 frames a second",
-        "1 flowchart, 1 key phrase",
+        "flowchart × 1, key phrase × 1",
         "0:00–0:16",
         "Opening a page (2 nodes, 1 edge)",
         "87 %",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hypothesis import given, settings
 
-from s2v.transcription import captions
-from s2v.transcription.captions import LINE_CHARACTERS, MAX_SECONDS, make_captions, to_srt, to_text, to_vtt
+from s2v.runtime import captions
+from s2v.runtime.captions import LINE_CHARACTERS, MAX_SECONDS, make_captions, to_srt, to_text, to_vtt
 from s2v.transcription.joining import join_windows
 from s2v.v1.transcript_pb2 import Segment, Transcript, TranscriptWindow, Word
 
@@ -41,7 +41,9 @@ def test_captions_obey_the_rules_and_lose_nothing(parts: list[TranscriptWindow])
 
 
 def test_a_caption_stays_long_enough_to_be_read_where_there_is_room() -> None:
-    (caption,) = make_captions(spoken("Nobody remembers numbers.", seconds_per_word=0.2))
+    talk = spoken("Nobody remembers numbers.", seconds_per_word=0.2)
+    talk.duration_seconds = 10
+    (caption,) = make_captions(talk)
     assert caption.end - caption.start >= len("Nobody remembers numbers.") / captions.CHARACTERS_PER_SECOND
 
 

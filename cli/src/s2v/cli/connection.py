@@ -44,7 +44,7 @@ async def connected(target: Target) -> AsyncIterator[Client]:
             f"no stack is up in {target.home}; start one in another terminal with: s2v up (or use --gateway HOST:PORT)",
             ExitCode.UNAVAILABLE,
         )
-    with _in_use(target.home):
+    with in_use(target.home):
         async with Client(found.gateway, PATIENCE_SECONDS) as client:
             yield client
 
@@ -64,7 +64,7 @@ async def connected_or_started(target: Target, note: Callable[[str], None]) -> A
 
 
 @contextlib.contextmanager
-def _in_use(home: Path) -> Iterator[None]:
+def in_use(home: Path) -> Iterator[None]:
     """Keeps a stack that another command has started from stopping while this one uses it."""
     with (home / "users").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -79,12 +79,12 @@ async def _until_unused(home: Path, note: Callable[[str], None]) -> AsyncIterato
     except asyncio.CancelledError:
         raise
     except Exception:
-        await _wait_until_unused(home, note)
+        await wait_until_unused(home, note)
         raise
-    await _wait_until_unused(home, note)
+    await wait_until_unused(home, note)
 
 
-async def _wait_until_unused(home: Path, note: Callable[[str], None]) -> None:
+async def wait_until_unused(home: Path, note: Callable[[str], None]) -> None:
     with (home / "users").open("a") as users:
         told = False
         while True:

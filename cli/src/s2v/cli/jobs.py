@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rich.markup import escape
 
 from s2v.cli.connection import Target, connected
 from s2v.cli.exits import CommandError, ExitCode, errors, results
-from s2v.cli.make import check_talk, follow, make_folder, read_works
+from s2v.cli.make import check_talk, follow, read_works
 from s2v.cli.make import submit as upload_and_submit
 from s2v.cli.progress import JobProgress
 from s2v.cli.report import describe_state, format_size, job_table, print_report
@@ -62,7 +63,7 @@ async def get(job_id: str, folder: Path, names: list[str], target: Target) -> No
             if name not in there:
                 listed = ", ".join(sorted(there)) or "none yet"
                 raise CommandError(f"job {job_id} has no artifact {name}; it has {listed}", ExitCode.NOT_FOUND)
-        make_folder(folder)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         for name in names or sorted(there):
             path = folder / Path(name).name
             await client.download(job_id, name, path)

@@ -87,17 +87,14 @@ async def follow(client: Client, job: Job, progress: JobProgress) -> Job:
 
 async def fetch(client: Client, job: Job, order: Order) -> list[Path]:
     """Downloads the film, its captions beside it, and whatever else is to be kept; returns the files that were asked for."""
-    files = [order.video]
-    await client.download(job.id, find(job, ArtifactKind.ARTIFACT_KIND_MP4).name, order.video)
-    for artifact in job.artifacts:
-        if artifact.kind == ArtifactKind.ARTIFACT_KIND_VTT:
-            files.append(order.video.with_suffix(".vtt"))
-            await client.download(job.id, artifact.name, files[-1])
+    wanted = {ArtifactKind.ARTIFACT_KIND_MP4: order.video, ArtifactKind.ARTIFACT_KIND_VTT: order.video.with_suffix(".vtt")}
+    for kind, path in wanted.items():
+        await client.download(job.id, find(job, kind).name, path)
     if order.keep:
-        make_folder(order.keep)
+        await asyncio.to_thread(order.keep.mkdir, parents=True, exist_ok=True)
         for artifact in job.artifacts:
             await client.download(job.id, artifact.name, order.keep / Path(artifact.name).name)
-    return files
+    return list(wanted.values())
 
 
 async def read_works(client: Client, job: Job) -> Works:
@@ -120,11 +117,11 @@ async def read_works(client: Client, job: Job) -> Works:
 
 
 def find(job: Job, kind: ArtifactKind.ValueType) -> Artifact:
-    """Returns the job's artifact of a kind.
+    """Returns the job's artifact of a kind; of several the latest, such as the captions as they are in the film.
 
     Errors: CommandError when it has none.
     """
-    for artifact in job.artifacts:
+    for artifact in reversed(job.artifacts):
         if artifact.kind == kind:
             return artifact
     name = ArtifactKind.Name(kind).removeprefix("ARTIFACT_KIND_").lower()
@@ -142,14 +139,6 @@ def check_talk(talk: Path) -> None:
         raise CommandError(f"there is no file {talk}", ExitCode.INPUT)
     if talk.stat().st_size == 0:
         raise CommandError(f"{talk} is empty; name a recording of speech", ExitCode.INPUT)
-
-
-def make_folder(folder: Path) -> None:
-    """Makes a folder unless it is there.
-
-    Errors: OSError.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
 
 
 def check_folder(folder: Path) -> None:

@@ -67,7 +67,7 @@ def print_report(console: Console, job: Job, works: Works, files: Sequence[Path]
 def scene_table(works: Works) -> Table:
     """Returns a row a scene: when, which picture, what it says, and what could not be drawn."""
     counts = Counter(scene.diagram.type for scene in works.storyboard.scenes)
-    made = ", ".join(f"{count} {TYPE_NAMES.get(kind, 'unknown')}" for kind, count in counts.most_common())
+    made = ", ".join(f"{TYPE_NAMES.get(kind, 'unknown')} × {count}" for kind, count in counts.most_common())
     table = Table(title=f"Scenes: {made}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Time", justify="right", style="dim")
     table.add_column("Picture")

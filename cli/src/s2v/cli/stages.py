@@ -30,7 +30,7 @@ STANDARD = Path("-")
 
 async def transcribe(audio: Path, out: Path, *, form: str, language: str, strict: bool) -> None:
     """Writes the transcript of a recording."""
-    from s2v.transcription.captions import to_srt, to_text, to_vtt
+    from s2v.runtime.captions import to_srt, to_text, to_vtt
     from s2v.transcription.direct import transcribe_file
 
     with _as_file(audio) as path:

@@ -104,11 +104,21 @@ def _make_event(talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int
         kept, forms = verb_groups(verb, "plural" if named is not None and is_plural(named) else "singular")
     groups = [*kept, *predicate, *(noun_groups(named, 0.0, barred) if named is not None else [])]
     label = make_label(talk, groups, forms)
+    if label is None and named is not None:
+        # Who did it says more than half of what was done.
+        label = _name_subject(talk, named, barred)
     if label is None and complete:
         label = make_label(talk, predicate, {})
     if label is not None and named is not None and named.head.i != verb.i:
         label = without_subject(talk, label, named)
     return _draft(talk, date, label, groups)
+
+
+def _name_subject(talk: Talk, named: Token, barred: frozenset[int]) -> Label | None:
+    """The subject with what belongs to it, if that says something by itself: "new version of HTTP"."""
+    groups = noun_groups(named, 0.0, barred)
+    label = make_label(talk, groups)
+    return label if label is not None and len(content_lemmas(named.subtree)) >= 2 and len(label.words) >= 2 else None
 
 
 def _draft(talk: Talk, date: SpokenDate, label: Label | None, groups: Sequence[Group]) -> NodeDraft | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elkjs_py import ElkError, ElkMemoryError, ElkTimeout
 from s2v.layout import canvas, chain, grid, layered
 from s2v.layout.canvas import DIAGRAM
 from s2v.layout.chart import Chart, set_chart
-from s2v.layout.layered import Direction, Variant
+from s2v.layout.layered import Direction, Variant, Wrapping
 from s2v.layout.outline import Measure
 from s2v.layout.quality import extent, faults, measure
 from s2v.layout.speech import spoken_spans
@@ -38,6 +38,8 @@ TIGHT = 0.7
 """Less air, tried before smaller text."""
 TIGHT_GAIN = 0.8
 """Where the picture is too large by more than this, less air does not make it fit."""
+WRAPPINGS: tuple[Wrapping, ...] = ("OFF", "SINGLE_EDGE", "MULTI_EDGE")
+"""Ways to break a chart into rows; each is tried where those before it do not fit."""
 WRAPPABLE_NODES = 5
 """Shorter charts are not broken into rows."""
 HOPELESS = 0.85
@@ -48,7 +50,7 @@ CROSSING_COST = 4.0
 BEND_COST = 0.5
 DOWN_COST = 1.0
 """Down reads worse than right on a wide screen, as much as two bends do."""
-WRAPPED_COST = 1.5
+WRAPPING_COSTS: Mapping[Wrapping, float] = {"OFF": 0.0, "SINGLE_EDGE": 1.5, "MULTI_EDGE": 3.0}
 STRAIGHT_COST = 1.0
 """A fork shows the two ways of a decision as equals."""
 SHORTENED = 0.85
@@ -106,11 +108,11 @@ def _search(diagram: Diagram) -> SceneLayout:
         if widest is not None and not last and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px:
             continue
         charts = [set_chart(diagram, measure) for measure in measures]
-        for wrapped in (False, True) if len(diagram.nodes) >= WRAPPABLE_NODES else (False,):
-            clean = _round(charts, wrapped, 1.0)
+        for wrapping in WRAPPINGS if len(diagram.nodes) >= WRAPPABLE_NODES else WRAPPINGS[:1]:
+            clean = _round(charts, wrapping, 1.0)
             room = max((each.room for each in clean), default=1.0)
             if room < 1.0 and (room >= TIGHT_GAIN or last):
-                clean += _round(charts, wrapped, TIGHT)
+                clean += _round(charts, wrapping, TIGHT)
             widest = max([*clean, *([widest] if widest else [])], key=_readability, default=None)
             fitting = [each for each in clean if each.room >= 1.0]
             if fitting:
@@ -124,12 +126,12 @@ def _search(diagram: Diagram) -> SceneLayout:
     return widest.picture
 
 
-def _round(charts: Sequence[Chart], wrapped: bool, spread: float) -> list[_Candidate]:
+def _round(charts: Sequence[Chart], wrapping: Wrapping, spread: float) -> list[_Candidate]:
     """Returns the clean pictures of charts that differ in their line width, in both directions."""
     decisions = any(outline.kind == ShapeKind.SHAPE_KIND_DIAMOND for outline in charts[0].outlines)
     directions: tuple[Direction, ...] = ("RIGHT", "DOWN")
     variants = [
-        Variant(direction, straight_first, wrapped, spread)
+        Variant(direction, straight_first, wrapping, spread)
         for direction in directions
         for straight_first in ((False, True) if decisions else (False,))
     ]
@@ -139,8 +141,8 @@ def _round(charts: Sequence[Chart], wrapped: bool, spread: float) -> list[_Candi
 
 def _candidates(chart: Chart, variant: Variant) -> Iterator[_Candidate]:
     """Yields the pictures of a variant: a chain has several numbers of columns, all else one picture."""
-    if variant.wrapped and chain.is_chain(chart):
-        if variant.direction == "RIGHT" and variant.spread == 1.0:
+    if variant.wrapping != "OFF" and chain.is_chain(chart):
+        if variant.wrapping == "SINGLE_EDGE" and variant.direction == "RIGHT" and variant.spread == 1.0:
             for columns in range(2, len(chart.outlines)):
                 yield _judge(chain.lay_out(chart, columns), chart, variant, chain.ENGINE)
         return
@@ -156,8 +158,8 @@ def _lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
     """
     try:
         picture = layered.lay_out(chart, replace(variant, reserved=False))
-        # ELK fails on labels in a wrapped chart.
-        return layered.lay_out(chart, variant) if picture is None and not variant.wrapped else picture
+        # ELK fails on labels where it cuts several edges.
+        return layered.lay_out(chart, variant) if picture is None and variant.wrapping != "MULTI_EDGE" else picture
     except (ElkTimeout, ElkMemoryError):
         raise
     except ElkError as error:
@@ -175,7 +177,7 @@ def _judge(picture: SceneLayout, chart: Chart, variant: Variant, engine: str) ->
         + picture.quality.crossings * CROSSING_COST
         + picture.quality.bends * BEND_COST
         + (DOWN_COST if variant.direction == "DOWN" else 0.0)
-        + (WRAPPED_COST if variant.wrapped else 0.0)
+        + WRAPPING_COSTS[variant.wrapping]
         + (STRAIGHT_COST if variant.straight_first else 0.0)
         + (_raggedness(picture) if engine == chain.ENGINE else 0.0)
         # A wide strip is a calm picture; a tall and narrow one is not.

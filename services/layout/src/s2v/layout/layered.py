@@ -18,6 +18,7 @@ from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import Edge
 
 Direction = Literal["RIGHT", "DOWN"]
+Wrapping = Literal["OFF", "SINGLE_EDGE", "MULTI_EDGE"]
 Side = Literal["NORTH", "EAST", "SOUTH", "WEST"]
 
 QUANTITY_PLACEMENTS: Mapping[QuantityPlace, str] = {
@@ -38,8 +39,8 @@ class Variant:
     direction: Direction
     straight_first: bool = False
     """Whether the first way out of a decision goes straight on; else the ways leave sideways, as a fork."""
-    wrapped: bool = False
-    """Whether a long chain is broken into rows (or columns)."""
+    wrapping: Wrapping = "OFF"
+    """Whether a long chart is broken into rows (or columns): where a single edge is cut, or several."""
     spread: float = 1.0
     """Distances as a multiple of the usual ones."""
     reserved: bool = True
@@ -109,8 +110,8 @@ def _options(variant: Variant) -> elkjs_py.LayoutOptions:
         "elk.spacing.labelNode": str(QUANTITY_DROP),
         "elk.spacing.nodeSelfLoop": "34",
     }
-    if variant.wrapped:
-        options["elk.layered.wrapping.strategy"] = "MULTI_EDGE"
+    if variant.wrapping != "OFF":
+        options["elk.layered.wrapping.strategy"] = variant.wrapping
         options["elk.layered.wrapping.additionalEdgeSpacing"] = "30"
         options["elk.aspectRatio"] = "2.0"
     return options

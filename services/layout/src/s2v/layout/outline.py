@@ -117,7 +117,8 @@ def _fit_diamond(text: str, style: Style, measure: Measure) -> tuple[Paragraph, 
     """Finds the lines and the diamond of the smallest area in which they stay clear of the sides."""
     best: tuple[float, Paragraph, float, float] | None = None
     for share in (0.35, 0.5, 0.65, 0.8, 1.0):
-        label = compose_text(text, style, share * measure.width_em * style.size_px, measure.lines + 1)
+        width = max(share * measure.width_em * style.size_px, min(widest_word(text, style), WIDEST_WORD_EM * style.size_px))
+        label = compose_text(text, style, width, measure.lines + 1)
         for slope in DIAMOND_SLOPES:
             height = _diamond_height(label, slope)
             cost = slope * height * height * (1.0 if label.whole else 4.0)

@@ -12,8 +12,8 @@ from typing import Any
 import av
 from av.packet import Packet
 
-from s2v.rendering.captions import Caption
 from s2v.rendering.soundtrack import Source
+from s2v.runtime.captions import Caption
 from s2v.runtime.errors import EngineError, InvalidInputError
 from s2v.v1.video_pb2 import Chapter, Soundtrack
 

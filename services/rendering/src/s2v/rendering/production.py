@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from s2v.rendering.captions import make_captions, write_vtt
 from s2v.rendering.clip import count_frames, fullest, plan_clips
 from s2v.rendering.film import Footage, Reel, join_film
 from s2v.rendering.poster import make_poster
+from s2v.runtime.captions import make_captions, to_vtt
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.report_pb2 import Degradation, StageReport
 from s2v.v1.transcript_pb2 import Transcript
@@ -74,7 +74,7 @@ def finish_video(material: Material) -> bytes:
         language=pictures.language,
     )
     soundtrack = join_film(reel, material.sound, folder / FILM)
-    (folder / CAPTIONS).write_text(write_vtt(captions), encoding="utf-8")
+    (folder / CAPTIONS).write_text(to_vtt(words), encoding="utf-8")
     make_poster(fullest(plan_clips(pictures, rate)), folder / POSTER)
     video = Video(
         width=pictures.width,

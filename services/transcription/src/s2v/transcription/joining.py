@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from s2v.transcription.languages import WITHOUT_SPACES
+from s2v.runtime.captions import WITHOUT_SPACES
 from s2v.v1.transcript_pb2 import Segment, Transcript, TranscriptWindow, Word
 
 PAUSE_SECONDS = 1.5  # an utterance ends at such a pause, sentence or not

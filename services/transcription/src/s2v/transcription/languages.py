@@ -15,8 +15,6 @@ WHISPER_LANGUAGES = frozenset(
     )
 )
 """Whisper's codes: ISO 639-1 where there is one."""
-WITHOUT_SPACES = frozenset(("zh", "ja", "th", "lo", "my", "yue", "km"))
-"""Languages whose words are written without spaces between them."""
 _WHISPER_CODES = {"nb": "no", "iw": "he", "fil": "tl", "cmn": "zh"}
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from s2v.runtime.captions import WITHOUT_SPACES
 from s2v.runtime.errors import SetupError
 from s2v.transcription.engine import FasterWhisper, HeardSegment, Transcriber
-from s2v.transcription.languages import WITHOUT_SPACES
 from s2v.transcription.models import Model
 from s2v.transcription.voice_activity import (
     BYTES_PER_SAMPLE,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from s2v.runtime import captions
 from s2v.runtime.stage import File, Output, StageTask, digest
-from s2v.transcription import captions, engine, recognition
+from s2v.transcription import engine, recognition
 from s2v.transcription.models import Model
 from s2v.transcription.talk import finish_talk, hear_window, plan_talk
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef

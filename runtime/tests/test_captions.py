@@ -7,9 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2v.rendering.captions import LINE_CHARACTERS, break_lines, make_captions, write_vtt
-from s2v.rendering.production import make_chapters
-from s2v.v1.composition_pb2 import Composition, SceneLayout
+from s2v.runtime.captions import LINE_CHARACTERS, break_lines, make_captions, to_vtt
 from s2v.v1.transcript_pb2 import Segment, Transcript, Word
 
 words = st.lists(st.from_regex(r"[a-zA-Z']{1,12}[.,?]?", fullmatch=True), min_size=1, max_size=80)
@@ -42,22 +40,13 @@ def test_a_short_caption_stays_long_enough_to_be_read() -> None:
 
 
 def test_lines_break_after_a_comma_and_in_the_middle() -> None:
-    assert break_lines(["The", "cache", "answers", "at", "once,", "and", "the", "database", "is", "spared"]) == (
+    assert break_lines(["The", "cache", "answers", "at", "once,", "and", "the", "database", "is", "spared"], " ") == (
         "The cache answers at once,",
         "and the database is spared",
     )
 
 
 def test_hostile_text_stays_text() -> None:
-    vtt = write_vtt(make_captions(spoken(["<script>", "a", "-->", "b", "&amp;"])))
+    vtt = to_vtt(spoken(["<script>", "a", "-->", "b", "&amp;"]))
     assert "&lt;script&gt; a --&gt; b &amp;amp;" in vtt
     assert vtt.count("-->") == 1
-
-
-def test_chapters_fill_the_film_and_join_what_goes_on() -> None:
-    scenes = [
-        SceneLayout(scene_id=str(number), start_seconds=start, chapter=title)
-        for number, (start, title) in enumerate(((0, "One"), (5, "One"), (9, ""), (12, "Two")))
-    ]
-    chapters = make_chapters(Composition(duration_seconds=20, scenes=scenes))
-    assert [(each.title, each.start_seconds, each.end_seconds) for each in chapters] == [("One", 0, 12), ("Two", 12, 20)]

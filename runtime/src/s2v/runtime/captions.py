@@ -10,8 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from s2v.transcription.languages import WITHOUT_SPACES
-from s2v.v1.transcript_pb2 import Transcript, Word
+from s2v.v1.transcript_pb2 import Segment, Transcript, Word
 
 LINE_CHARACTERS = 42
 LINES = 2
@@ -20,6 +19,8 @@ MAX_SECONDS = 7.0
 CHARACTERS_PER_SECOND = 17.0
 LINGER_SECONDS = 1.5  # a caption may stay so long after its last word
 PARAGRAPH_SECONDS = 1.0  # a pause that starts a new paragraph of the plain text
+WITHOUT_SPACES = frozenset(("zh", "ja", "th", "lo", "my", "yue", "km"))
+"""Languages whose words are written without spaces between them."""
 _CLAUSE_ENDS = ",;:.?!…—–、。，"
 _BREAK_COST = 0.3  # of a break between words that belong together, against one after a clause
 
@@ -38,15 +39,17 @@ class Caption:
 def make_captions(transcript: Transcript) -> list[Caption]:
     """Returns the captions of a transcript, in order."""
     space = _space(transcript)
-    groups = [group for segment in transcript.segments for group in _divide(list(segment.words), space)]
+    groups = [group for segment in transcript.segments for group in _divide(_words(segment), space)]
     captions = []
     for number, group in enumerate(groups):
-        following = groups[number + 1][0].start_seconds if number + 1 < len(groups) else math.inf
+        last = transcript.duration_seconds or math.inf
+        following = groups[number + 1][0].start_seconds if number + 1 < len(groups) else last
         start, spoken_end = group[0].start_seconds, group[-1].end_seconds
         lines = break_lines([word.text for word in group], space)
         readable = start + max(MIN_SECONDS, sum(map(len, lines)) / CHARACTERS_PER_SECOND)
         end = min(max(spoken_end, min(readable, spoken_end + LINGER_SECONDS, start + MAX_SECONDS)), following)
-        captions.append(Caption(start, end, lines))
+        if end > start:
+            captions.append(Caption(start, end, lines))
     return captions
 
 
@@ -99,6 +102,21 @@ def break_lines(words: Sequence[str], space: str) -> tuple[str, ...]:
         return best[1]
     # A word that is longer than a line: cut hard.
     return tuple(whole[at : at + LINE_CHARACTERS] for at in range(0, len(whole), LINE_CHARACTERS))
+
+
+def _words(segment: Segment) -> list[Word]:
+    """Returns the words of a segment; those of one without word times are spread over it by their length."""
+    words = [word for word in segment.words if word.text.strip()]
+    texts = segment.text.split()
+    if words or not texts:
+        return words
+    total = sum(len(text) + 1 for text in texts)
+    pen = segment.start_seconds
+    for text in texts:
+        end = pen + (segment.end_seconds - segment.start_seconds) * (len(text) + 1) / total
+        words.append(Word(text=text, start_seconds=pen, end_seconds=end))
+        pen = end
+    return words
 
 
 def _divide(words: list[Word], space: str) -> Iterator[list[Word]]:
