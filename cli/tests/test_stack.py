@@ -56,8 +56,8 @@ def running(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (tmp_path / "out").open("wb") as out:
         process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path / "home")], stdout=out, stderr=out)
         yield process
-        process.kill()
-        process.wait()
+        process.terminate()
+        process.wait(60)
         wait_until(lambda: not processes_of(tmp_path / "home"))
 
 

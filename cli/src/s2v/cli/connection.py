@@ -85,6 +85,7 @@ async def _until_unused(home: Path, note: Callable[[str], None]) -> AsyncIterato
 
 
 async def wait_until_unused(home: Path, note: Callable[[str], None]) -> None:
+    """Waits until no other command uses the stack of a data folder; says so if it must wait."""
     with (home / "users").open("a") as users:
         told = False
         while True:

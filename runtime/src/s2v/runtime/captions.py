@@ -42,7 +42,7 @@ def make_captions(transcript: Transcript) -> list[Caption]:
     groups = [group for segment in transcript.segments for group in _divide(_words(segment), space)]
     captions = []
     for number, group in enumerate(groups):
-        last = transcript.duration_seconds or math.inf
+        last = max(transcript.duration_seconds, group[-1].end_seconds)
         following = groups[number + 1][0].start_seconds if number + 1 < len(groups) else last
         start, spoken_end = group[0].start_seconds, group[-1].end_seconds
         lines = break_lines([word.text for word in group], space)
