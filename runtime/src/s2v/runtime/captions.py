@@ -149,9 +149,9 @@ def _divide(words: list[Word], space: str) -> Iterator[list[Word]]:
 def _fits(words: Sequence[Word], space: str) -> bool:
     if words[-1].end_seconds - words[0].start_seconds > MAX_SECONDS:
         return False
-    return len(break_lines([word.text for word in words], space)) <= LINES and not any(
-        len(word.text) > LINE_CHARACTERS for word in words
-    )
+    texts = [word.text for word in words]
+    lines = break_lines(texts, space)
+    return len(lines) <= LINES and space.join(lines) == space.join(texts)
 
 
 def _space(transcript: Transcript) -> str:

@@ -1,0 +1,161 @@
+"""Protects what the stage promises: sizes, times, titles, determinism, honest reports, clear refusals."""
+
+import pytest
+
+from s2v.layout import flowchart as flowcharts
+from s2v.layout import layered
+from s2v.layout.composition import compose
+from s2v.layout.quality import faults
+from s2v.runtime.errors import DegradedError, InvalidInputError, LimitError, S2VError
+from s2v.v1.composition_pb2 import Composition, SceneLayout
+from s2v.v1.diagram_pb2 import DiagramType, TimeSpan
+from s2v.v1.storyboard_pb2 import Scene, Storyboard
+
+from .storyboards import CACHE, STEP, flowchart, phrase, storyboard, timeline
+
+EVENTS = [(1998.0, "First prototype"), (2001.0, "Company founded"), (2007.0, "Public release")]
+
+
+def board() -> Storyboard:
+    return storyboard(timeline(EVENTS), phrase("Each part can fail."), phrase(""))
+
+
+def test_the_canvas_has_the_height_that_is_asked_for_and_everything_is_scaled_with_it() -> None:
+    small, usual, large = (compose(board(), height, "light", False)[0] for height in (720, 0, 2160))
+    assert [(each.width, each.height, each.theme) for each in (small, usual, large)] == [
+        (1280, 720, "light"),
+        (1920, 1080, "light"),
+        (3840, 2160, "light"),
+    ]
+    for scaled, factor in ((small, 2 / 3), (large, 2.0)):
+        for scene, original in zip(scaled.scenes, usual.scenes, strict=True):
+            assert numbers(scene) == pytest.approx([value * factor for value in numbers(original)])
+            assert scene.quality == original.quality
+
+
+def numbers(scene: SceneLayout) -> list[float]:
+    values = [scene.title.size_px, scene.title.bounds.x, *(line.width for line in scene.title.lines)]
+    for rule in scene.rules:
+        values += [rule.to.x, rule.to.y, rule.width_px]
+    for shape in scene.shapes:
+        values += [shape.rect.x, shape.rect.height]
+        values += [value for text in shape.texts for line in text.lines for value in (line.x, line.baseline_y, text.size_px)]
+    return values
+
+
+def test_scenes_keep_their_times_titles_and_fonts() -> None:
+    composition, report = compose(board(), 1080, "", False)
+    assert [(scene.start_seconds, scene.end_seconds) for scene in composition.scenes] == [(0, 30), (30, 60), (60, 90)]
+    assert composition.scenes[0].title.lines[0].text == "History"
+    assert not composition.scenes[1].title.lines
+    assert composition.scenes[1].chapter == "Each part can fail."
+    assert len(composition.font_sha256) == 3
+    assert report.measures["label_hits"] == 0
+
+
+def test_only_one_node_is_spoken_of_at_a_time() -> None:
+    scene = timeline(EVENTS)
+    scene.diagram.nodes[0].mentions.append(TimeSpan(start_seconds=3.0, end_seconds=3.5))
+    layout = compose(storyboard(scene), 1080, "dark", False)[0].scenes[0]
+    spans = sorted((span.start_seconds, span.end_seconds, shape.node_id) for shape in layout.shapes for span in shape.spoken)
+    assert [node_id for _, _, node_id in spans] == ["n0", "n1", "n0", "n2"]
+    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(end - start <= 3 for start, end, _ in spans)
+
+
+@pytest.mark.integration
+def test_the_same_storyboard_gives_the_same_bytes() -> None:
+    def lay_out() -> bytes:
+        return compose(storyboard(flowchart(*CACHE), timeline(EVENTS)), 1080, "dark", False)[0].SerializeToString(
+            deterministic=True
+        )
+
+    assert lay_out() == lay_out()
+
+
+@pytest.mark.integration
+def test_where_elk_fails_a_clean_grid_stands_in_and_says_so_and_strict_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A time limit that no layout can keep: ELK itself then fails, as on a graph that is too dense.
+    monkeypatch.setattr(layered.engine, "LAYOUT_SECONDS", 0.0001)
+    scene = flowchart(*CACHE)
+    composition, report = compose(storyboard(scene), 1080, "dark", False)
+    assert composition.scenes[0].quality.engine == "geometry.grid"
+    assert faults(composition.scenes[0].quality) == 0
+    assert [each.code for each in report.degradations] == ["LAYOUT_GRID"]
+    assert "did not finish" in report.degradations[0].reason
+    with pytest.raises(DegradedError, match="did not finish"):
+        compose(storyboard(scene), 1080, "dark", True)
+    assert flowcharts.ENGINE == "elk.layered"
+
+
+def test_characters_without_a_glyph_are_reported_and_strict_refuses() -> None:
+    _, report = compose(storyboard(phrase("こんにちは world")), 1080, "dark", False)
+    assert [each.code for each in report.degradations] == ["LAYOUT_MISSING_GLYPHS"]
+    with pytest.raises(DegradedError, match="こ"):
+        compose(storyboard(phrase("こんにちは world")), 1080, "dark", True)
+
+
+def test_a_long_title_is_shortened_and_whole_in_the_composition() -> None:
+    scene = timeline(EVENTS)
+    scene.title = "word " * 60
+    composition, report = compose(storyboard(scene), 1080, "dark", False)
+    title = composition.scenes[0].title
+    assert len(title.lines) == 1
+    assert title.lines[0].text.endswith("…")
+    assert title.full_text == ("word " * 60).strip()
+    assert "shortened" in report.notes[0]
+
+
+def broken(change: str) -> Storyboard:
+    result = storyboard(flowchart(*CACHE), phrase("Each part can fail."))
+    nodes, edges = result.scenes[0].diagram.nodes, result.scenes[0].diagram.edges
+    if change == "edge without node":
+        edges[0].target = "nowhere"
+    elif change == "scenes out of order":
+        result.scenes[1].start_seconds = 10
+    elif change == "empty label":
+        nodes[0].label = "  "
+    elif change == "long label":
+        nodes[0].label = "x" * 10_000
+    elif change == "too many nodes":
+        result.scenes[0].CopyFrom(flowchart([(STEP, "Step")] * 10_000, []))
+        result.scenes[0].id, result.scenes[0].end_seconds = "s00", 30
+    elif change == "same id twice":
+        nodes[1].id = nodes[0].id
+    elif change == "id with a path":
+        nodes[0].id = "../n0"
+    elif change == "unknown type":
+        result.scenes[0].diagram.type = DiagramType.DIAGRAM_TYPE_CYCLE
+    elif change == "no nodes":
+        result.scenes[0].CopyFrom(Scene(id="s00", end_seconds=30, diagram=flowchart([], []).diagram))
+    return result
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ("edge without node", InvalidInputError, "target 'nowhere'"),
+        ("scenes out of order", InvalidInputError, "without a gap"),
+        ("empty label", InvalidInputError, "no label"),
+        ("long label", LimitError, "10000 characters"),
+        ("too many nodes", LimitError, "10000 nodes"),
+        ("same id twice", InvalidInputError, "twice"),
+        ("id with a path", InvalidInputError, "letters, digits"),
+        ("unknown type", InvalidInputError, "cycle"),
+        ("no nodes", InvalidInputError, "without nodes"),
+    ],
+)
+def test_a_storyboard_that_cannot_be_placed_is_refused_with_the_reason(change: str, error: type[S2VError], message: str) -> None:
+    with pytest.raises(error, match=message) as caught:
+        compose(broken(change), 1080, "dark", False)
+    assert caught.value.field
+
+
+def test_a_canvas_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="1000"):
+        compose(board(), 1000, "dark", False)
+    with pytest.raises(InvalidInputError, match="sepia"):
+        compose(board(), 1080, "sepia", False)
+    assert compose(Storyboard(), 1080, "dark", False)[0] == Composition(
+        width=1920, height=1080, theme="dark", font_sha256=compose(board(), 1080, "dark", False)[0].font_sha256
+    )

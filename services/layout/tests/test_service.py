@@ -1,0 +1,60 @@
+"""Protects the service around the engine: it computes in a worker process, keeps its deadline, and goes on after a time-out."""
+
+import pytest
+
+from s2v.layout.processes import compose_bytes, draw_bytes, make_pool
+from s2v.layout.servicer import LayoutServicer
+from s2v.layout.stage import LayoutStage
+from s2v.runtime.errors import EngineTimeoutError, InvalidInputError
+from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.layout_service_pb2 import ComposeRequest
+
+from .storyboards import CACHE, flowchart, phrase, storyboard
+
+pytestmark = pytest.mark.integration
+
+
+class Call:
+    """As much of a gRPC call as the servicer asks for."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+
+    def time_remaining(self) -> float | None:
+        return self._seconds
+
+
+async def test_a_worker_composes_reports_its_costs_and_outlives_errors_and_deadlines() -> None:
+    pool = make_pool(1)
+    try:
+        servicer = LayoutServicer(pool, 60)
+        request = ComposeRequest(storyboard=storyboard(flowchart(*CACHE), phrase("Each part can fail.")), height=720)
+        with pytest.raises(EngineTimeoutError):
+            await servicer.Compose(request, Call(0.001))  # type: ignore[arg-type]
+        with pytest.raises(InvalidInputError):
+            await servicer.Compose(ComposeRequest(storyboard=request.storyboard, theme="sepia"), Call(None))  # type: ignore[arg-type]
+        response = await servicer.Compose(request, Call(None))  # type: ignore[arg-type]
+        assert response.composition.height == 720
+        assert response.report.cpu_seconds > 0
+        assert response.report.wall_seconds > 0
+        drawn = await pool.run(draw_bytes, response.composition.SerializeToString(), timeout=30)
+        assert [name for name, _ in drawn.value] == ["s00", "s01"]
+    finally:
+        pool.close()
+
+
+def test_the_cache_key_follows_the_options_that_matter() -> None:
+    stage = LayoutStage(60)
+    usual = stage.identity(JobOptions(height=1080, theme="dark"))
+    assert stage.identity(JobOptions(height=1080, theme="dark", frame_rate=60)) == usual
+    for other in (
+        JobOptions(height=720, theme="dark"),
+        JobOptions(height=1080, theme="light"),
+        JobOptions(height=1080, theme="dark", strict=True),
+    ):
+        assert stage.identity(other) != usual
+
+
+def test_bytes_in_and_bytes_out() -> None:
+    result = compose_bytes(storyboard(phrase("Each part can fail.")).SerializeToString(), 1080, "dark", False)
+    assert result == compose_bytes(storyboard(phrase("Each part can fail.")).SerializeToString(), 1080, "dark", False)

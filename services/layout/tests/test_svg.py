@@ -1,0 +1,45 @@
+"""Protects the SVG export: it is well formed, self-contained, accessible, and markup in a label stays text."""
+
+from xml.etree import ElementTree as Tree
+
+import pytest
+
+from s2v.layout import svg
+from s2v.layout.composition import compose
+from s2v.v1.storyboard_pb2 import Scene
+
+from .storyboards import CACHE, flowchart, phrase, storyboard, timeline
+
+NAMES = {"svg": "http://www.w3.org/2000/svg"}
+
+
+def draw(scene: Scene, theme: str = "dark") -> Tree.Element:
+    composition, _ = compose(storyboard(scene), 1080, theme, False)
+    return Tree.fromstring(svg.draw(composition, composition.scenes[0]))
+
+
+def test_markup_and_forbidden_characters_in_labels_stay_text() -> None:
+    root = draw(phrase('<script>alert("1")</script> & \x0b\ufffe </text>'))
+    assert not root.findall(".//svg:script", NAMES)
+    text = " ".join(span.text or "" for span in root.findall(".//svg:text/svg:tspan", NAMES))
+    assert "<script>alert" in text
+
+
+def test_it_names_itself_and_fetches_nothing() -> None:
+    root = draw(timeline([(1998, "First prototype"), (2007, "Public release")]), "light")
+    title, description = root.find("svg:title", NAMES), root.find("svg:desc", NAMES)
+    assert title is not None
+    assert title.text == "History"
+    assert description is not None
+    assert "First prototype" in (description.text or "")
+    data = Tree.tostring(root, encoding="unicode")
+    assert "data:font/otf;base64," in data
+    assert data.count("http") == data.count("http://www.w3.org/2000/svg")
+    assert "#FAF8F4" in data
+
+
+@pytest.mark.integration
+def test_each_node_and_edge_of_a_flowchart_is_drawn() -> None:
+    root = draw(flowchart(*CACHE))
+    assert {each.get("data-node") for each in root.iter() if each.get("data-node")} == {"n0", "n1", "n2", "n3"}
+    assert len(root.findall("svg:path", NAMES)) == 3
