@@ -8,6 +8,7 @@ from s2v.v1.diagram_pb2 import DatePrecision, DiagramType, Edge, EventDate, Node
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 STEP, DECISION, TERMINAL = NodeKind.NODE_KIND_STEP, NodeKind.NODE_KIND_DECISION, NodeKind.NODE_KIND_TERMINAL
+YEAR = DatePrecision.DATE_PRECISION_YEAR
 
 
 def storyboard(*scenes: Scene) -> Storyboard:
@@ -83,7 +84,7 @@ WORDS = [
     "configuration",
     "order",
 ]
-labels = st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join)
+labels = st.lists(st.sampled_from(" ".join(WORDS).split()), min_size=1, max_size=6).map(" ".join)
 
 
 @st.composite

@@ -1,5 +1,7 @@
 """Protects the pictures themselves: nothing touches, nothing leaves the canvas, texts are inside their outlines."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -129,7 +131,7 @@ def test_a_timeline_keeps_its_scale_where_it_can_be_read_and_else_has_even_steps
     xs = [shape.rect.x for shape in scaled.shapes]
     assert (xs[1] - xs[0]) / (xs[3] - xs[0]) == pytest.approx(3 / 22)
     crowded = lay_out(timeline([(1642, "Calculator"), (1945, "Program"), (1947, "Transistor"), (2007, "Smartphone")]))
-    steps = [b.rect.x - a.rect.x for a, b in zip(crowded.shapes, crowded.shapes[1:], strict=False)]
+    steps = [b.rect.x - a.rect.x for a, b in pairwise(crowded.shapes)]
     assert max(steps) == pytest.approx(min(steps))
 
 

@@ -227,13 +227,15 @@ def transcribe(
 
 @app.command(rich_help_panel=STAGE)
 def analyze(
-    transcript: Annotated[Path, typer.Argument(help="Transcript in JSON; - for standard input.", allow_dash=True)],
+    transcript: Annotated[
+        Path, typer.Argument(help="Transcript in JSON, or a plain text; - for standard input.", allow_dash=True)
+    ],
     out: OutOption = Path("-"),
     *,
     form: Annotated[StoryboardFormat, typer.Option("--format", help="What to write.")] = StoryboardFormat.JSON,
     strict: StrictOption = False,
 ) -> None:
-    """Transcript to storyboard.
+    """Transcript to storyboard. The words of a plain text get times of an even pace.
 
     Example: [cyan]s2v transcribe talk.wav | s2v analyze - --format mermaid[/]
     """

@@ -41,8 +41,8 @@ async def transcribe(audio: Path, out: Path, *, form: str, language: str, strict
 
 
 def analyze(transcript: Path, out: Path, *, form: str, strict: bool) -> None:
-    """Writes the storyboard of a transcript."""
-    words = _read(transcript, Transcript)  # before the engine is imported: faults of the input are told at once
+    """Writes the storyboard of a transcript, or of a plain text with word times of an even pace."""
+    words = _read_words(transcript)  # before the engine is imported: faults of the input are told at once
     from s2v.analysis.analysis import analyze as make_storyboard
     from s2v.analysis.mermaid import write_mermaid
 
@@ -97,12 +97,42 @@ def _read(path: Path, kind: type[M]) -> M:
 
     Errors: CommandError that says where the JSON is not what it should be; OSError.
     """
-    data = sys.stdin.buffer.read() if path == STANDARD else path.read_bytes()
-    where = "standard input" if path == STANDARD else str(path)
+    return _parse(_read_bytes(path), path, kind)
+
+
+def _read_words(path: Path) -> Transcript:
+    """Reads a transcript in protobuf JSON, or a plain text.
+
+    Errors: CommandError, InvalidInputError when there are no words; OSError.
+    """
+    data = _read_bytes(path)
+    if data.lstrip().startswith(b"{"):
+        return _parse(data, path, Transcript)
+    from s2v.analysis.text import make_transcript
+
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise CommandError(
+            f"{_name(path)} is neither a Transcript in JSON nor a text in UTF-8: {error}", ExitCode.INPUT
+        ) from error
+    errors.print("Plain text: the times of its words are an even pace, not those of a voice.")
+    return make_transcript(text)
+
+
+def _read_bytes(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if path == STANDARD else path.read_bytes()
+
+
+def _name(path: Path) -> str:
+    return "standard input" if path == STANDARD else str(path)
+
+
+def _parse(data: bytes, path: Path, kind: type[M]) -> M:
     try:
         return Parse(data, kind())
     except (ParseError, UnicodeDecodeError) as error:
-        raise CommandError(f"{where} is not a {kind.DESCRIPTOR.name} in JSON: {error}", ExitCode.INPUT) from error
+        raise CommandError(f"{_name(path)} is not a {kind.DESCRIPTOR.name} in JSON: {error}", ExitCode.INPUT) from error
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -30,6 +30,7 @@ def chain() -> Graph:
 
 def tangle(nodes: int, edges: int, seed: int = 1) -> Graph:
     draw = random.Random(seed)
+    ends = [(f"n{draw.randrange(nodes)}", f"n{draw.randrange(nodes)}") for _ in range(edges)]
     return {
         "id": "root",
         "children": [{"id": f"n{n}", "width": 100, "height": 50} for n in range(nodes)],

@@ -83,7 +83,8 @@ def shape(text: str, weight: FontWeight.ValueType, size_px: float) -> Line:
     scale = size_px / font.face.upem
     glyphs = []
     pen = 0
-    for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+    # HarfBuzz has no positions at all for an empty text.
+    for info, position in zip(buffer.glyph_infos, buffer.glyph_positions or (), strict=True):
         glyphs.append(Glyph(info.codepoint, (pen + position.x_offset) * scale, position.y_offset * scale))
         pen += position.x_advance
     return Line(tuple(glyphs), pen * scale)
