@@ -89,11 +89,13 @@ labels = st.lists(st.sampled_from(" ".join(WORDS).split()), min_size=1, max_size
 
 @st.composite
 def flowcharts(draw: st.DrawFn) -> Scene:
-    """Any graph of up to 12 nodes and 16 edges: loops, double edges, edges to themselves, parts without connection."""
+    """Any graph of up to 12 nodes and 16 edges: loops, double edges, an edge of a node to itself, parts without connection."""
     nodes = draw(st.lists(st.tuples(st.sampled_from((STEP, STEP, DECISION, TERMINAL)), labels), min_size=1, max_size=12))
     place = st.integers(0, len(nodes) - 1)
     edges = draw(st.lists(st.tuples(place, place, st.one_of(st.just(""), labels)), max_size=16))
-    scene = flowchart(nodes, edges, "Title")
+    # A node has at most one edge to itself.
+    loops = {source: (source, target, label) for source, target, label in edges if source == target}
+    scene = flowchart(nodes, [*(edge for edge in edges if edge[0] != edge[1]), *loops.values()], "Title")
     for node in scene.diagram.nodes:
         if draw(st.integers(0, 4)) == 0:
             node.quantity.CopyFrom(Quantity(label=draw(labels), reveal_seconds=node.reveal_seconds + 1))

@@ -34,10 +34,7 @@ def tangle(nodes: int, edges: int, seed: int = 1) -> Graph:
     return {
         "id": "root",
         "children": [{"id": f"n{n}", "width": 100, "height": 50} for n in range(nodes)],
-        "edges": [
-            {"id": f"e{n}", "sources": [f"n{draw.randrange(nodes)}"], "targets": [f"n{draw.randrange(nodes)}"]}
-            for n in range(edges)
-        ],
+        "edges": [{"id": f"e{n}", "sources": [source], "targets": [target]} for n, (source, target) in enumerate(ends)],
     }
 
 

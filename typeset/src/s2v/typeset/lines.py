@@ -96,7 +96,8 @@ def _shorten(
         while len(kept) > 1 and kept[-1].strip().lower() in WEAK_ENDS:
             kept.pop()
         candidate = (*kept[:-1], kept[-1].rstrip(" ,.;:-–—") + ELLIPSIS)
-        if len(_fill(candidate, weight, size_px, max_width_px)) <= max_lines:
+        lines = _fill(candidate, weight, size_px, max_width_px)
+        if len(lines) <= max_lines and all(width(_join(line), weight, size_px) <= max_width_px for line in lines):
             return candidate
     word = kept[0].strip()
     while len(word) > 1 and width(word + ELLIPSIS, weight, size_px) > max_width_px:

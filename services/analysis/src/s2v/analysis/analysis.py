@@ -123,8 +123,7 @@ class Analyst:
             return [(begin, end, found, False)]
         pieces = []
         for first, last in ((begin, cut), (cut, end)):
-            note = found.note if first == begin else ""
-            piece = replace(found, content=self._find_phrase(talk, vectors, first, last), note=note)
+            piece = replace(found, content=self._find_phrase(talk, vectors, first, last))
             pieces += self._split_phrase(talk, vectors, first, last, piece)
         return pieces
 

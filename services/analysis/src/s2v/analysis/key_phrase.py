@@ -133,6 +133,8 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
     spans = [talk.words(sentence)]
     for token in sentence:
         clause = token.pos_ in ("VERB", "AUX") and token.dep_ in ("ROOT", "conj", "ccomp", "parataxis")
+        if token.dep_ == "ccomp" and not _stands_alone(token):
+            continue
         subject = next((child for child in token.children if child.dep_ in ("nsubj", "nsubjpass", "expl")), None)
         imperative = subject is None and token.tag_ == "VB" and not any(child.dep_ in ("aux", "mark") for child in token.children)
         if clause and (imperative or (subject is not None and subject.lower_ != "us")):
@@ -145,6 +147,13 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         for begin, end in dict.fromkeys(trimmed)
         if end - begin >= MIN_WORDS and len(_close(talk.speech.text(begin, end))) <= MAX_CHARACTERS
     ]
+
+
+def _stands_alone(clause: Token) -> bool:
+    """Whether a clause that is an object says the same without its verb: not so "ask not what your country can do"."""
+    asked = any(token.tag_ in ("WP", "WDT", "WRB") for token in clause.doc[clause.left_edge.i : clause.i])
+    denied = any(child.dep_ == "neg" or child.lower_ == "not" for child in clause.head.children)
+    return not asked and not denied
 
 
 def _clause_words(talk: Talk, verb: Token, opening: Token) -> tuple[int, int]:
@@ -181,8 +190,12 @@ def _separate(clause: Token, verb: Token) -> bool:
 def _trim(talk: Talk, begin: int, end: int) -> tuple[int, int]:
     """Leaves out words that only lead in ("So, well, …") or hang at the end."""
     while begin < end and (_bare(talk, begin) in OPENERS or not _bare(talk, begin)):
+        if begin + 1 < end and _bare(talk, begin + 1) == "of":
+            break  # "because of their courage"
         begin += 1
     while end > begin and (_bare(talk, end - 1) in _DANGLING or not _bare(talk, end - 1)):
+        if talk.speech.texts[end - 1][-1] in ".!?":
+            break  # "our journey will go on."
         end -= 1
     return begin, end
 
@@ -196,16 +209,17 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
     tokens = talk.doc[first:last]
     lemmas = content_lemmas(tokens)
     words = end - begin
-    if len(lemmas) < 2:
+    if not lemmas:
         return None
     weight = float(np.mean([np.log1p(counts[lemma]) for lemma in lemmas]))
-    substance = 0.2 * min(len(lemmas), 5)
+    substance = 0.2 * min(len(lemmas), 5) - 0.3 * (len(lemmas) < 2)
     telling = 0.25 * any(token.lower_ in _TELLING or token.tag_ in ("JJS", "RBS") for token in tokens)
-    whole = 0.2 * (talk.speech.texts[end - 1][-1] in ".!")
+    whole = 0.3 * (talk.speech.texts[end - 1][-1] in ".!")
     length = -0.04 * max(GOOD_WORDS[0] - words, words - GOOD_WORDS[1], 0)
     opening = talk.doc[first].lower_
     pronouns = sum(token.lower_ in _DEICTIC for token in tokens) / words
     score = 0.8 * near + 0.25 * weight + substance + telling + whole + length - 0.25 * (opening in _DEICTIC) - 0.9 * pronouns
+    score -= 0.5 * (tokens[0].tag_ in ("WDT", "WP", "WP$") and not talk.speech.texts[end - 1].endswith("?"))
     score -= 0.5 * (tokens.root.lemma_ in _STAGE) + 0.3 * any(token.lower_ in FILLERS for token in tokens)
     score -= 0.25 * talk.speech.texts[end - 1].endswith("?")
     return score

@@ -12,6 +12,7 @@ from s2v.layout.chart import Chart, route_edge
 from s2v.layout.labelling import place_labels
 from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP, Outline, QuantityPlace
 from s2v.layout.paragraph import Paragraph
+from s2v.layout.quality import measure
 from s2v.layout.routing import trim
 from s2v.layout.straightening import straighten
 from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
@@ -75,9 +76,19 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
         picture.routes.append(route)
     if variant.reserved:
         # Routes stay where ELK has put their labels beside them.
-        return picture
+        return _with_free_labels(picture, chart)
     straighten(picture)
     return picture if place_labels(picture, [chart.labels[edge.id] for edge in chart.edges]) else None
+
+
+def _with_free_labels(picture: SceneLayout, chart: Chart) -> SceneLayout:
+    """Moves the labels away from where ELK lets them touch something, if there is room elsewhere."""
+    measure(picture)
+    if picture.quality.label_hits == 0:
+        return picture
+    moved = SceneLayout()
+    moved.CopyFrom(picture)
+    return moved if place_labels(moved, [chart.labels[edge.id] for edge in chart.edges]) else picture
 
 
 def _options(variant: Variant) -> elkjs_py.LayoutOptions:

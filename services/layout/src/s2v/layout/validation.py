@@ -91,6 +91,7 @@ def _check_nodes(scene: Scene, diagram: Diagram, field: str) -> None:
 def _check_edges(scene: Scene, diagram: Diagram, field: str) -> None:
     nodes = {node.id for node in diagram.nodes}
     seen: set[str] = set()
+    loops: set[str] = set()
     for number, edge in enumerate(diagram.edges):
         place = f"{field}.edges[{number}]"
         _check_id(edge.id, seen, f"{place}.id")
@@ -100,6 +101,12 @@ def _check_edges(scene: Scene, diagram: Diagram, field: str) -> None:
                     f"edge {edge.id} of scene {scene.id} has the {end} {node_id!r}, which is no node of the scene",
                     field=f"{place}.{end}",
                 )
+        if edge.source == edge.target:
+            if edge.source in loops:
+                raise InvalidInputError(
+                    f"node {edge.source} of scene {scene.id} has several edges to itself; one can be drawn", field=place
+                )
+            loops.add(edge.source)
         _check_label(edge.label, scene, f"the label of edge {edge.id}", f"{place}.label")
 
 

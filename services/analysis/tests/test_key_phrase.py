@@ -1,0 +1,50 @@
+"""A key phrase says what was meant, soon, and another follows before it bores."""
+
+from __future__ import annotations
+
+import pytest
+
+from s2v.analysis.analysis import LONG_PHRASE_SECONDS, Analyst
+from s2v.analysis.scenes import MIN_SECONDS
+from s2v.analysis.text import make_transcript
+from s2v.v1.diagram_pb2 import DiagramType
+
+pytestmark = pytest.mark.integration
+
+TALK = """Our neighbours never lock their doors. They say that trust is cheaper than a key. I used to laugh at that, and I do not
+any more. A town is a promise that strangers make to one another. You cannot buy it, and you cannot order it. Every small kindness
+is a payment into an account that nobody owns. When somebody breaks that promise, all of us pay. So be the first to trust. The
+cost of being wrong is small, and the cost of never trusting is a lonely life."""
+
+
+def phrases(analyst: Analyst, text: str) -> list[tuple[float, str]]:
+    """Returns each phrase and how long after its scene's start it is spoken."""
+    storyboard, _ = analyst.analyze(make_transcript(text))
+    assert all(scene.diagram.type == DiagramType.DIAGRAM_TYPE_NONE for scene in storyboard.scenes)
+    return [
+        (node.reveal_seconds - scene.start_seconds, node.label) for scene in storyboard.scenes for node in scene.diagram.nodes
+    ]
+
+
+def test_a_denial_stays_a_denial(analyst: Analyst) -> None:
+    for _, phrase in phrases(analyst, "Ask not what your country can do for you. Ask what you can do for your country."):
+        assert not phrase.startswith("Your country can")
+
+
+def test_because_of_is_not_torn_apart(analyst: Analyst) -> None:
+    for _, phrase in phrases(analyst, "Because of their courage and idealism, we will miss them all the more."):
+        assert not phrase.startswith("Of ")
+
+
+def test_a_particle_at_the_end_stays(analyst: Analyst) -> None:
+    assert phrases(analyst, "Our long journey into deep space will go on.")[0][1].endswith("go on.")
+
+
+def test_talk_shows_a_phrase_soon_and_another_before_it_bores(analyst: Analyst) -> None:
+    transcript = make_transcript(TALK)
+    storyboard, _ = analyst.analyze(transcript)
+    assert len(storyboard.scenes) >= 3
+    for scene in storyboard.scenes:
+        assert MIN_SECONDS <= scene.end_seconds - scene.start_seconds < 2 * LONG_PHRASE_SECONDS
+        assert scene.diagram.nodes, "an empty picture while someone speaks"
+        assert scene.diagram.nodes[0].reveal_seconds - scene.start_seconds < 0.6 * (scene.end_seconds - scene.start_seconds)
