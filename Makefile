@@ -24,6 +24,7 @@ $(STAMP): constraints.txt requirements-dev.txt system-packages.txt $(addsuffix /
 
 .PHONY: demo
 demo: setup ## Make the first example's video on an embedded stack
+	@mkdir -p $(OUT)
 	@$(BIN)/s2v make $(DEMO_TALK) -o $(OUT)/$(basename $(notdir $(DEMO_TALK))).mp4 --data-dir $(OUT)/stack
 
 .PHONY: test

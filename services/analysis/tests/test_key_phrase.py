@@ -18,7 +18,7 @@ cost of being wrong is small, and the cost of never trusting is a lonely life.""
 
 
 def phrases(analyst: Analyst, text: str) -> list[tuple[float, str]]:
-    """Returns each phrase and how long after its scene's start it is spoken."""
+    """Returns each phrase after how long its scene waits for it."""
     storyboard, _ = analyst.analyze(make_transcript(text))
     assert all(scene.diagram.type == DiagramType.DIAGRAM_TYPE_NONE for scene in storyboard.scenes)
     return [
