@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PARTS = [path.parent for path in sorted(ROOT.glob("**/pyproject.toml")) if ".venv" not in path.parts and path.parent != ROOT]
@@ -71,3 +76,55 @@ def test_all_wheels_import_together(tmp_path: Path) -> None:
         f"    assert module.__file__.startswith({str(site)!r}), module.__file__\n"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_a_part_names_what_it_imports(part: Path) -> None:
+    """What is imported must come with the part: named by itself, or brought by what it names (grpc by s2v-proto, …)."""
+    wanted: set[str] = set()
+    for file in (part / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            wanted |= {name for name in names if name.split(".")[0] not in {*sys.stdlib_module_names, "s2v"}}
+    name = tomllib.loads((part / "pyproject.toml").read_text())["project"]["name"]
+    brought = _closure(name)
+    for module in wanted:
+        assert _distributions(module) & brought, f"{name} imports {module}, and nothing that it depends on brings it"
+
+
+def _closure(name: str) -> set[str]:
+    """Returns the canonical names of a distribution and all that it installs, its extras included."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = canonicalize_name(waiting.pop())
+        if current in found:
+            continue
+        found.add(current)
+        try:
+            requires = metadata.requires(current) or []
+        except metadata.PackageNotFoundError:
+            continue
+        for line in requires:
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": "media" if current == "s2v-runtime" else ""}):
+                waiting.append(requirement.name)
+    return found
+
+
+def _distributions(module: str) -> set[str]:
+    """Returns the canonical names of the distributions that hold a module."""
+    if module.split(".")[0] == "elkjs_py":
+        return {"elkjs-py"}  # ours, and editable: its metadata lists no module
+    spec = importlib.util.find_spec(module.split(".", maxsplit=1)[0])
+    assert spec is not None, module
+    path = module.replace(".", "/")
+    holders = set()
+    for name in metadata.packages_distributions().get(module.split(".", maxsplit=1)[0], []):
+        files = {str(file) for file in metadata.files(name) or []}
+        editable = not any(file.endswith(".py") and "/" in file for file in files)
+        if editable or any(file.startswith((f"{path}/", f"{path}.")) for file in files):
+            holders.add(canonicalize_name(name))
+    return holders

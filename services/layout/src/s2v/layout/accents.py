@@ -10,7 +10,9 @@ from s2v.v1.diagram_pb2 import Diagram, NodeKind
 STEPS = (ColorRole.COLOR_ROLE_BLUE, ColorRole.COLOR_ROLE_CYAN, ColorRole.COLOR_ROLE_VIOLET)
 """Steps in the order of speech, again and again."""
 BRANCHES = (ColorRole.COLOR_ROLE_GREEN, ColorRole.COLOR_ROLE_ROSE, ColorRole.COLOR_ROLE_VIOLET, ColorRole.COLOR_ROLE_CYAN)
-"""The ways out of a decision in the order of speech, and what follows on each alone."""
+"""The ways out of a decision in the order of speech."""
+SHORT_WAY = 2
+"""Nodes on a way that still have its colour together: a long row of one colour would shout."""
 DECISION = ColorRole.COLOR_ROLE_AMBER
 LAST = ColorRole.COLOR_ROLE_GREEN
 REFUSALS = frozenset(("no", "−", "-", "non", "nein"))
@@ -20,8 +22,8 @@ REFUSALS = frozenset(("no", "−", "-", "non", "nein"))
 def choose_accents(diagram: Diagram) -> dict[str, ColorRole.ValueType]:
     """Returns the accent of each node by its id.
 
-    Decisions are amber. What lies on one way out of a decision alone has the colour of that way; all else takes the calm
-    accents in turn, and the end of a process without decisions is green.
+    Decisions are amber. What lies on one way out of a decision alone has the colour of that way, of a long one only the first
+    node; all else takes the calm accents in turn, and the end of a process without decisions is green.
     """
     kinds = {node.id: node.kind for node in diagram.nodes}
     ways = _ways(diagram)
@@ -43,7 +45,7 @@ def choose_accents(diagram: Diagram) -> dict[str, ColorRole.ValueType]:
 
 
 def _ways(diagram: Diagram) -> Mapping[str, ColorRole.ValueType]:
-    """Gives each node behind exactly one way out of the nearest decision the colour of that way."""
+    """Gives the nodes behind exactly one way out of the nearest decision the colour of that way."""
     decisions = [node.id for node in diagram.nodes if node.kind == NodeKind.NODE_KIND_DECISION]
     order = {node.id: number for number, node in enumerate(diagram.nodes)}
     following: dict[str, list[str]] = {node.id: [] for node in diagram.nodes}
@@ -59,9 +61,9 @@ def _ways(diagram: Diagram) -> Mapping[str, ColorRole.ValueType]:
         ]
         for number, nodes in enumerate(reached):
             others = set[str]().union(*(each for place, each in enumerate(reached) if place != number))
-            for node_id in sorted(nodes - others):
-                if order[node_id] > order[decision]:
-                    ways[node_id] = BRANCHES[min(number, len(BRANCHES) - 1)]
+            own = [node_id for node_id in nodes - others if order[node_id] > order[decision]]
+            for node_id in own if len(own) <= SHORT_WAY else {branches[number].target} & set(own):
+                ways[node_id] = BRANCHES[min(number, len(BRANCHES) - 1)]
     return ways
 
 

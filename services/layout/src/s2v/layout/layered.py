@@ -103,7 +103,7 @@ def _options(variant: Variant) -> elkjs_py.LayoutOptions:
         # Followed from its start, a process has a loop where an arrow comes back to where it has been.
         "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST",
         "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
-        "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
+        "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
         "elk.layered.nodePlacement.favorStraightEdges": "true",
         "elk.padding": "[top=0,left=0,bottom=0,right=0]",
         "elk.spacing.nodeNode": str(60 * spread),
