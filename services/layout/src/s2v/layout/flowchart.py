@@ -11,6 +11,7 @@ from elkjs_py import ElkError, ElkMemoryError, ElkTimeout
 from s2v.layout import canvas, chain, grid, layered
 from s2v.layout.canvas import DIAGRAM
 from s2v.layout.chart import Chart, set_chart
+from s2v.layout.labelling import place_labels
 from s2v.layout.layered import Direction, Variant, Wrapping
 from s2v.layout.outline import Measure
 from s2v.layout.quality import extent, faults, measure
@@ -40,6 +41,8 @@ TIGHT_GAIN = 0.8
 """Where the picture is too large by more than this, less air does not make it fit."""
 WRAPPINGS: tuple[Wrapping, ...] = ("OFF", "SINGLE_EDGE", "MULTI_EDGE")
 """Ways to break a chart into rows; each is tried where those before it do not fit."""
+NEARLY = 0.92
+"""Where a picture in one row is too large by no more than this, slightly smaller text reads better than several rows."""
 WRAPPABLE_NODES = 5
 """Shorter charts are not broken into rows."""
 HOPELESS = 0.85
@@ -117,6 +120,7 @@ def _search(diagram: Diagram) -> SceneLayout:
             fitting = [each for each in clean if each.room >= 1.0]
             if fitting:
                 best = min([*fitting, *([best] if best else [])], key=lambda each: each.cost)
+            if fitting or (not last and max((each.room for each in clean), default=0.0) >= NEARLY):
                 break
     if best is not None:
         return _loosen(best)
@@ -154,12 +158,17 @@ def _candidates(chart: Chart, variant: Variant) -> Iterator[_Candidate]:
 def _lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
     """Lays a chart out with labels where there is room; if there is none, with room kept for them.
 
-    None where ELK fails on the variant. Errors: ElkTimeout, ElkMemoryError, as further variants would only take as long.
+    None where ELK fails on the variant, or where it is much too large. Errors: ElkTimeout, ElkMemoryError, as further
+    variants would only take as long.
     """
     try:
         picture = layered.lay_out(chart, replace(variant, reserved=False))
-        # ELK fails on labels where it cuts several edges.
-        return layered.lay_out(chart, variant) if picture is None and variant.wrapping != "MULTI_EDGE" else picture
+        if place_labels(picture, [chart.labels[edge.id] for edge in chart.edges]):
+            return picture
+        # ELK fails on labels where it cuts several edges; and room for labels does not make a picture smaller.
+        if variant.wrapping == "MULTI_EDGE" or (_room(picture) < TIGHT_GAIN and chart.measure not in SIZES[-1]):
+            return None
+        return layered.lay_out(chart, variant)
     except (ElkTimeout, ElkMemoryError):
         raise
     except ElkError as error:

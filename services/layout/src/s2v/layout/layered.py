@@ -48,8 +48,8 @@ class Variant:
     """Whether ELK keeps room for the labels of edges; else they stand where there is room already."""
 
 
-def lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
-    """Returns the shapes and routes; None where `variant` reserves no room for the labels of edges and they find none.
+def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
+    """Returns the shapes and routes; with the labels of edges where `variant` reserves room for them.
 
     Errors: elkjs_py.ElkError.
     """
@@ -78,7 +78,7 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout | None:
         # Routes stay where ELK has put their labels beside them.
         return _with_free_labels(picture, chart)
     straighten(picture)
-    return picture if place_labels(picture, [chart.labels[edge.id] for edge in chart.edges]) else None
+    return picture
 
 
 def _with_free_labels(picture: SceneLayout, chart: Chart) -> SceneLayout:
