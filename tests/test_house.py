@@ -116,7 +116,7 @@ def _closure(name: str) -> set[str]:
 
 def _distributions(module: str) -> set[str]:
     """Returns the canonical names of the distributions that hold a module."""
-    if module.split(".")[0] == "elkjs_py":
+    if module.split(".", maxsplit=1)[0] == "elkjs_py":
         return {"elkjs-py"}  # ours, and editable: its metadata lists no module
     spec = importlib.util.find_spec(module.split(".", maxsplit=1)[0])
     assert spec is not None, module
