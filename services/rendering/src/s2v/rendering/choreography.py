@@ -37,6 +37,8 @@ CUT_SECONDS = 1e-4
 """Length of a cue that cuts: less than a frame."""
 EPSILON = 1e-6
 """Frames; times that are meant to fall on a frame do, whatever the rounding."""
+PROGRESS_DIGITS = 5
+"""Digits of a motion's progress: coarser than EPSILON is in the shortest fade."""
 
 
 class Action(Enum):
@@ -68,8 +70,8 @@ class Cue:
     """In seconds; later than the start."""
 
     def progress(self, seconds: float) -> float:
-        """Returns how far it is, 0 to 1."""
-        return min(1.0, max(0.0, (seconds - self.start) / (self.end - self.start)))
+        """Returns how far it is, 0 to 1; rounded, so that a frame that falls on its start or end by `frames` does so here too."""
+        return round(min(1.0, max(0.0, (seconds - self.start) / (self.end - self.start))), PROGRESS_DIGITS)
 
     def frames(self, rate: int) -> range:
         """Returns the frames that this cue makes differ from the frame before."""
