@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
@@ -15,6 +17,11 @@ from s2v.runtime.bus import Bus
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore
+
+# In CI the same examples each time, so that a red run is the change's own; at the desk new ones are looked for.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")
