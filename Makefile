@@ -28,7 +28,7 @@ demo: setup ## Make the first example's video on an embedded stack
 	@$(BIN)/s2v make $(DEMO_TALK) -o $(OUT)/$(basename $(notdir $(DEMO_TALK))).mp4 --data-dir $(OUT)/stack
 
 .PHONY: test
-test: setup check ## Everything that CI needs: check, then all tests with the real engines
+test: setup format-check lint types proto-check ## Everything that CI needs: what check does, and all tests with the real engines
 	$(BIN)/python -m pytest -q -p no:cacheprovider
 
 .PHONY: check

@@ -120,7 +120,7 @@ class Worker:
                 await delivery.ack()
                 log.info("task done", extra=extra)
             except GoneError:
-                await self._settle(delivery.ack())
+                await self._settle(self._drop(delivery))
             except asyncio.CancelledError:
                 # Either the job was cancelled, and its record says so when the task comes again, or this worker is stopping.
                 await self._settle(self._hand_back(delivery))
@@ -143,6 +143,13 @@ class Worker:
             await ending
         except Exception:
             log.exception("the task could not be settled; NATS gives it out again after %s s", self.settings.ack_wait_seconds)
+
+    async def _drop(self, delivery: Delivery) -> None:
+        """Ends a task whose job has ended meanwhile; what it still wrote for an unusable input goes with the rest."""
+        record = await self.jobs.get(delivery.task.tenant, delivery.task.job_id)
+        if record.job.state in FINISHED:
+            await self.jobs.conclude(record)
+        await delivery.ack()
 
     async def _hand_back(self, delivery: Delivery, delay_seconds: float = 0.0) -> None:
         """Gives a task to whoever pulls next, and notes that this was no attempt."""

@@ -25,8 +25,8 @@ Side = Literal["NORTH", "EAST", "SOUTH", "WEST"]
 QUANTITY_PLACEMENTS: Mapping[QuantityPlace, str] = {
     "right": "OUTSIDE V_CENTER H_RIGHT",
     "below": "OUTSIDE V_BOTTOM H_CENTER",
-    "above left": "OUTSIDE V_TOP H_LEFT",
-    "above right": "OUTSIDE V_TOP H_RIGHT",
+    "above left": "OUTSIDE V_TOP H_CENTER",
+    "above right": "OUTSIDE V_TOP H_CENTER",
 }
 """What ELK calls the places of quantities."""
 LABEL_CLEARANCE = 8.0
@@ -143,11 +143,13 @@ def _node(outline: Outline, ports: Iterable[_Port], place: QuantityPlace) -> elk
         node["layoutOptions"] = {"elk.portConstraints": "FIXED_POS"}
         node["ports"] = [_corner(outline, own[side]) for side in sorted(own)]
     if outline.quantity.lines:
-        gap = QUANTITY_GAP if place == "right" else 0.0
+        width = outline.quantity.width
+        # ELK is told of the gap as well; above, of both halves, as the text fills one of them.
+        room = {"right": width + QUANTITY_GAP, "below": width}.get(place, 2 * (width + QUANTITY_GAP))
         node["labels"] = [
             {
                 "text": "quantity",
-                "width": outline.quantity.width + gap,
+                "width": room,
                 "height": outline.quantity.height,
                 "layoutOptions": {"elk.nodeLabels.placement": QUANTITY_PLACEMENTS[place]},
             }
