@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import urllib3
 from minio import Minio
 from minio.error import S3Error
 
+from s2v.cli import servers
 from s2v.cli.servers import HOST, PORTS, NatsServer, S3Server, find_binary, is_free, keep_ports
 from s2v.runtime.errors import SetupError, UnavailableError
 
@@ -177,3 +179,15 @@ def test_a_server_that_cannot_start_says_why_at_once(tmp_path: Path) -> None:
         pass
     assert time.monotonic() - start < 10
     assert str(server.log) in caught.value.message
+
+
+def test_a_port_that_is_taken_at_the_last_moment_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the choice of a port and its use another program may take it: then the server starts again on another."""
+    with socket.socket() as squatter:
+        squatter.bind((servers.HOST, 0))
+        squatter.listen()
+        choices = [[squatter.getsockname()[1]], servers.free_ports(1)]
+        monkeypatch.setattr(servers, "free_ports", lambda count: choices.pop(0))
+        with NatsServer(tmp_path / "nats") as nats:
+            assert nats.ready()
+    assert not choices

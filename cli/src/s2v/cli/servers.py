@@ -29,6 +29,10 @@ from s2v.cli.processes import ChildProcess
 from s2v.runtime.errors import SetupError, UnavailableError
 
 HOST = "127.0.0.1"
+PORT_TRIES = 3
+"""Starts that are tried while other programs take the ports."""
+TAKEN_SIGNS = ("address already in use", "cannot listen on")
+"""What NATS and SeaweedFS, and our own services, say then."""
 START_SECONDS = 60.0
 """Time limit for a server to become ready. NATS needs 0.1 s, SeaweedFS 2 to 4 s."""
 POLL_SECONDS = 0.05
@@ -37,6 +41,10 @@ PORTS = range(20000, 32000)
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - SeaweedFS puts its local sockets there, whatever TMPDIR says
 VOLUME_MEGABYTES = 256
 """Size at which SeaweedFS begins another volume file; the count of volumes follows from the free disk space."""
+
+
+class PortTakenError(UnavailableError):
+    """Another program took a port between its choice and its use; starting again chooses others."""
 
 
 class Server(AbstractContextManager["Server"], abc.ABC):
@@ -86,15 +94,19 @@ class Server(AbstractContextManager["Server"], abc.ABC):
 
     def _failure(self, what: str) -> UnavailableError:
         last = self.process.last_words() if self.process else ""
-        return UnavailableError(f"{self.name} {what}: {last or 'it wrote nothing'} (log: {self.log})")
+        kind = PortTakenError if any(sign in last for sign in TAKEN_SIGNS) else UnavailableError
+        return kind(f"{self.name} {what}: {last or 'it wrote nothing'} (log: {self.log})")
 
     def __enter__(self) -> Self:
-        self.start()
-        try:
-            self.wait_ready()
-        except BaseException:
-            self.stop()
-            raise
+        for tries_left in reversed(range(PORT_TRIES)):
+            self.start()
+            try:
+                self.wait_ready()
+                break
+            except BaseException as error:
+                self.stop()
+                if not tries_left or not isinstance(error, PortTakenError):
+                    raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

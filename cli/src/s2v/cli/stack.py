@@ -24,7 +24,17 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from s2v.cli.processes import ChildProcess, Guard, set_aside
-from s2v.cli.servers import HOST, NatsServer, S3Server, Server, keep_ports, make_private, write_private
+from s2v.cli.servers import (
+    HOST,
+    PORT_TRIES,
+    NatsServer,
+    PortTakenError,
+    S3Server,
+    Server,
+    keep_ports,
+    make_private,
+    write_private,
+)
 from s2v.runtime.errors import PreconditionError, S2VError, UnavailableError
 
 SERVICES = ("transcription", "analysis", "layout", "rendering", "gateway")
@@ -148,16 +158,21 @@ class Stack:
         the process that did not start.
         """
         self._take_lock()
-        try:
-            await self._start()
-        except BaseException:
-            await self._stop()
-            raise
+        for tries_left in reversed(range(PORT_TRIES)):
+            try:
+                await self._start()
+                break
+            except BaseException as error:
+                await self._stop_processes()
+                if not tries_left or not isinstance(error, PortTakenError):
+                    self._release_lock()
+                    raise
         self._watching = asyncio.create_task(self._watch())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._stop()
+        await self._stop_processes()
+        self._release_lock()
 
     async def _start(self) -> None:
         logs, work = self.home / "logs", self.home / "work"
@@ -202,7 +217,7 @@ class Stack:
         write_private(ready, json.dumps(asdict(self.endpoints), indent=2))
         ready.replace(self.home / "stack.json")
 
-    async def _stop(self) -> None:
+    async def _stop_processes(self) -> None:
         """Stops everything: first the front door and the services, which drain together, then what they stand on."""
         (self.home / "stack.json").unlink(missing_ok=True)
         if self._watching:
@@ -218,6 +233,8 @@ class Stack:
                     self._note(f"While stopping: {end}")
         if self._guard:
             self._guard.close()
+
+    def _release_lock(self) -> None:
         if self._lock:
             self._lock.close()
 
