@@ -51,21 +51,21 @@ def listeners(process: psutil.Process) -> set[str]:
 
 
 def test_chosen_ports_are_free_different_and_kept(tmp_path: Path) -> None:
-    ports = keep_ports(tmp_path / "ports.json", 5)
+    ports = keep_ports(tmp_path / "ports.json", 5, PORTS)
     assert len(set(ports)) == 5
     assert all(port in PORTS and is_free(port) for port in ports)
-    assert keep_ports(tmp_path / "ports.json", 5) == ports
+    assert keep_ports(tmp_path / "ports.json", 5, PORTS) == ports
 
 
 def test_a_port_that_was_taken_meanwhile_is_given_up(tmp_path: Path) -> None:
     import socket
 
-    (kept,) = keep_ports(tmp_path / "ports.json", 1)
+    (kept,) = keep_ports(tmp_path / "ports.json", 1, PORTS)
     with socket.socket() as other:
         other.bind((HOST, kept))
         other.listen()
         assert not is_free(kept)
-        assert keep_ports(tmp_path / "ports.json", 1) != [kept]
+        assert keep_ports(tmp_path / "ports.json", 1, PORTS) != [kept]
 
 
 def test_a_missing_program_is_named_with_its_remedy() -> None:
@@ -186,8 +186,14 @@ def test_a_port_that_is_taken_at_the_last_moment_is_changed(tmp_path: Path, monk
     with socket.socket() as squatter:
         squatter.bind((servers.HOST, 0))
         squatter.listen()
-        choices = [[squatter.getsockname()[1]], servers.free_ports(1)]
-        monkeypatch.setattr(servers, "free_ports", lambda count: choices.pop(0))
+        choices = [[squatter.getsockname()[1]], servers.free_ports(1, servers.NATS_PORTS)]
+        monkeypatch.setattr(servers, "free_ports", lambda *_: choices.pop(0))
         with NatsServer(tmp_path / "nats") as nats:
             assert nats.ready()
     assert not choices
+
+
+def test_no_two_kinds_of_server_choose_the_same_port() -> None:
+    shares = [set(servers.NATS_PORTS), set(servers.S3_PORTS), set(servers.SERVICE_PORTS)]
+    assert set.union(*shares) == set(PORTS)
+    assert sum(map(len, shares)) == len(PORTS)

