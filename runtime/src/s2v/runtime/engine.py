@@ -21,9 +21,6 @@ from s2v.runtime.errors import EngineError, EngineTimeoutError
 
 T = TypeVar("T")
 
-TASKS_PER_WORKER = 0
-"""Tasks after which a worker is replaced; 0: never."""
-
 
 @dataclass(frozen=True)
 class Measured(Generic[T]):
@@ -47,7 +44,6 @@ class EnginePool:
         self.workers = workers
         self._pool = ProcessPool(
             max_workers=workers,
-            max_tasks=TASKS_PER_WORKER,
             initializer=initializer,
             initargs=list(initargs),
             context=multiprocessing.get_context("forkserver"),

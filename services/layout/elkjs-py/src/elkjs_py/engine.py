@@ -8,32 +8,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from types import TracebackType
-from typing import Self, TypedDict, cast
+from typing import Self, TypedDict, cast, get_args
 
 from py_mini_racer import JSEvalException, JSOOMException, JSTimeoutException, MiniRacer
 
 from elkjs_py.errors import ElkError, ElkMemoryError, ElkTimeout
 from elkjs_py.graph import Graph
-from elkjs_py.options import LayoutOptions
+from elkjs_py.options import Algorithm, LayoutOptions
 
 ELKJS_VERSION = "0.12.1"
 """Release of elkjs that is bundled, unmodified."""
 
-ALGORITHMS = (
-    "layered",
-    "stress",
-    "mrtree",
-    "radial",
-    "force",
-    "disco",
-    "sporeOverlap",
-    "sporeCompaction",
-    "rectpacking",
-    "box",
-    "fixed",
-    "random",
-)
-"""Algorithms that the bundled worker knows, without their prefix "org.eclipse.elk."."""
+ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+"""What the worker is told to register."""
 
 
 class _Failure(TypedDict, total=False):

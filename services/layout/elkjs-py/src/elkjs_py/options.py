@@ -10,23 +10,26 @@ from typing import Literal, TypedDict
 
 Truth = Literal["true", "false"]
 
+Algorithm = Literal[
+    "layered",
+    "stress",
+    "mrtree",
+    "radial",
+    "force",
+    "disco",
+    "sporeOverlap",
+    "sporeCompaction",
+    "rectpacking",
+    "box",
+    "fixed",
+    "random",
+]
+"""Algorithms that the bundled worker knows, without their prefix "org.eclipse.elk."."""
+
 LayoutOptions = TypedDict(
     "LayoutOptions",
     {
-        "elk.algorithm": Literal[
-            "layered",
-            "stress",
-            "mrtree",
-            "radial",
-            "force",
-            "disco",
-            "sporeOverlap",
-            "sporeCompaction",
-            "rectpacking",
-            "box",
-            "fixed",
-            "random",
-        ],
+        "elk.algorithm": Algorithm,
         "elk.alignment": Literal["AUTOMATIC", "LEFT", "RIGHT", "TOP", "BOTTOM", "CENTER"],
         "elk.aspectRatio": str,
         "elk.direction": Literal["UNDEFINED", "RIGHT", "LEFT", "DOWN", "UP"],
