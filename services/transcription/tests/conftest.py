@@ -28,7 +28,7 @@ def talk_pcm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def transcriber() -> AsyncIterator[DirectTranscriber]:
-    preload_engine()
     settings = TranscriptionSettings()
-    async with engine_pool(settings) as (pool, model):
-        yield DirectTranscriber(settings, pool, model)
+    preload_engine(settings)
+    async with engine_pool(settings) as (pool, listener):
+        yield DirectTranscriber(settings, pool, listener)

@@ -97,14 +97,14 @@ async def test_words_start_when_they_are_said(talk, transcriber, answers) -> Non
 async def test_the_stage_gives_the_same_transcript_as_a_direct_call(talk, transcriber, answers, tmp_path) -> None:
     direct = (await transcribed(talk, transcriber, answers))[-1].result.transcript
     task = LocalTask(transcriber, talk, tmp_path)
-    stage = TranscriptionStage(transcriber.model)
+    stage = TranscriptionStage(transcriber.listener)
     parts = await stage.plan(task)
     outputs = await asyncio.gather(*(stage.run(task, part.SerializeToString()) for part in parts))
     kept = [await task.store(File(0, "part", "", data=output.artifact.SerializeToString())) for output in outputs]
     output = await stage.join(task, kept)
     assert isinstance(output.artifact, Transcript)
     assert output.artifact == direct
-    assert [file.name for file in output.files] == ["transcript.vtt", "transcript.srt", "transcript.txt"]
+    assert [file.name for file in output.files] == ["transcript.vtt", "transcript.srt", "transcript.txt", "transcript.json"]
     assert isinstance(output.report, StageReport)
     longest = max(length for _, length in task.ranges)
     assert longest <= 31 * 32_000, "a part must read its own window only"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from s2v.cli.options import (
+    Aspect,
+    AspectOption,
     CompositionFormat,
     DataDirOption,
     FrameRate,
@@ -22,6 +24,7 @@ from s2v.cli.options import (
     OutOption,
     Priority,
     PriorityOption,
+    ReduceNoiseOption,
     State,
     StoryboardFormat,
     StrictOption,
@@ -29,6 +32,8 @@ from s2v.cli.options import (
     Theme,
     ThemeOption,
     TranscriptFormat,
+    VocabularyOption,
+    Words,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +49,8 @@ EPILOG = """[bold]Examples[/]
 [cyan]job=$(s2v submit talk.wav); s2v watch $job; s2v get $job -o out[/]
 
 [cyan]s2v transcribe talk.wav | s2v analyze - | s2v layout - --format svg -o pictures[/]  single stages, without a stack
+
+[cyan]s2v models fetch small[/]  a larger model; [cyan]S2V_WHISPER_MODEL=small[/] uses it
 
 [bold]Exit codes[/]
 
@@ -81,7 +88,10 @@ def make(
     theme: ThemeOption = Theme.DARK,
     height: HeightOption = Height.FULL_HD,
     fps: FrameRateOption = FrameRate.DEFAULT,
+    aspect: AspectOption = Aspect.WIDE,
     language: LanguageOption = "",
+    vocabulary: VocabularyOption = "",
+    reduce_noise: ReduceNoiseOption = False,
     strict: StrictOption = False,
     priority: PriorityOption = Priority.NORMAL,
     keep: Annotated[
@@ -100,7 +110,8 @@ def make(
     from s2v.cli.exits import run
     from s2v.cli.make import Order, make_video
 
-    options = _options(theme, height, fps, language=language, strict=strict, priority=priority)
+    words = Words(language, vocabulary, reduce_noise)
+    options = _options(theme, height, fps, aspect, words, strict=strict, priority=priority)
     run(make_video(Order(talk, out, options, keep, as_json, _target(data_dir, gateway))))
 
 
@@ -123,7 +134,10 @@ def submit(
     theme: ThemeOption = Theme.DARK,
     height: HeightOption = Height.FULL_HD,
     fps: FrameRateOption = FrameRate.DEFAULT,
+    aspect: AspectOption = Aspect.WIDE,
     language: LanguageOption = "",
+    vocabulary: VocabularyOption = "",
+    reduce_noise: ReduceNoiseOption = False,
     strict: StrictOption = False,
     priority: PriorityOption = Priority.NORMAL,
     data_dir: DataDirOption = None,
@@ -133,7 +147,8 @@ def submit(
     from s2v.cli import jobs
     from s2v.cli.exits import run
 
-    options = _options(theme, height, fps, language=language, strict=strict, priority=priority)
+    words = Words(language, vocabulary, reduce_noise)
+    options = _options(theme, height, fps, aspect, words, strict=strict, priority=priority)
     run(jobs.submit(talk, options, _target(data_dir, gateway)))
 
 
@@ -213,6 +228,8 @@ def transcribe(
     *,
     form: Annotated[TranscriptFormat, typer.Option("--format", help="What to write.")] = TranscriptFormat.JSON,
     language: LanguageOption = "",
+    vocabulary: VocabularyOption = "",
+    reduce_noise: ReduceNoiseOption = False,
     strict: StrictOption = False,
 ) -> None:
     """Sound to transcript.
@@ -222,7 +239,7 @@ def transcribe(
     from s2v.cli import stages
     from s2v.cli.exits import run
 
-    run(stages.transcribe(audio, out, form=form, language=language, strict=strict))
+    run(stages.transcribe(audio, out, form=form, words=Words(language, vocabulary, reduce_noise), strict=strict))
 
 
 @app.command(rich_help_panel=STAGE)
@@ -285,6 +302,34 @@ def render(
     run(stages.render(composition, out, audio=audio, transcript=transcript, fps=int(fps), strict=strict))
 
 
+models_app = typer.Typer(no_args_is_help=True, help="Whisper models on this machine.")
+app.add_typer(models_app, name="models", rich_help_panel=STAGE)
+
+
+@models_app.command("fetch")
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="Name at the Hugging Face hub: small, large-v3, … or OWNER/NAME.")],
+    sha256: Annotated[str, typer.Option(metavar="HEX", help="Digest that its model.bin must have.")] = "",
+) -> None:
+    """Fetch a model in CTranslate2's format, once, and print its digest. Nothing else ever asks a hub.
+
+    Example: [cyan]s2v models fetch small && S2V_WHISPER_MODEL=small s2v transcribe talk.wav[/]
+    """
+    from s2v.cli import models
+    from s2v.cli.exits import run_now
+
+    run_now(lambda: models.fetch(name, sha256))
+
+
+@models_app.command("list")
+def list_models(as_json: JsonOption = False) -> None:
+    """List the models that are here, with their digests, and name the one in use."""
+    from s2v.cli import models
+    from s2v.cli.exits import run_now
+
+    run_now(lambda: models.show(as_json=as_json))
+
+
 def _target(data_dir: Path | None, gateway: str) -> Target:
     from s2v.cli.connection import Target
     from s2v.cli.stack import default_home
@@ -292,14 +337,19 @@ def _target(data_dir: Path | None, gateway: str) -> Target:
     return Target(data_dir.expanduser().absolute() if data_dir else default_home(), gateway)
 
 
-def _options(theme: Theme, height: Height, fps: FrameRate, *, language: str, strict: bool, priority: Priority) -> JobOptions:
+def _options(
+    theme: Theme, height: Height, fps: FrameRate, aspect: Aspect, words: Words, *, strict: bool, priority: Priority
+) -> JobOptions:
     from s2v.v1 import job_pb2
 
     return job_pb2.JobOptions(
         theme=theme,
         height=int(height),
         frame_rate=int(fps),
-        language=language,
+        aspect=aspect,
+        language=words.language,
+        vocabulary=words.terms,
+        reduce_noise=words.reduce_noise,
         strict=strict,
         priority=job_pb2.Priority.Value(f"PRIORITY_{priority.name}"),
     )

@@ -123,12 +123,17 @@ def _attempt(name: str, attempt: Callable[[], str]) -> Iterator[Finding]:
 
 
 def _whisper() -> str:
-    from s2v.transcription.models import find_model
+    from s2v.transcription.direct import find_device
+    from s2v.transcription.engine import engine_version
+    from s2v.transcription.fetching import locate_model
     from s2v.transcription.settings import TranscriptionSettings
 
     settings = TranscriptionSettings()
-    model = find_model(settings.whisper_model, settings.model_cache.expanduser(), settings.whisper_sha256)
-    return f"{model.name}, SHA-256 {model.sha256[:12]}… verified, in {model.path}"
+    engine, device = engine_version(settings.whisper_engine), find_device(settings)
+    model = asyncio.run(locate_model(settings))
+    return (
+        f"{engine}, {device.compute_type} on {device.kind}; {model.name}, SHA-256 {model.sha256[:12]}… verified, in {model.path}"
+    )
 
 
 def _language() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,14 @@ class FrameRate(enum.StrEnum):
     FILM = "24"
     DEFAULT = "30"
     SMOOTH = "60"
+
+
+class Aspect(enum.StrEnum):
+    """Shapes of the video, width to height."""
+
+    WIDE = "16:9"
+    TALL = "9:16"
+    SQUARE = "1:1"
 
 
 class Priority(enum.StrEnum):
@@ -73,12 +82,35 @@ class CompositionFormat(enum.StrEnum):
     SVG = "svg"
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a user says about the words of a talk."""
+
+    language: str
+    vocabulary: str
+    """Terms with commas in between."""
+    reduce_noise: bool
+
+    @property
+    def terms(self) -> list[str]:
+        """The terms by themselves."""
+        return [term.strip() for term in self.vocabulary.split(",") if term.strip()]
+
+
 Talk = Annotated[Path, typer.Argument(help="Recording of speech: WAV, MP3, MP4, OGG, FLAC …", show_default=False)]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, as s2v submit and s2v list show it.")]
 ThemeOption = Annotated[Theme, typer.Option(help="Colours of the video.")]
 HeightOption = Annotated[Height, typer.Option(help="Height of the video in pixels; it is 16:9.")]
 FrameRateOption = Annotated[FrameRate, typer.Option("--fps", help="Frames a second.")]
 LanguageOption = Annotated[str, typer.Option(metavar="TAG", help="Language of the speech, e.g. en; without it, it is detected.")]
+AspectOption = Annotated[Aspect, typer.Option(help="Shape of the video, width to height.")]
+VocabularyOption = Annotated[
+    str, typer.Option(metavar="A,B,…", help="Names and jargon of the talk, as they are written, with commas in between.")
+]
+ReduceNoiseOption = Annotated[
+    bool,
+    typer.Option("--reduce-noise", help="Take out steady noise first. It helps only where noise is nearly as loud as the voice."),
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail instead of falling back to a lesser engine.")]
 PriorityOption = Annotated[Priority, typer.Option(help="How soon the job has its turn.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (the contract's protobuf JSON) instead of text.")]

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from s2v.cli.exits import CommandError, ExitCode, errors
 from s2v.cli.make import check_folder, check_talk
+from s2v.cli.options import Words
 from s2v.cli.progress import JobProgress
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
@@ -28,13 +29,16 @@ STANDARD = Path("-")
 """Standard input or output."""
 
 
-async def transcribe(audio: Path, out: Path, *, form: str, language: str, strict: bool) -> None:
+async def transcribe(audio: Path, out: Path, *, form: str, words: Words, strict: bool) -> None:
     """Writes the transcript of a recording."""
     from s2v.runtime.captions import to_srt, to_text, to_vtt
     from s2v.transcription.direct import transcribe_file
 
     with _as_file(audio) as path:
-        transcript, report = await transcribe_file(path, TranscribeOptions(language=language, strict=strict))
+        options = TranscribeOptions(
+            language=words.language, vocabulary=words.terms, reduce_noise=words.reduce_noise, strict=strict
+        )
+        transcript, report = await transcribe_file(path, options)
     exports: dict[str, Callable[[Transcript], str]] = {"json": MessageToJson, "vtt": to_vtt, "srt": to_srt, "text": to_text}
     _write_text(out, exports[form](transcript))
     _tell(report)

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from s2v.runtime.bus import PRIORITIES
 from s2v.runtime.errors import InvalidInputError
+from s2v.runtime.vocabulary import check_vocabulary
 from s2v.v1.job_pb2 import JobOptions, Priority
 
 T = TypeVar("T", int, str)
@@ -17,6 +18,8 @@ HEIGHTS = (1080, 720, 2160)
 """Pixels; the first is the default."""
 FRAME_RATES = (30, 24, 60)
 """Frames a second; the first is the default."""
+ASPECTS = ("16:9", "9:16", "1:1")
+"""Width to height; the first is the default."""
 LANGUAGE_CHARACTERS = 35
 """Longest language tag that RFC 5646 (section 4.4.1) asks software to take."""
 
@@ -41,6 +44,9 @@ def complete(options: JobOptions) -> JobOptions:
         frame_rate=_chosen("frame_rate", options.frame_rate, FRAME_RATES),
         strict=options.strict,
         priority=options.priority or Priority.PRIORITY_NORMAL,
+        aspect=_chosen("aspect", options.aspect[:80], ASPECTS),
+        vocabulary=check_vocabulary(options.vocabulary, "options.vocabulary"),
+        reduce_noise=options.reduce_noise,
     )
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15s2v/v1/artifact.proto\x12\x06s2v.v1\"R\n\tObjectRef\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\"_\n\x08\x41rtifact\x12\"\n\x04kind\x18\x01 \x01(\x0e\x32\x14.s2v.v1.ArtifactKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x06object\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef*\x96\x03\n\x0c\x41rtifactKind\x12\x1d\n\x19\x41RTIFACT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41RTIFACT_KIND_SOURCE\x10\x01\x12\x1c\n\x18\x41RTIFACT_KIND_TRANSCRIPT\x10\x02\x12\x1c\n\x18\x41RTIFACT_KIND_STORYBOARD\x10\x03\x12\x1d\n\x19\x41RTIFACT_KIND_COMPOSITION\x10\x04\x12\x17\n\x13\x41RTIFACT_KIND_VIDEO\x10\x05\x12\x18\n\x14\x41RTIFACT_KIND_REPORT\x10\x06\x12\x15\n\x11\x41RTIFACT_KIND_MP4\x10\x07\x12\x15\n\x11\x41RTIFACT_KIND_VTT\x10\x08\x12\x15\n\x11\x41RTIFACT_KIND_SRT\x10\t\x12\x16\n\x12\x41RTIFACT_KIND_TEXT\x10\n\x12\x19\n\x15\x41RTIFACT_KIND_MERMAID\x10\x0b\x12\x15\n\x11\x41RTIFACT_KIND_SVG\x10\x0c\x12\x18\n\x14\x41RTIFACT_KIND_POSTER\x10\r\x12\x16\n\x12\x41RTIFACT_KIND_CLIP\x10\x0e\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15s2v/v1/artifact.proto\x12\x06s2v.v1\"R\n\tObjectRef\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\"_\n\x08\x41rtifact\x12\"\n\x04kind\x18\x01 \x01(\x0e\x32\x14.s2v.v1.ArtifactKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x06object\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef*\xae\x03\n\x0c\x41rtifactKind\x12\x1d\n\x19\x41RTIFACT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41RTIFACT_KIND_SOURCE\x10\x01\x12\x1c\n\x18\x41RTIFACT_KIND_TRANSCRIPT\x10\x02\x12\x1c\n\x18\x41RTIFACT_KIND_STORYBOARD\x10\x03\x12\x1d\n\x19\x41RTIFACT_KIND_COMPOSITION\x10\x04\x12\x17\n\x13\x41RTIFACT_KIND_VIDEO\x10\x05\x12\x18\n\x14\x41RTIFACT_KIND_REPORT\x10\x06\x12\x15\n\x11\x41RTIFACT_KIND_MP4\x10\x07\x12\x15\n\x11\x41RTIFACT_KIND_VTT\x10\x08\x12\x15\n\x11\x41RTIFACT_KIND_SRT\x10\t\x12\x16\n\x12\x41RTIFACT_KIND_TEXT\x10\n\x12\x19\n\x15\x41RTIFACT_KIND_MERMAID\x10\x0b\x12\x15\n\x11\x41RTIFACT_KIND_SVG\x10\x0c\x12\x18\n\x14\x41RTIFACT_KIND_POSTER\x10\r\x12\x16\n\x12\x41RTIFACT_KIND_CLIP\x10\x0e\x12\x16\n\x12\x41RTIFACT_KIND_JSON\x10\x0f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 's2v.v1.artifact_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ARTIFACTKIND']._serialized_start=215
-  _globals['_ARTIFACTKIND']._serialized_end=621
+  _globals['_ARTIFACTKIND']._serialized_end=645
   _globals['_OBJECTREF']._serialized_start=33
   _globals['_OBJECTREF']._serialized_end=115
   _globals['_ARTIFACT']._serialized_start=117

@@ -53,6 +53,8 @@ class _ArtifactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact
     """The poster frame, PNG."""
     ARTIFACT_KIND_CLIP: _ArtifactKind.ValueType  # 14
     """One scene's clip: H.264 in MP4, without sound."""
+    ARTIFACT_KIND_JSON: _ArtifactKind.ValueType  # 15
+    """The transcript as JSON, by the JSON mapping of Protocol Buffers."""
 
 class ArtifactKind(_ArtifactKind, metaclass=_ArtifactKindEnumTypeWrapper):
     """What an artifact is."""
@@ -87,6 +89,8 @@ ARTIFACT_KIND_POSTER: ArtifactKind.ValueType  # 13
 """The poster frame, PNG."""
 ARTIFACT_KIND_CLIP: ArtifactKind.ValueType  # 14
 """One scene's clip: H.264 in MP4, without sound."""
+ARTIFACT_KIND_JSON: ArtifactKind.ValueType  # 15
+"""The transcript as JSON, by the JSON mapping of Protocol Buffers."""
 Global___ArtifactKind: _TypeAlias = ArtifactKind  # noqa: Y015
 
 @_typing.final

@@ -124,6 +124,12 @@ class _ShapeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ShapeKind.V
     """A filled circle."""
     SHAPE_KIND_TEXT: _ShapeKind.ValueType  # 6
     """No outline: only its text."""
+    SHAPE_KIND_CIRCLE: _ShapeKind.ValueType  # 7
+    """A translucent circle that may lie over others: a set."""
+    SHAPE_KIND_PANEL: _ShapeKind.ValueType  # 8
+    """A panel behind other shapes: a group, a column of a table. Its text is its title, inside the top edge."""
+    SHAPE_KIND_BARRED_BOX: _ShapeKind.ValueType  # 9
+    """A rounded box with a heavier left edge: a cause."""
 
 class ShapeKind(_ShapeKind, metaclass=_ShapeKindEnumTypeWrapper):
     """Outlines."""
@@ -142,6 +148,12 @@ SHAPE_KIND_DOT: ShapeKind.ValueType  # 5
 """A filled circle."""
 SHAPE_KIND_TEXT: ShapeKind.ValueType  # 6
 """No outline: only its text."""
+SHAPE_KIND_CIRCLE: ShapeKind.ValueType  # 7
+"""A translucent circle that may lie over others: a set."""
+SHAPE_KIND_PANEL: ShapeKind.ValueType  # 8
+"""A panel behind other shapes: a group, a column of a table. Its text is its title, inside the top edge."""
+SHAPE_KIND_BARRED_BOX: ShapeKind.ValueType  # 9
+"""A rounded box with a heavier left edge: a cause."""
 Global___ShapeKind: _TypeAlias = ShapeKind  # noqa: Y015
 
 class _RouteKind:
@@ -260,6 +272,7 @@ class SceneLayout(_message.Message):
     ROUTES_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    CAMERA_FIELD_NUMBER: _builtins.int
     scene_id: _builtins.str
     """Id of the scene."""
     start_seconds: _builtins.float
@@ -290,6 +303,12 @@ class SceneLayout(_message.Message):
     def quality(self) -> Global___LayoutQuality:
         """How well it came out."""
 
+    @_builtins.property
+    def camera(self) -> _containers.RepeatedCompositeFieldContainer[Global___CameraKeyframe]:
+        """What part of the picture is seen when, in order of time; empty: the picture is as large as the canvas and stands still. Before the
+        first keyframe its view is seen, after the last one the last. Title and its bar do not move.
+        """
+
     def __init__(
         self,
         *,
@@ -303,14 +322,49 @@ class SceneLayout(_message.Message):
         routes: _abc.Iterable[Global___Route] | None = ...,
         rules: _abc.Iterable[Global___Rule] | None = ...,
         quality: Global___LayoutQuality | None = ...,
+        camera: _abc.Iterable[Global___CameraKeyframe] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quality", b"quality", "title", b"title"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chapter", b"chapter", "end_seconds", b"end_seconds", "quality", b"quality", "routes", b"routes", "rules", b"rules", "scene_id", b"scene_id", "shapes", b"shapes", "start_seconds", b"start_seconds", "title", b"title", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "chapter", b"chapter", "end_seconds", b"end_seconds", "quality", b"quality", "routes", b"routes", "rules", b"rules", "scene_id", b"scene_id", "shapes", b"shapes", "start_seconds", b"start_seconds", "title", b"title", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SceneLayout: _TypeAlias = SceneLayout  # noqa: Y015
+
+@_typing.final
+class CameraKeyframe(_message.Message):
+    """Where the camera stands. It goes from keyframe to keyframe, softly at both ends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_SECONDS_FIELD_NUMBER: _builtins.int
+    END_SECONDS_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    start_seconds: _builtins.float
+    """When it starts to move here, in seconds of the sound; for the first, the start of the scene."""
+    end_seconds: _builtins.float
+    """When it has arrived, in seconds of the sound."""
+    x: _builtins.float
+    """By how far the picture is moved to the left, in pixels."""
+    y: _builtins.float
+    """By how far it is moved up, in pixels."""
+    def __init__(
+        self,
+        *,
+        start_seconds: _builtins.float = ...,
+        end_seconds: _builtins.float = ...,
+        x: _builtins.float = ...,
+        y: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "start_seconds", b"start_seconds", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CameraKeyframe: _TypeAlias = CameraKeyframe  # noqa: Y015
 
 @_typing.final
 class Point(_message.Message):
@@ -467,7 +521,9 @@ class Shape(_message.Message):
     SPOKEN_FIELD_NUMBER: _builtins.int
     ANNOTATIONS_FIELD_NUMBER: _builtins.int
     node_id: _builtins.str
-    """Id of the node; stable, so that one that stays from scene to scene moves instead of being redrawn."""
+    """Id of the node (of a panel: of its group, or of the node that names it); stable, so that one that stays from scene to scene moves
+    instead of being redrawn.
+    """
     kind: Global___ShapeKind.ValueType
     """Its outline."""
     accent: Global___ColorRole.ValueType
@@ -569,7 +625,9 @@ class Route(_message.Message):
     """The latest of its own word and of both its ends, in seconds of the sound."""
     @_builtins.property
     def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]:
-        """Points from source to target; the line already keeps its gap from both shapes, and the arrowhead's tip is at the last point."""
+        """Points from source to target; the line already keeps its gap from both shapes, and the arrowhead's tip is at the last point. None where
+        only the label is drawn, as the place of the nodes shows the connection (a table).
+        """
 
     @_builtins.property
     def label(self) -> Global___TextBlock:
@@ -652,6 +710,9 @@ class LayoutQuality(_message.Message):
     AREA_USED_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
+    VARIANTS_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    MOVED_PX_FIELD_NUMBER: _builtins.int
     shape_overlaps: _builtins.int
     """Pairs of shapes that overlap."""
     routes_through_shapes: _builtins.int
@@ -663,13 +724,19 @@ class LayoutQuality(_message.Message):
     bends: _builtins.int
     """Bends of routes."""
     min_text_px: _builtins.float
-    """Smallest size of text, in pixels of the canvas scaled to a height of 1080."""
+    """Smallest size of text, in pixels of the canvas scaled to a shorter side of 1080."""
     area_used: _builtins.float
     """Part of the diagram area that is covered by the picture's bounding box, 0 to 1."""
     engine: _builtins.str
     """Engine that placed it, e.g. "elk.layered" or "geometry.timeline"."""
     degraded: _builtins.str
     """Why a fallback placed it; empty if none did."""
+    variants: _builtins.int
+    """Layouts that were tried for it."""
+    note: _builtins.str
+    """What a person should know, one sentence; empty if there is nothing."""
+    moved_px: _builtins.float
+    """Mean distance by which nodes that the scene shares with the one it goes on from have moved, in pixels; 0 where there is none."""
     def __init__(
         self,
         *,
@@ -682,10 +749,13 @@ class LayoutQuality(_message.Message):
         area_used: _builtins.float = ...,
         engine: _builtins.str = ...,
         degraded: _builtins.str = ...,
+        variants: _builtins.int = ...,
+        note: _builtins.str = ...,
+        moved_px: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_used", b"area_used", "bends", b"bends", "crossings", b"crossings", "degraded", b"degraded", "engine", b"engine", "label_hits", b"label_hits", "min_text_px", b"min_text_px", "routes_through_shapes", b"routes_through_shapes", "shape_overlaps", b"shape_overlaps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_used", b"area_used", "bends", b"bends", "crossings", b"crossings", "degraded", b"degraded", "engine", b"engine", "label_hits", b"label_hits", "min_text_px", b"min_text_px", "moved_px", b"moved_px", "note", b"note", "routes_through_shapes", b"routes_through_shapes", "shape_overlaps", b"shape_overlaps", "variants", b"variants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -130,18 +130,31 @@ class JobOptions(_message.Message):
     FRAME_RATE_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    ASPECT_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
+    REDUCE_NOISE_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP 47 tag of the speech; empty: detect it."""
     theme: _builtins.str
     """Theme: "dark" (default) or "light"."""
     height: _builtins.int
-    """Height of the video in pixels: 720, 1080 (default) or 2160."""
+    """Shorter side of the video in pixels (the height at 16:9): 720, 1080 (default) or 2160."""
     frame_rate: _builtins.int
     """Frames a second: 24, 30 (default) or 60."""
     strict: _builtins.bool
     """Fail instead of falling back to a lesser engine."""
     priority: Global___Priority.ValueType
     """How soon."""
+    aspect: _builtins.str
+    """Width to height of the video: "16:9" (default), "9:16" or "1:1"."""
+    reduce_noise: _builtins.bool
+    """Whether steady noise is taken out before the words are heard. It helps where noise is nearly as loud as the voice, and harms clean sound."""
+    @_builtins.property
+    def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names and jargon of the talk, as they are written: at most 100, of at most 60 characters each. The engine prefers them where it hears
+        something like them.
+        """
+
     def __init__(
         self,
         *,
@@ -151,10 +164,13 @@ class JobOptions(_message.Message):
         frame_rate: _builtins.int = ...,
         strict: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
+        aspect: _builtins.str = ...,
+        vocabulary: _abc.Iterable[_builtins.str] | None = ...,
+        reduce_noise: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_rate", b"frame_rate", "height", b"height", "language", b"language", "priority", b"priority", "strict", b"strict", "theme", b"theme"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "frame_rate", b"frame_rate", "height", b"height", "language", b"language", "priority", b"priority", "reduce_noise", b"reduce_noise", "strict", b"strict", "theme", b"theme", "vocabulary", b"vocabulary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

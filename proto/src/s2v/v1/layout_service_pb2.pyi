@@ -29,12 +29,15 @@ class ComposeRequest(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     THEME_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
+    ASPECT_FIELD_NUMBER: _builtins.int
     height: _builtins.int
-    """Height of the canvas in pixels: 720, 1080 (0 means 1080) or 2160; the width is 16:9."""
+    """Shorter side of the canvas in pixels: 720, 1080 (0 means 1080) or 2160."""
     theme: _builtins.str
     """Theme: "dark" (default) or "light"."""
     strict: _builtins.bool
     """Fail instead of falling back to a lesser engine."""
+    aspect: _builtins.str
+    """Width to height of the canvas: "16:9" (default), "9:16" or "1:1"."""
     @_builtins.property
     def storyboard(self) -> _storyboard_pb2.Storyboard:
         """What to place."""
@@ -46,10 +49,11 @@ class ComposeRequest(_message.Message):
         height: _builtins.int = ...,
         theme: _builtins.str = ...,
         strict: _builtins.bool = ...,
+        aspect: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "storyboard", b"storyboard", "strict", b"strict", "theme", b"theme"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "height", b"height", "storyboard", b"storyboard", "strict", b"strict", "theme", b"theme"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

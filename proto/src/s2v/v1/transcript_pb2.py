@@ -22,21 +22,22 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17s2v/v1/transcript.proto\x12\x06s2v.v1\"\x90\x01\n\nTranscript\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x14language_probability\x18\x02 \x01(\x01\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\x12!\n\x08segments\x18\x04 \x03(\x0b\x32\x0f.s2v.v1.Segment\x12\x15\n\rsource_sha256\x18\x05 \x01(\t\"\xac\x01\n\x07Segment\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1b\n\x05words\x18\x04 \x03(\x0b\x32\x0c.s2v.v1.Word\x12\x13\n\x0bprobability\x18\x05 \x01(\x01\x12\x1d\n\x15no_speech_probability\x18\x06 \x01(\x01\x12\x16\n\x0elow_confidence\x18\x07 \x01(\x08\"U\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rstart_seconds\x18\x02 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x03 \x01(\x01\x12\x13\n\x0bprobability\x18\x04 \x01(\x01\"\xa8\x01\n\x10TranscriptWindow\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\x12!\n\x08segments\x18\x03 \x03(\x0b\x32\x0f.s2v.v1.Segment\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x1c\n\x14language_probability\x18\x05 \x01(\x01\x12\x15\n\rsound_seconds\x18\x06 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17s2v/v1/transcript.proto\x12\x06s2v.v1\x1a\x13s2v/v1/report.proto\"\x90\x01\n\nTranscript\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x1c\n\x14language_probability\x18\x02 \x01(\x01\x12\x18\n\x10\x64uration_seconds\x18\x03 \x01(\x01\x12!\n\x08segments\x18\x04 \x03(\x0b\x32\x0f.s2v.v1.Segment\x12\x15\n\rsource_sha256\x18\x05 \x01(\t\"\xc3\x01\n\x07Segment\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x1b\n\x05words\x18\x04 \x03(\x0b\x32\x0c.s2v.v1.Word\x12\x13\n\x0bprobability\x18\x05 \x01(\x01\x12\x1d\n\x15no_speech_probability\x18\x06 \x01(\x01\x12\x16\n\x0elow_confidence\x18\x07 \x01(\x08\x12\x15\n\rpause_seconds\x18\x08 \x01(\x01\"U\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x15\n\rstart_seconds\x18\x02 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x03 \x01(\x01\x12\x13\n\x0bprobability\x18\x04 \x01(\x01\"\xeb\x01\n\x10TranscriptWindow\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\x12!\n\x08segments\x18\x03 \x03(\x0b\x32\x0f.s2v.v1.Segment\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x1c\n\x14language_probability\x18\x05 \x01(\x01\x12\x15\n\rsound_seconds\x18\x06 \x01(\x01\x12)\n\x0c\x64\x65gradations\x18\x07 \x03(\x0b\x32\x13.s2v.v1.Degradation\x12\x16\n\x0erepeated_words\x18\x08 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 's2v.v1.transcript_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRANSCRIPT']._serialized_start=36
-  _globals['_TRANSCRIPT']._serialized_end=180
-  _globals['_SEGMENT']._serialized_start=183
-  _globals['_SEGMENT']._serialized_end=355
-  _globals['_WORD']._serialized_start=357
-  _globals['_WORD']._serialized_end=442
-  _globals['_TRANSCRIPTWINDOW']._serialized_start=445
-  _globals['_TRANSCRIPTWINDOW']._serialized_end=613
+  _globals['_TRANSCRIPT']._serialized_start=57
+  _globals['_TRANSCRIPT']._serialized_end=201
+  _globals['_SEGMENT']._serialized_start=204
+  _globals['_SEGMENT']._serialized_end=399
+  _globals['_WORD']._serialized_start=401
+  _globals['_WORD']._serialized_end=486
+  _globals['_TRANSCRIPTWINDOW']._serialized_start=489
+  _globals['_TRANSCRIPTWINDOW']._serialized_end=724
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from s2v.v1 import report_pb2 as _report_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -73,6 +74,7 @@ class Segment(_message.Message):
     PROBABILITY_FIELD_NUMBER: _builtins.int
     NO_SPEECH_PROBABILITY_FIELD_NUMBER: _builtins.int
     LOW_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    PAUSE_SECONDS_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
     """Start from the beginning of the sound, in seconds."""
     end_seconds: _builtins.float
@@ -85,6 +87,8 @@ class Segment(_message.Message):
     """Probability that there is no speech here, 0 to 1."""
     low_confidence: _builtins.bool
     """Whether the engine itself is unsure of this segment."""
+    pause_seconds: _builtins.float
+    """Silence between its last word and the next one of the talk, or the end of the sound, in seconds."""
     @_builtins.property
     def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___Word]:
         """Words of the segment, in order."""
@@ -99,10 +103,11 @@ class Segment(_message.Message):
         probability: _builtins.float = ...,
         no_speech_probability: _builtins.float = ...,
         low_confidence: _builtins.bool = ...,
+        pause_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "low_confidence", b"low_confidence", "no_speech_probability", b"no_speech_probability", "probability", b"probability", "start_seconds", b"start_seconds", "text", b"text", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "low_confidence", b"low_confidence", "no_speech_probability", b"no_speech_probability", "pause_seconds", b"pause_seconds", "probability", b"probability", "start_seconds", b"start_seconds", "text", b"text", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,6 +159,8 @@ class TranscriptWindow(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
     SOUND_SECONDS_FIELD_NUMBER: _builtins.int
+    DEGRADATIONS_FIELD_NUMBER: _builtins.int
+    REPEATED_WORDS_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
     """Start of the window in the sound, in seconds."""
     end_seconds: _builtins.float
@@ -164,9 +171,15 @@ class TranscriptWindow(_message.Message):
     """Probability of that language, 0 to 1."""
     sound_seconds: _builtins.float
     """Length of the whole sound, in seconds."""
+    repeated_words: _builtins.int
+    """Words that the engine made up by repeating itself, and that were taken out."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
         """Segments with times from the beginning of the whole sound."""
+
+    @_builtins.property
+    def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_report_pb2.Degradation]:
+        """Fallbacks that were used for it; empty when none was."""
 
     def __init__(
         self,
@@ -177,10 +190,12 @@ class TranscriptWindow(_message.Message):
         language: _builtins.str = ...,
         language_probability: _builtins.float = ...,
         sound_seconds: _builtins.float = ...,
+        degradations: _abc.Iterable[_report_pb2.Degradation] | None = ...,
+        repeated_words: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "segments", b"segments", "sound_seconds", b"sound_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "repeated_words", b"repeated_words", "segments", b"segments", "sound_seconds", b"sound_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
 from s2v.v1 import transcript_pb2 as s2v_dot_v1_dot_transcript__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"s2v/v1/transcription_service.proto\x12\x06s2v.v1\x1a\x13s2v/v1/report.proto\x1a\x17s2v/v1/transcript.proto\"\\\n\x11TranscribeRequest\x12,\n\x07options\x18\x01 \x01(\x0b\x32\x19.s2v.v1.TranscribeOptionsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"5\n\x11TranscribeOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0e\n\x06strict\x18\x02 \x01(\x08\"w\n\x12TranscribeResponse\x12*\n\x06window\x18\x01 \x01(\x0b\x32\x18.s2v.v1.TranscriptWindowH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.s2v.v1.TranscribeResultH\x00\x42\t\n\x07payload\"_\n\x10TranscribeResult\x12&\n\ntranscript\x18\x01 \x01(\x0b\x32\x12.s2v.v1.Transcript\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport2_\n\x14TranscriptionService\x12G\n\nTranscribe\x12\x19.s2v.v1.TranscribeRequest\x1a\x1a.s2v.v1.TranscribeResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"s2v/v1/transcription_service.proto\x12\x06s2v.v1\x1a\x13s2v/v1/report.proto\x1a\x17s2v/v1/transcript.proto\"\\\n\x11TranscribeRequest\x12,\n\x07options\x18\x01 \x01(\x0b\x32\x19.s2v.v1.TranscribeOptionsH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"_\n\x11TranscribeOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0e\n\x06strict\x18\x02 \x01(\x08\x12\x12\n\nvocabulary\x18\x03 \x03(\t\x12\x14\n\x0creduce_noise\x18\x04 \x01(\x08\"w\n\x12TranscribeResponse\x12*\n\x06window\x18\x01 \x01(\x0b\x32\x18.s2v.v1.TranscriptWindowH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.s2v.v1.TranscribeResultH\x00\x42\t\n\x07payload\"_\n\x10TranscribeResult\x12&\n\ntranscript\x18\x01 \x01(\x0b\x32\x12.s2v.v1.Transcript\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport2_\n\x14TranscriptionService\x12G\n\nTranscribe\x12\x19.s2v.v1.TranscribeRequest\x1a\x1a.s2v.v1.TranscribeResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,11 +36,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSCRIBEREQUEST']._serialized_start=92
   _globals['_TRANSCRIBEREQUEST']._serialized_end=184
   _globals['_TRANSCRIBEOPTIONS']._serialized_start=186
-  _globals['_TRANSCRIBEOPTIONS']._serialized_end=239
-  _globals['_TRANSCRIBERESPONSE']._serialized_start=241
-  _globals['_TRANSCRIBERESPONSE']._serialized_end=360
-  _globals['_TRANSCRIBERESULT']._serialized_start=362
-  _globals['_TRANSCRIBERESULT']._serialized_end=457
-  _globals['_TRANSCRIPTIONSERVICE']._serialized_start=459
-  _globals['_TRANSCRIPTIONSERVICE']._serialized_end=554
+  _globals['_TRANSCRIBEOPTIONS']._serialized_end=281
+  _globals['_TRANSCRIBERESPONSE']._serialized_start=283
+  _globals['_TRANSCRIBERESPONSE']._serialized_end=402
+  _globals['_TRANSCRIBERESULT']._serialized_start=404
+  _globals['_TRANSCRIBERESULT']._serialized_end=499
+  _globals['_TRANSCRIPTIONSERVICE']._serialized_start=501
+  _globals['_TRANSCRIPTIONSERVICE']._serialized_end=596
 # @@protoc_insertion_point(module_scope)

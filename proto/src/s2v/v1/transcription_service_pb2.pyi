@@ -3,8 +3,10 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from s2v.v1 import report_pb2 as _report_pb2
 from s2v.v1 import transcript_pb2 as _transcript_pb2
 import builtins as _builtins
@@ -56,19 +58,31 @@ class TranscribeOptions(_message.Message):
 
     LANGUAGE_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
+    REDUCE_NOISE_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP 47 tag of the speech; empty: detect it."""
     strict: _builtins.bool
     """Fail instead of falling back to a lesser engine."""
+    reduce_noise: _builtins.bool
+    """Whether steady noise is taken out before the words are heard. It helps where noise is nearly as loud as the voice, and harms clean sound."""
+    @_builtins.property
+    def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names and jargon of the talk, as they are written: at most 100, of at most 60 characters each. The engine prefers them where it hears
+        something like them.
+        """
+
     def __init__(
         self,
         *,
         language: _builtins.str = ...,
         strict: _builtins.bool = ...,
+        vocabulary: _abc.Iterable[_builtins.str] | None = ...,
+        reduce_noise: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "strict", b"strict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "reduce_noise", b"reduce_noise", "strict", b"strict", "vocabulary", b"vocabulary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

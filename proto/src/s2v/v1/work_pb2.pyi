@@ -353,6 +353,8 @@ class TranscriptionPart(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     LANGUAGE_PROBABILITY_FIELD_NUMBER: _builtins.int
     SOUND_SECONDS_FIELD_NUMBER: _builtins.int
+    GAIN_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
     """Start of the window in the sound, in seconds."""
     end_seconds: _builtins.float
@@ -363,6 +365,8 @@ class TranscriptionPart(_message.Message):
     """Probability of that language, 0 to 1; 1 when it was given."""
     sound_seconds: _builtins.float
     """Length of the whole sound, in seconds."""
+    gain: _builtins.float
+    """What the sound is multiplied with, so that a quiet talk is as loud as others."""
     @_builtins.property
     def pcm(self) -> _artifact_pb2.ObjectRef:
         """The whole sound as 16 kHz mono signed 16-bit little-endian PCM, without a header."""
@@ -370,6 +374,10 @@ class TranscriptionPart(_message.Message):
     @_builtins.property
     def speech(self) -> _containers.RepeatedCompositeFieldContainer[_diagram_pb2.TimeSpan]:
         """Where someone speaks in the window, in order, in seconds of the sound."""
+
+    @_builtins.property
+    def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names and jargon of the talk."""
 
     def __init__(
         self,
@@ -381,10 +389,12 @@ class TranscriptionPart(_message.Message):
         language: _builtins.str = ...,
         language_probability: _builtins.float = ...,
         sound_seconds: _builtins.float = ...,
+        gain: _builtins.float = ...,
+        vocabulary: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pcm", b"pcm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "pcm", b"pcm", "sound_seconds", b"sound_seconds", "speech", b"speech", "start_seconds", b"start_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "gain", b"gain", "language", b"language", "language_probability", b"language_probability", "pcm", b"pcm", "sound_seconds", b"sound_seconds", "speech", b"speech", "start_seconds", b"start_seconds", "vocabulary", b"vocabulary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -146,9 +146,10 @@ class Execution:
         if hit is None:
             with self._task(record) as context:
                 output = await self.work.run(context, payload)
+                self._refuse_degraded(record, output)
                 hit = await self._keep(context, output, f"part-{number:04d}.pb")
                 cpu_seconds = context.cpu_seconds
-            if caching:
+            if caching and not output.report.degradations:
                 await self._cache.put(record.job.tenant, self._stage, key, hit)
             cached = False
         else:
@@ -181,9 +182,7 @@ class Execution:
             return
         with self._task(record) as context:
             output = await self.work.join(context, [entry.parts[number].output for number in range(entry.parts_total)])
-            if record.job.options.strict and output.report.degradations:
-                worst = output.report.degradations[0]
-                raise DegradedError(f"{self._name} fell back ({worst.code}: {worst.reason}), and the job is strict")
+            self._refuse_degraded(record, output)
             made = await self._keep(context, output, _ARTIFACT_NAMES[self._stage])
             report = made.report
             report.stage = self._stage
@@ -196,9 +195,14 @@ class Execution:
             report.queue_seconds = entry.queue_seconds
             report.parts = entry.parts_total
             report.cached_parts = sum(part.cached for part in entry.parts.values())
-        if self.caching:
+        if self.caching and not made.report.degradations:
             await self._cache.put(record.job.tenant, self._stage, self._key(record), made)
         await self._finish(record, made, cached=False)
+
+    def _refuse_degraded(self, record: JobRecord, output: Output) -> None:
+        if record.job.options.strict and output.report.degradations:
+            worst = output.report.degradations[0]
+            raise DegradedError(f"{self._name} fell back ({worst.code}: {worst.reason}), and the job is strict")
 
     async def _finish(self, record: JobRecord, made: CacheEntry, *, cached: bool = True) -> None:
         """Records the stage's result and moves the job on."""

@@ -1,7 +1,7 @@
 """The child process of `s2v.runtime.sandbox`: opens one media file, prints one JSON object and exits.
 
     python -I -m s2v.runtime.media probe CPU_SECONDS MEMORY_BYTES OUTPUT_BYTES PATH
-    python -I -m s2v.runtime.media decode CPU_SECONDS MEMORY_BYTES OUTPUT_BYTES PATH OUTPUT
+    python -I -m s2v.runtime.media decode|denoise CPU_SECONDS MEMORY_BYTES OUTPUT_BYTES PATH OUTPUT
 
 It imports nothing that it does not need, limits itself before the first byte of the file is read, and allows FFmpeg only the
 demuxers, decoders and the protocol named here. PyAV is imported after that: it is in the extra `media` of the distribution.
@@ -15,14 +15,16 @@ import os
 import resource
 import sys
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.resampler import AudioResampler
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.filter.graph import Graph
 
 SAMPLE_RATE = 16_000  # samples a second of what `decode` writes
 BYTES_PER_SAMPLE = 2  # signed 16-bit little-endian, mono
@@ -35,6 +37,7 @@ DECODERS = (
 OPTIONS = {"format_whitelist": ",".join(DEMUXERS), "codec_whitelist": ",".join(DECODERS), "protocol_whitelist": "file"}
 OPEN_FILES = 32  # descriptors
 GAP_SECONDS = 0.1  # a hole in the timestamps that is longer becomes silence, so that later words keep their time
+NOISE_OPTIONS = "nr=12:nt=w:tn=1"  # 12 dB less of white noise, whose level is followed
 BAD_PACKETS = 0.05  # part of the packets that may be undecodable
 MPEG_HEADER_BYTES = 64 * 1024  # where the Xing header of an MP3 stands, after its tags
 OGG_PAGE_BYTES = 65_307  # longest page: header, 255 lacing values, 255 segments of 255 bytes
@@ -71,7 +74,7 @@ def main(arguments: list[str]) -> None:
         if verb == "probe":
             answer = {"found": asdict(probe(Path(paths[0])))}
         else:
-            answer = {"seconds": decode(Path(paths[0]), Path(paths[1]))}
+            answer = {"seconds": decode(Path(paths[0]), Path(paths[1]), reduce_noise=verb == "denoise")}
     except Rejected as rejected:
         answer = {"rejected": rejected.reason, "detail": rejected.detail}
     except ImportError as error:
@@ -242,8 +245,10 @@ def _has_frame_count(file: BinaryIO) -> bool:
     return any(mark in start for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def decode(path: Path, output: Path) -> float:
+def decode(path: Path, output: Path, *, reduce_noise: bool) -> float:
     """Writes the sound as 16 kHz mono s16le without a header. Returns its length in seconds. Errors: Rejected.
+
+    `reduce_noise` takes out steady noise by FFmpeg's afftdn.
 
     Time 0 is the first sample of the sound; holes in the timestamps and undecodable packets become silence of their length.
     """
@@ -252,7 +257,7 @@ def decode(path: Path, output: Path) -> float:
     packets = bad = 0
     with open_media(path) as container, output.open("wb") as file:
         stream = audio_stream(container)
-        track = Track(file)
+        track = Track(file, Denoiser() if reduce_noise else None)
         try:
             for packet in container.demux(stream):
                 packets += 1
@@ -272,10 +277,11 @@ def decode(path: Path, output: Path) -> float:
 class Track:
     """The PCM that is being written: mixed down, resampled, and held to the timestamps."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, denoiser: Denoiser | None) -> None:
         self.written = 0
-        """Samples in the file."""
+        """Samples of the sound so far; those that the denoiser still holds are counted."""
         self._file = file
+        self._denoiser = denoiser
         self._origin: float | None = None
         self._layout: tuple[str, str, int] | None = None
         self._resampler: AudioResampler | None = None
@@ -302,11 +308,17 @@ class Track:
         if self._resampler is not None:
             self._write(self._resampler.resample(None))
             self._resampler = None
+            if self._denoiser is not None:
+                self._put(self._denoiser.finish())
 
     def _write(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
-            self._file.write(bytes(frame.planes[0])[: frame.samples * BYTES_PER_SAMPLE])
             self.written += frame.samples
+            self._put([frame] if self._denoiser is None else self._denoiser.add(frame))
+
+    def _put(self, frames: list[AudioFrame]) -> None:
+        for frame in frames:
+            self._file.write(bytes(frame.planes[0])[: frame.samples * BYTES_PER_SAMPLE])
 
     def _silence(self, samples: int) -> None:
         # A second at a time: a forged timestamp must hit the limit on output, not on memory.
@@ -315,6 +327,54 @@ class Track:
             self._file.write(bytes(count * BYTES_PER_SAMPLE))
             self.written += count
             samples -= count
+
+
+class Denoiser:
+    """FFmpeg's afftdn, which learns the noise as it goes; gives back as many samples as it takes."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._taken = 0
+
+    def add(self, frame: AudioFrame) -> list[AudioFrame]:
+        """Takes a frame of 16 kHz mono s16; returns what is ready."""
+        from av.filter.graph import Graph
+
+        if self._graph is None:
+            self._graph = Graph()
+            source = self._graph.add_abuffer(
+                sample_rate=SAMPLE_RATE, format="s16", layout="mono", time_base=Fraction(1, SAMPLE_RATE)
+            )
+            self._graph.link_nodes(
+                source,
+                self._graph.add("afftdn", NOISE_OPTIONS),
+                self._graph.add("aformat", "sample_fmts=s16:sample_rates=16000:channel_layouts=mono"),
+                self._graph.add("abuffersink"),
+            ).configure()
+        frame.pts, frame.time_base = self._taken, Fraction(1, SAMPLE_RATE)
+        self._taken += frame.samples
+        self._graph.push(frame)
+        return self._ready()
+
+    def finish(self) -> list[AudioFrame]:
+        """Returns what it still holds."""
+        if self._graph is None:
+            return []
+        self._graph.push(None)
+        frames = self._ready()
+        self._graph = None
+        return frames
+
+    def _ready(self) -> list[AudioFrame]:
+        import av.error
+
+        frames: list[AudioFrame] = []
+        while self._graph is not None:
+            try:
+                frames.append(cast("AudioFrame", self._graph.pull()))
+            except (av.error.BlockingIOError, av.error.EOFError):
+                break
+        return frames
 
 
 def _mono_resampler() -> AudioResampler:

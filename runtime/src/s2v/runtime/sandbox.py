@@ -83,13 +83,13 @@ async def probe(path: Path, name: str) -> MediaInfo:
     return info
 
 
-async def decode(path: Path, output: Path, name: str) -> float:
+async def decode(path: Path, output: Path, name: str, *, reduce_noise: bool = False) -> float:
     """Writes the sound at `path` to `output` as 16 kHz mono s16le PCM without a header. Returns its length in seconds.
 
-    Time 0 is the first sample of the sound. Memory is flat in the length.
+    Time 0 is the first sample of the sound. Memory is flat in the length. `reduce_noise` takes out steady noise.
     Errors: InvalidInputError with reason EMPTY_FILE, NOT_MEDIA, NO_AUDIO, TRUNCATED or DAMAGED; LimitError (SANDBOX_LIMIT).
     """
-    answer = await _ask("decode", DECODE, name, path, output)
+    answer = await _ask("denoise" if reduce_noise else "decode", DECODE, name, path, output)
     seconds = answer.get("seconds")
     if not isinstance(seconds, float):
         raise EngineError(f"{name} could not be decoded: the child process gave no answer")

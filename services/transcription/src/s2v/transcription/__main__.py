@@ -12,18 +12,18 @@ from s2v.transcription.stage import TranscriptionStage
 from s2v.v1 import transcription_service_pb2, transcription_service_pb2_grpc
 
 
-async def main() -> None:
-    """Settings, engine, servers, gRPC service, stage; until told to stop."""
-    settings = TranscriptionSettings()
-    async with engine_pool(settings) as (pool, model), running("transcription", settings) as service:
+async def main(settings: TranscriptionSettings) -> None:
+    """Engine, servers, gRPC service, stage; until told to stop."""
+    async with engine_pool(settings) as (pool, listener), running("transcription", settings) as service:
         service.server.add(
             transcription_service_pb2_grpc.add_TranscriptionServiceServicer_to_server,
-            TranscriptionServicer(DirectTranscriber(settings, pool, model)),
+            TranscriptionServicer(DirectTranscriber(settings, pool, listener)),
             transcription_service_pb2.DESCRIPTOR.services_by_name["TranscriptionService"].full_name,
         )
-        await service.work(TranscriptionStage(model), pool)
+        await service.work(TranscriptionStage(listener), pool)
 
 
 if __name__ == "__main__":
-    preload_engine()
-    asyncio.run(main())
+    chosen = TranscriptionSettings()
+    preload_engine(chosen)
+    asyncio.run(main(chosen))

@@ -34,6 +34,9 @@ def join_windows(windows: Sequence[TranscriptWindow], source_sha256: str) -> Tra
     language = windows[0].language
     sound_seconds = windows[0].sound_seconds
     segments = [_segment(sentence, language) for sentence in _sentences(_in_order(windows, sound_seconds))]
+    for place, segment in enumerate(segments):
+        follows = segments[place + 1].start_seconds if place + 1 < len(segments) else sound_seconds
+        segment.pause_seconds = max(0.0, follows - segment.end_seconds)
     return Transcript(
         language=language,
         language_probability=windows[0].language_probability,

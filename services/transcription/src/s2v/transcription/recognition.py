@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from s2v.runtime.captions import WITHOUT_SPACES
 from s2v.runtime.errors import SetupError
-from s2v.transcription.engine import FasterWhisper, HeardSegment, Transcriber
+from s2v.transcription.devices import Device
+from s2v.transcription.engine import HeardSegment, Request, load_engine
+from s2v.transcription.guards import remove_loops
+from s2v.transcription.loudness import find_gain
 from s2v.transcription.models import Model
+from s2v.transcription.resident import ResidentEngine
 from s2v.transcription.voice_activity import (
     BYTES_PER_SAMPLE,
     SAMPLE_RATE,
@@ -26,6 +31,7 @@ from s2v.transcription.voice_activity import (
     to_samples,
 )
 from s2v.v1.diagram_pb2 import TimeSpan
+from s2v.v1.report_pb2 import Degradation
 from s2v.v1.transcript_pb2 import Segment, TranscriptWindow, Word
 from s2v.v1.work_pb2 import TranscriptionPart
 
@@ -37,7 +43,13 @@ MAX_WORD_SECONDS = 2.0  # a longer word has swallowed what is around it
 MIN_WORD_SECONDS = 0.02  # one step of Whisper's clock
 TAIL_SECONDS = 0.1  # a word may ring so long after the detector says that speech is over
 
-_transcriber: Transcriber | None = None
+CPU_FALLBACK = "TRANSCRIPTION_CPU"
+
+Item = tuple[bytes | Path, TranscriptionPart]
+"""The sound of a window and the window; a path is the whole sound, bytes the window's own. 16 kHz mono s16le."""
+
+_resident: ResidentEngine | None = None
+_beam = 1
 
 
 @dataclass(frozen=True)
@@ -51,45 +63,50 @@ class Examination:
     language: str
     """Whisper's code; empty if nobody speaks."""
     language_probability: float
+    gain: float
+    """What the sound is multiplied with before it is heard."""
 
 
-def load(model: Model) -> None:
-    """Loads the engine into this process."""
-    global _transcriber  # noqa: PLW0603 - a worker process holds one engine
-    _transcriber = FasterWhisper(model)
+def load(engine: str, model: Model, device: Device, beam: int, idle_seconds: float) -> None:
+    """Loads the engine into this process; `beam` is the width of its first search."""
+    global _resident, _beam
+    resident = ResidentEngine(partial(load_engine, engine, model), device, idle_seconds)
+    with resident.engine():
+        _resident, _beam = resident, beam
 
 
 def check_loaded() -> None:
-    """Says nothing if the engine is loaded. Errors: SetupError."""
-    _loaded()
+    """Says nothing if the engine has been loaded. Errors: SetupError."""
+    _engine()
 
 
-def _loaded() -> Transcriber:
-    if _transcriber is None:
+def _engine() -> ResidentEngine:
+    if _resident is None:
         raise SetupError("no model is loaded in this process")
-    return _transcriber
+    return _resident
 
 
 def examine(pcm: Path, language: str) -> Examination:
     """Finds the speech in a file of 16 kHz mono s16le, its windows and, unless `language` is given, its language."""
     seconds = pcm.stat().st_size / BYTES_PER_SAMPLE / SAMPLE_RATE
-    speech = find_speech(speech_probabilities(pcm))
+    gain = find_gain(pcm)
+    speech = find_speech(speech_probabilities(pcm, gain))
     windows = tuple(cut_windows(speech, seconds))
     spoken = sum(span.seconds for span in speech)
     if not windows or language:
-        return Examination(seconds, spoken, windows, language, 1.0)
+        return Examination(seconds, spoken, windows, language, 1.0, gain)
     heard: list[Samples] = []
     for window in windows:
         for span in kept_sound(window.speech, window.start, window.end):
-            heard.append(read_samples(pcm, round(span.start * SAMPLE_RATE), round(span.seconds * SAMPLE_RATE)))
+            heard.append(read_samples(pcm, round(span.start * SAMPLE_RATE), round(span.seconds * SAMPLE_RATE), gain))
         if sum(map(len, heard)) >= LANGUAGE_SECONDS * SAMPLE_RATE:
             break
-    found, probability = _loaded().detect_language(np.concatenate(heard)[: int(LANGUAGE_SECONDS * SAMPLE_RATE)])
-    return Examination(seconds, spoken, windows, found, probability)
+    found, probability = _engine().detect_language(np.concatenate(heard)[: int(LANGUAGE_SECONDS * SAMPLE_RATE)])
+    return Examination(seconds, spoken, windows, found, probability, gain)
 
 
-def parts(examination: Examination) -> list[TranscriptionPart]:
-    """Returns a part for each window, without the reference to its sound."""
+def parts(examination: Examination, vocabulary: Sequence[str]) -> list[TranscriptionPart]:
+    """Returns a part for each window, without the reference to its sound. `vocabulary` holds the talk's names and jargon."""
     return [
         TranscriptionPart(
             start_seconds=window.start,
@@ -98,6 +115,8 @@ def parts(examination: Examination) -> list[TranscriptionPart]:
             language=examination.language,
             language_probability=examination.language_probability,
             sound_seconds=examination.sound_seconds,
+            gain=examination.gain,
+            vocabulary=vocabulary,
         )
         for window in examination.windows
     ]
@@ -109,30 +128,66 @@ def byte_range(part: TranscriptionPart) -> tuple[int, int]:
     return start * BYTES_PER_SAMPLE, (round(part.end_seconds * SAMPLE_RATE) - start) * BYTES_PER_SAMPLE
 
 
-def recognize(pcm: bytes, part: TranscriptionPart) -> TranscriptWindow:
-    """Transcribes the window whose sound, 16 kHz mono s16le, is `pcm`."""
-    speech = [Span(span.start_seconds, span.end_seconds) for span in part.speech]
-    kept = kept_sound(speech, part.start_seconds, part.end_seconds)
-    sound = to_samples(pcm)
+def recognize(sound: bytes | Path, part: TranscriptionPart) -> TranscriptWindow:
+    """Transcribes a window, given its own sound or the file of the whole: 16 kHz mono s16le.
+
+    Errors: EngineError; whatever the engine raises.
+    """
+    (window,) = recognize_batch([(sound, part)])
+    return window
+
+
+def recognize_batch(items: Sequence[Item]) -> list[TranscriptWindow]:
+    """Transcribes windows that `speaks_alike` says may go together, in one pass if the device takes so many.
+
+    Errors: EngineError; whatever the engine raises.
+    """
+    heard = _engine().hear([make_request(sound, part) for sound, part in items], _beam)
+    lost = _engine().degradation
+    degradations = [Degradation(code=CPU_FALLBACK, reason=lost)] if lost else []
+    return [make_window(segments, part, degradations) for segments, (_, part) in zip(heard, items, strict=True)]
+
+
+def speaks_alike(one: Item, other: Item) -> bool:
+    """Says whether two windows may be heard in one pass."""
+    return one[1].language == other[1].language and one[1].vocabulary == other[1].vocabulary
+
+
+def make_request(sound: bytes | Path, part: TranscriptionPart) -> Request:
+    """Returns the speech of a window as the engine gets it: pauses shortened, at the talk's gain."""
+    offset, length = byte_range(part)
+    if isinstance(sound, bytes):
+        samples = to_samples(sound, part.gain)
+    else:
+        samples = read_samples(sound, offset // BYTES_PER_SAMPLE, length // BYTES_PER_SAMPLE, part.gain)
     origin = part.start_seconds
-    pieces = [sound[round((span.start - origin) * SAMPLE_RATE) : round((span.end - origin) * SAMPLE_RATE)] for span in kept]
-    heard = _loaded().transcribe(np.concatenate(pieces), part.language)
+    pieces = [
+        samples[round((span.start - origin) * SAMPLE_RATE) : round((span.end - origin) * SAMPLE_RATE)] for span in _kept(part)
+    ]
+    return Request(np.concatenate(pieces), part.language, tuple(part.vocabulary))
+
+
+def make_window(heard: Sequence[HeardSegment], part: TranscriptionPart, degradations: Sequence[Degradation]) -> TranscriptWindow:
+    """Returns what was heard of a window, with times of the whole sound and without what the engine has made up."""
+    said, repeated = remove_loops(heard)
     return TranscriptWindow(
         start_seconds=part.start_seconds,
         end_seconds=part.end_seconds,
-        segments=place_words(heard, kept, speech, part.language),
+        segments=place_words(said, _kept(part), _speech(part), part.language),
         language=part.language,
         language_probability=part.language_probability,
         sound_seconds=part.sound_seconds,
+        degradations=degradations,
+        repeated_words=repeated,
     )
 
 
-def recognize_file(pcm: Path, part: TranscriptionPart) -> TranscriptWindow:
-    """Transcribes a window of a file of 16 kHz mono s16le."""
-    offset, length = byte_range(part)
-    with pcm.open("rb") as file:
-        file.seek(offset)
-        return recognize(file.read(length), part)
+def _speech(part: TranscriptionPart) -> list[Span]:
+    return [Span(span.start_seconds, span.end_seconds) for span in part.speech]
+
+
+def _kept(part: TranscriptionPart) -> list[Span]:
+    return kept_sound(_speech(part), part.start_seconds, part.end_seconds)
 
 
 def place_words(heard: Sequence[HeardSegment], kept: Sequence[Span], speech: Sequence[Span], language: str) -> list[Segment]:

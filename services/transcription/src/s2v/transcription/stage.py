@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from google.protobuf.json_format import MessageToJson
+
 from s2v.runtime import captions
 from s2v.runtime.stage import File, Output, StageTask, digest
-from s2v.transcription import engine, recognition
-from s2v.transcription.models import Model
-from s2v.transcription.talk import finish_talk, hear_window, plan_talk
+from s2v.transcription import recognition
+from s2v.transcription.talk import Listener, check_options, plan_talk
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.job_pb2 import JobOptions
-from s2v.v1.report_pb2 import Stage
+from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.transcript_pb2 import TranscriptWindow
 from s2v.v1.work_pb2 import TranscriptionPart
 
-REVISION = 1
+REVISION = 2
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -24,12 +25,13 @@ class TranscriptionStage:
 
     stage = Stage.STAGE_TRANSCRIPTION
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
 
     def identity(self, options: JobOptions) -> bytes:
-        """Returns engine, version, model and language: all that a transcript depends on besides its sound."""
-        return digest(engine.ENGINE, engine.engine_version(), self._model.sha256, options.language, str(REVISION))
+        """Returns engine, version, model and the user's choices: all that a transcript depends on besides its sound."""
+        noise = "noise reduced" if options.reduce_noise else ""
+        return digest(*self._listener.identity(), options.language, noise, *options.vocabulary, str(REVISION))
 
     async def plan(self, task: StageTask) -> Sequence[TranscriptionPart]:
         """Decodes the source, keeps its PCM, and cuts it into windows.
@@ -38,7 +40,7 @@ class TranscriptionStage:
         """
         source, pcm = task.workspace / "source", task.workspace / "talk.pcm"
         await task.download(task.source, source)
-        plan = await plan_talk(source, pcm, task.source_name, task.options.language, task.compute)
+        plan = await plan_talk(source, pcm, task.source_name, check_options(task.options), task.compute)
         kept = await task.store(File(ArtifactKind.ARTIFACT_KIND_UNSPECIFIED, "talk.pcm", "application/octet-stream", path=pcm))
         for part in plan.parts:
             part.pcm.CopyFrom(kept)
@@ -48,7 +50,8 @@ class TranscriptionStage:
         """Transcribes a window; reads only its own bytes of the sound."""
         window = TranscriptionPart.FromString(part)
         pcm = await task.read(window.pcm, *recognition.byte_range(window))
-        return Output(await hear_window(pcm, window, task.compute))
+        heard = await self._listener.hear(pcm, window, task.compute, strict=task.options.strict)
+        return Output(heard, StageReport(degradations=heard.degradations))
 
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
         """Puts the windows together, with captions.
@@ -56,10 +59,17 @@ class TranscriptionStage:
         Errors: InvalidInputError (NO_SPEECH).
         """
         windows = [TranscriptWindow.FromString(await task.read(part)) for part in parts]
-        transcript, report = finish_talk(windows, task.source_name, task.source.sha256, self._model)
+        transcript, report = self._listener.finish(windows, task.source_name, task.source.sha256)
+        as_json = MessageToJson(transcript, ensure_ascii=False)
         exports = (
             (ArtifactKind.ARTIFACT_KIND_VTT, "transcript.vtt", "text/vtt", captions.to_vtt(transcript)),
             (ArtifactKind.ARTIFACT_KIND_SRT, "transcript.srt", "application/x-subrip", captions.to_srt(transcript)),
             (ArtifactKind.ARTIFACT_KIND_TEXT, "transcript.txt", "text/plain; charset=utf-8", captions.to_text(transcript)),
+            (
+                ArtifactKind.ARTIFACT_KIND_JSON,
+                "transcript.json",
+                "application/json",
+                as_json,
+            ),
         )
         return Output(transcript, report, [File(kind, name, media, data=text.encode()) for kind, name, media, text in exports])

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from s2v.runtime import sandbox
-from s2v.runtime.errors import InvalidInputError
-from s2v.transcription import engine, recognition
+from s2v.runtime.errors import EngineError, InvalidInputError, SetupError
+from s2v.runtime.vocabulary import check_vocabulary
+from s2v.transcription import recognition
+from s2v.transcription.devices import Device
+from s2v.transcription.engine import engine_version
 from s2v.transcription.joining import join_windows
 from s2v.transcription.languages import whisper_language
 from s2v.transcription.models import Model
-from s2v.v1.report_pb2 import ModelUse, Stage, StageReport
+from s2v.transcription.remote import CODE as REMOTE_FALLBACK
+from s2v.transcription.remote import RemoteTranscriber
+from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.report_pb2 import Degradation, ModelUse, Stage, StageReport
 from s2v.v1.transcript_pb2 import Transcript, TranscriptWindow
+from s2v.v1.transcription_service_pb2 import TranscribeOptions
 from s2v.v1.work_pb2 import TranscriptionPart
 
 T = TypeVar("T")
@@ -40,18 +48,35 @@ class Plan:
     """In order of time; without the reference to their sound."""
 
 
-async def plan_talk(source: Path, pcm: Path, name: str, language: str, compute: Compute) -> Plan:
+@dataclass(frozen=True)
+class TalkOptions:
+    """What a user may choose about the words of a talk, checked."""
+
+    language: str
+    """Whisper's code; empty: it is to be detected."""
+    vocabulary: tuple[str, ...]
+    reduce_noise: bool
+    strict: bool
+
+
+def check_options(options: JobOptions | TranscribeOptions) -> TalkOptions:
+    """Checks the options of a job or a call. Errors: InvalidInputError."""
+    return TalkOptions(
+        whisper_language(options.language), check_vocabulary(options.vocabulary), options.reduce_noise, options.strict
+    )
+
+
+async def plan_talk(source: Path, pcm: Path, name: str, options: TalkOptions, compute: Compute) -> Plan:
     """Decodes a source to `pcm`, finds its speech, its language unless it is given, and its windows.
 
-    `name` is what people call the source; `language` a BCP 47 tag, or empty.
-    Errors: InvalidInputError (of the sandbox; `language` unknown; NO_SPEECH when nobody speaks), LimitError.
+    `name` is what people call the source.
+    Errors: InvalidInputError (of the sandbox; NO_SPEECH when nobody speaks), LimitError.
     """
-    code = whisper_language(language)
-    await sandbox.decode(source, pcm, name)
-    examination = await compute(recognition.examine, pcm, code, timeout=EXAMINATION_SECONDS)
+    await sandbox.decode(source, pcm, name, reduce_noise=options.reduce_noise)
+    examination = await compute(recognition.examine, pcm, options.language, timeout=EXAMINATION_SECONDS)
     if not examination.windows:
         raise no_speech(name, examination.sound_seconds)
-    return Plan(examination, recognition.parts(examination))
+    return Plan(examination, recognition.parts(examination, options.vocabulary))
 
 
 def no_speech(name: str, seconds: float) -> InvalidInputError:
@@ -63,47 +88,77 @@ def no_speech(name: str, seconds: float) -> InvalidInputError:
     )
 
 
-async def hear_window(pcm: bytes, part: TranscriptionPart, compute: Compute) -> TranscriptWindow:
-    """Transcribes a window, given its PCM."""
-    return await compute(recognition.recognize, pcm, part, timeout=WINDOW_SECONDS)
+@dataclass(frozen=True)
+class Listener:
+    """What hears the windows: the engine in the worker processes, and the server that stands in for it, if there is one."""
+
+    engine: str
+    model: Model
+    device: Device
+    beam: int
+    remote: RemoteTranscriber | None = None
+
+    def identity(self) -> tuple[str, ...]:
+        """Returns all that the words of a window depend on besides their sound."""
+        return (engine_version(self.engine), self.model.sha256, self.device.compute_type, str(self.beam))
+
+    async def hear(self, sound: bytes | Path, part: TranscriptionPart, compute: Compute, *, strict: bool) -> TranscriptWindow:
+        """Transcribes a window, given its own sound or the file of the whole.
+
+        When the engine fails, the remote server is asked, and the window says so. Errors: EngineError, UnavailableError.
+        """
+        try:
+            return await compute(recognition.recognize, sound, part, timeout=WINDOW_SECONDS)
+        except (EngineError, SetupError) as error:
+            if self.remote is None or strict:
+                raise
+            reason = f"the engine failed ({error}); {self.remote.url} has heard the window at {clock(part.start_seconds)}"
+        request = await asyncio.to_thread(recognition.make_request, sound, part)
+        heard = await self.remote.transcribe(request)
+        return recognition.make_window(heard, part, [Degradation(code=REMOTE_FALLBACK, reason=reason)])
+
+    def finish(self, windows: Sequence[TranscriptWindow], name: str, sha256: str) -> tuple[Transcript, StageReport]:
+        """Puts the windows together, in order, and says how they were made.
+
+        Errors: InvalidInputError (NO_SPEECH) when no window has a word.
+        """
+        transcript = join_windows(windows, sha256)
+        if not transcript.segments:
+            raise no_speech(name, transcript.duration_seconds)
+        return transcript, self._describe(transcript, windows)
+
+    def _describe(self, transcript: Transcript, windows: Sequence[TranscriptWindow]) -> StageReport:
+        """Returns the report: engine, models, confidence (mean probability of the words), measures, what is uncertain."""
+        words = [word for segment in transcript.segments for word in segment.words]
+        unsure = [segment for segment in transcript.segments if segment.low_confidence]
+        repeated = sum(window.repeated_words for window in windows)
+        fallbacks = {fallback.code: fallback for window in windows for fallback in window.degradations}
+        report = StageReport(
+            stage=Stage.STAGE_TRANSCRIPTION,
+            engine=self.engine,
+            engine_version=f"{engine_version(self.engine)}, {self.device.compute_type} on {self.device.kind}",
+            models=[ModelUse(name=self.model.name, sha256=self.model.sha256), ModelUse(name="silero-vad-v6")],
+            parts=len(windows),
+            degradations=fallbacks.values(),
+            confidence=sum(word.probability for word in words) / len(words),
+            measures={
+                "words": len(words),
+                "sentences": len(transcript.segments),
+                "uncertain_sentences": len(unsure),
+                "repeated_words_removed": repeated,
+                "language_probability": transcript.language_probability,
+                "heard_seconds": sum(window.end_seconds - window.start_seconds for window in windows),
+            },
+            notes=[f"The language is {transcript.language} (probability {transcript.language_probability:.2f})."],
+        )
+        if unsure:
+            times = ", ".join(clock(segment.start_seconds) for segment in unsure[:5]) + (" …" if len(unsure) > 5 else "")
+            report.notes.append(f"Listen again: {len(unsure)} of {len(transcript.segments)} sentences are uncertain, at {times}.")
+        if repeated:
+            report.notes.append(f"The engine repeated itself: {repeated} words were taken out.")
+        return report
 
 
-def finish_talk(windows: Sequence[TranscriptWindow], name: str, sha256: str, model: Model) -> tuple[Transcript, StageReport]:
-    """Puts the windows together, in order, and says how they were made.
-
-    Errors: InvalidInputError (NO_SPEECH) when no window has a word.
-    """
-    transcript = join_windows(windows, sha256)
-    if not transcript.segments:
-        raise no_speech(name, transcript.duration_seconds)
-    return transcript, describe(transcript, windows, model)
-
-
-def describe(transcript: Transcript, windows: Sequence[TranscriptWindow], model: Model) -> StageReport:
-    """Returns the report: engine, models, confidence (mean probability of the words), measures, what is uncertain."""
-    words = [word for segment in transcript.segments for word in segment.words]
-    unsure = [segment for segment in transcript.segments if segment.low_confidence]
-    report = StageReport(
-        stage=Stage.STAGE_TRANSCRIPTION,
-        engine=engine.ENGINE,
-        engine_version=engine.engine_version(),
-        models=[ModelUse(name=model.name, sha256=model.sha256), ModelUse(name="silero-vad-v6")],
-        parts=len(windows),
-        confidence=sum(word.probability for word in words) / len(words),
-        measures={
-            "words": len(words),
-            "sentences": len(transcript.segments),
-            "uncertain_sentences": len(unsure),
-            "language_probability": transcript.language_probability,
-            "heard_seconds": sum(window.end_seconds - window.start_seconds for window in windows),
-        },
-        notes=[f"The language is {transcript.language} (probability {transcript.language_probability:.2f})."],
-    )
-    if unsure:
-        times = ", ".join(_clock(segment.start_seconds) for segment in unsure[:5]) + (" …" if len(unsure) > 5 else "")
-        report.notes.append(f"Listen again: {len(unsure)} of {len(transcript.segments)} sentences are uncertain, at {times}.")
-    return report
-
-
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Returns a time as minutes and seconds, e.g. "61:05"."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -63,8 +63,11 @@ class Window:
     """Where its sound ends; not after the start of the next window's."""
 
 
-def speech_probabilities(pcm: Path) -> npt.NDArray[np.float32]:
-    """Returns the probability of speech in each 32 ms of a file of 16 kHz mono s16le, shape (frames,). Memory is flat."""
+def speech_probabilities(pcm: Path, gain: float = 1.0) -> npt.NDArray[np.float32]:
+    """Returns the probability of speech in each 32 ms of a file of 16 kHz mono s16le, shape (frames,). Memory is flat.
+
+    The sound is heard multiplied with `gain`.
+    """
     from faster_whisper.vad import get_vad_model
 
     detector = get_vad_model()
@@ -73,20 +76,21 @@ def speech_probabilities(pcm: Path) -> npt.NDArray[np.float32]:
     blocks = []
     for start in range(0, total, BLOCK_SECONDS * SAMPLE_RATE):
         before = warm_up if start else 0
-        samples = read_samples(pcm, start - before * FRAME_SAMPLES, BLOCK_SECONDS * SAMPLE_RATE + before * FRAME_SAMPLES)
+        samples = read_samples(pcm, start - before * FRAME_SAMPLES, BLOCK_SECONDS * SAMPLE_RATE + before * FRAME_SAMPLES, gain)
         padded = np.pad(samples, (0, -len(samples) % FRAME_SAMPLES))
         blocks.append(np.asarray(detector(padded), np.float32).reshape(-1)[before:])
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
-def read_samples(pcm: Path, start: int, count: int) -> Samples:
-    """Reads up to `count` samples from sample `start` of a file of s16le."""
-    return to_samples(np.fromfile(pcm, np.dtype("<i2"), count, offset=start * BYTES_PER_SAMPLE).tobytes())
+def read_samples(pcm: Path, start: int, count: int, gain: float = 1.0) -> Samples:
+    """Reads up to `count` samples from sample `start` of a file of s16le, multiplied with `gain`."""
+    return to_samples(np.fromfile(pcm, np.dtype("<i2"), count, offset=start * BYTES_PER_SAMPLE).tobytes(), gain)
 
 
-def to_samples(pcm: bytes) -> Samples:
-    """Converts s16le to samples."""
-    return np.frombuffer(pcm, np.dtype("<i2")).astype(np.float32) / np.float32(32_768)
+def to_samples(pcm: bytes, gain: float = 1.0) -> Samples:
+    """Converts s16le to samples, multiplied with `gain` and held to full scale."""
+    samples = np.frombuffer(pcm, np.dtype("<i2")).astype(np.float32) * np.float32(gain / 32_768)
+    return samples if gain == 1.0 else np.clip(samples, -1, 1)
 
 
 def find_speech(probabilities: npt.NDArray[np.float32]) -> list[Span]:

@@ -1,0 +1,96 @@
+"""Whisper by CTranslate2: int8 on the processor, float16 on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2v.runtime.errors import SetupError
+from s2v.transcription.devices import Device
+from s2v.transcription.engine import SEED, HeardSegment, HeardWord, Request, Search, is_unsure, make_prompt
+from s2v.transcription.models import Model
+from s2v.transcription.voice_activity import SAMPLE_RATE, Samples
+
+if TYPE_CHECKING:
+    import faster_whisper
+
+
+class FasterWhisper:
+    """One thread on the processor: two processes of one thread cost less than one of two."""
+
+    def __init__(self, model: Model, device: Device) -> None:
+        import faster_whisper
+
+        if not model.is_directory:
+            raise SetupError(
+                f"S2V_WHISPER_MODEL: {model.path} is a checkpoint of PyTorch; faster-whisper needs a directory in CTranslate2's "
+                "format (ct2-transformers-converter makes one), or set S2V_WHISPER_ENGINE=openai-whisper"
+            )
+        self._model: faster_whisper.WhisperModel = faster_whisper.WhisperModel(
+            str(model.path), device=device.kind, compute_type=device.compute_type, cpu_threads=1, local_files_only=True
+        )
+
+    def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
+        """Several windows go through the encoder and decoder together, at the first temperature."""
+        import ctranslate2
+
+        ctranslate2.set_random_seed(SEED)
+        if len(requests) > 1:
+            return self._transcribe_together(requests, search)
+        (request,) = requests
+        found, _ = self._model.transcribe(
+            request.samples,
+            language=request.language,
+            beam_size=search.beam,
+            temperature=search.temperatures,
+            word_timestamps=True,
+            condition_on_previous_text=False,
+            initial_prompt=make_prompt(request.vocabulary),
+        )
+        return [list(_heard(found))]
+
+    def _transcribe_together(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
+        import faster_whisper
+
+        edges = np.cumsum([0, *(len(request.samples) for request in requests)]) / SAMPLE_RATE
+        found, _ = faster_whisper.BatchedInferencePipeline(self._model).transcribe(
+            np.concatenate([request.samples for request in requests]),
+            language=requests[0].language,
+            beam_size=search.beam,
+            temperature=search.temperatures[0],
+            word_timestamps=True,
+            without_timestamps=False,
+            clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],
+            batch_size=len(requests),
+            initial_prompt=make_prompt(requests[0].vocabulary),
+        )
+        windows: list[list[HeardSegment]] = [[] for _ in requests]
+        for segment in found:
+            # `seek` is the frame, of 10 ms, at which the segment's window starts.
+            window = int(np.argmin(np.abs(edges[:-1] - segment.seek / 100)))
+            windows[window] += _heard([segment], float(edges[window]))
+        return windows
+
+    def detect_language(self, samples: Samples) -> tuple[str, float]:
+        """Asks the model itself, on what it is given."""
+        language, probability, _ = self._model.detect_language(np.ascontiguousarray(samples))
+        return language, probability
+
+
+def count_gpus() -> int:
+    """Returns how many GPUs CTranslate2 can use."""
+    import ctranslate2
+
+    return int(ctranslate2.get_cuda_device_count())
+
+
+def _heard(segments: Iterable[faster_whisper.transcribe.Segment], offset: float = 0.0) -> Iterable[HeardSegment]:
+    for segment in segments:
+        words = tuple(
+            HeardWord(word.word, word.start - offset, word.end - offset, word.probability) for word in segment.words or ()
+        )
+        if words:
+            yield HeardSegment(words, segment.no_speech_prob, is_unsure(segment.avg_logprob, segment.compression_ratio))

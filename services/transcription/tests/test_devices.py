@@ -1,0 +1,124 @@
+"""Protects the choice of device, numbers and batch, and what happens when a GPU's memory is full; no GPU is needed for either."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from s2v.runtime.errors import EngineError, SetupError
+from s2v.transcription.devices import CPU, CUDA, Device, choose_device, is_out_of_memory
+from s2v.transcription.engine import HeardSegment, HeardWord, Request, Search
+from s2v.transcription.resident import ResidentEngine
+
+FULL = RuntimeError("CUDA failed with error out of memory")
+
+
+@pytest.mark.parametrize(
+    ("device", "compute_type", "batch", "gpus", "has_int8", "chosen"),
+    [
+        ("auto", "auto", 0, 0, True, Device(CPU, "int8", 1)),
+        ("auto", "auto", 0, 0, False, Device(CPU, "float32", 1)),
+        ("auto", "auto", 0, 2, True, Device(CUDA, "float16", 8)),
+        ("cuda", "int8_float16", 16, 1, True, Device(CUDA, "int8_float16", 16)),
+        ("cpu", "auto", 0, 1, True, Device(CPU, "int8", 1)),
+        ("cpu", "float32", 4, 0, True, Device(CPU, "float32", 4)),
+    ],
+)
+def test_the_best_device_is_chosen(device, compute_type, batch, gpus, has_int8, chosen) -> None:
+    assert choose_device(device, compute_type, batch, gpus, has_int8=has_int8) == chosen
+
+
+@pytest.mark.parametrize(
+    ("device", "compute_type", "gpus", "has_int8", "said"),
+    [
+        ("cuda", "auto", 0, True, "no GPU"),
+        ("tpu", "auto", 1, True, "none of auto, cpu, cuda"),
+        ("auto", "int4", 1, True, "none of auto"),
+        ("cpu", "float16", 1, True, "needs a GPU"),
+        ("auto", "int8", 0, False, "faster-whisper only"),
+    ],
+)
+def test_settings_that_cannot_be_fulfilled_are_named(device, compute_type, gpus, has_int8, said) -> None:
+    with pytest.raises(SetupError, match=said):
+        choose_device(device, compute_type, 0, gpus, has_int8=has_int8)
+
+
+def test_full_memory_is_told_from_other_failures() -> None:
+    assert is_out_of_memory(FULL)
+    assert is_out_of_memory(RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"))
+    assert not is_out_of_memory(RuntimeError("invalid model"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+class SmallGpu:
+    """Has room for so many windows; stands in for a device that is not here."""
+
+    def __init__(self, device: Device, room: int) -> None:
+        self.device = device
+        self.room = room if device.kind == CUDA else 1
+        self.passes: list[int] = []
+
+    def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
+        if len(requests) > self.room:
+            raise FULL
+        self.passes.append(len(requests))
+        return [
+            [HeardSegment((HeardWord(f" {len(request.samples)}", 0, 1, 1),), 0.0, low_confidence=False)] for request in requests
+        ]
+
+    def detect_language(self, samples: np.ndarray) -> tuple[str, float]:
+        return "en", 1.0
+
+
+def requests(count: int) -> list[Request]:
+    return [Request(np.zeros(number + 1, np.float32), "en") for number in range(count)]
+
+
+def texts(heard: list[list[HeardSegment]]) -> list[str]:
+    return [segments[0].words[0].text for segments in heard]
+
+
+def test_a_full_gpu_takes_fewer_windows_at_once_and_keeps_their_order() -> None:
+    loaded: list[SmallGpu] = []
+    engine = ResidentEngine(lambda device: loaded.append(SmallGpu(device, 3)) or loaded[-1], Device(CUDA, "float16", 8), 0)
+    assert texts(engine.hear(requests(10), 1)) == [f" {number + 1}" for number in range(10)]
+    assert engine.device == Device(CUDA, "float16", 2)
+    assert loaded[0].passes == [2] * 5
+    assert not engine.degradation
+
+
+def test_a_gpu_without_room_for_one_window_is_left_for_the_processor_and_that_is_said() -> None:
+    engine = ResidentEngine(lambda device: SmallGpu(device, 0), Device(CUDA, "int8_float16", 4), 0)
+    assert texts(engine.hear(requests(3), 1)) == [" 1", " 2", " 3"]
+    assert engine.device == Device(CPU, "int8", 1)
+    assert "GPU's memory" in engine.degradation
+
+
+def test_a_full_processor_is_an_error_and_other_failures_are_not_hidden() -> None:
+    class Broken(SmallGpu):
+        def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
+            raise self.failure
+
+        failure: RuntimeError = FULL
+
+    engine = ResidentEngine(lambda device: Broken(device, 1), Device(CPU, "int8", 1), 0)
+    with pytest.raises(EngineError, match="processor"):
+        engine.hear(requests(1), 1)
+    Broken.failure = RuntimeError("invalid model")
+    with pytest.raises(RuntimeError, match="invalid model"):
+        engine.hear(requests(1), 1)
+
+
+def test_the_model_is_loaded_once_and_given_back_only_when_nobody_uses_it() -> None:
+    loads = []
+    engine = ResidentEngine(lambda device: loads.append(device) or SmallGpu(device, 1), Device(CPU, "int8", 1), 0.05)
+    with engine.engine() as first:
+        with engine.engine() as second:
+            assert first is second
+        time.sleep(0.2)
+        assert engine.is_loaded, "it is in use"
+    time.sleep(0.2)
+    assert not engine.is_loaded
+    assert texts(engine.hear(requests(1), 1)) == [" 1"]
+    assert len(loads) == 2
