@@ -11,6 +11,9 @@ OUTLINED = frozenset(
     {ShapeKind.SHAPE_KIND_ROUNDED_BOX, ShapeKind.SHAPE_KIND_BOX, ShapeKind.SHAPE_KIND_DIAMOND, ShapeKind.SHAPE_KIND_PILL}
 )
 
+BACKGROUNDS = frozenset({ShapeKind.SHAPE_KIND_PANEL, ShapeKind.SHAPE_KIND_CIRCLE})
+"""Columns of tables, groups, and the sets of a Venn diagram, which are there to hold others or to overlap."""
+
 
 @dataclass(frozen=True)
 class GeometryCheck:
@@ -50,7 +53,7 @@ def check_geometry(composition: Composition, panels: frozenset[str] = frozenset(
 
 def count_scene(scene: SceneLayout, canvas: Rect, panels: frozenset[str]) -> tuple[int, int, int, int, int, int, int]:
     """The seven counts of one scene, in the order of GeometryCheck."""
-    shapes = [(shape.node_id, shape.rect, shape.kind) for shape in scene.shapes]
+    shapes = [(shape.node_id, shape.rect, shape.kind) for shape in scene.shapes if shape.kind not in BACKGROUNDS]
     labels = [PlacedText(shape.node_id, text.bounds) for shape in scene.shapes for text in shape.texts]
     texts = labels + [
         PlacedText(shape.node_id, note.text.bounds) for shape in scene.shapes for note in shape.annotations if note.text.lines
@@ -71,7 +74,7 @@ def count_scene(scene: SceneLayout, canvas: Rect, panels: frozenset[str]) -> tup
             for name, rect, _ in shapes
             if name not in (route.source, route.target) and name not in panels
         ),
-        sum(not contains(canvas, rect) for rect in [rect for _, rect, _ in shapes] + [text.rect for text in texts]),
+        sum(not contains(canvas, rect) for rect in [shape.rect for shape in scene.shapes] + [text.rect for text in texts]),
     )
 
 

@@ -30,6 +30,8 @@ class WordErrors:
     """Edits that turn what was heard into what was said."""
 
     edits: int
+    lost: int
+    """Words that were said and not heard, neither rightly nor wrongly."""
     words: int
     """Words that were said."""
 
@@ -63,9 +65,9 @@ def count_word_errors(reference: str, heard: str) -> WordErrors:
     said, found = _normalize(reference), _normalize(heard)
     words = len(said.split())
     if not words or not found.split():
-        return WordErrors(max(words, len(found.split())), words)
+        return WordErrors(max(words, len(found.split())), words, words)
     result = jiwer.process_words(said, found)
-    return WordErrors(result.substitutions + result.deletions + result.insertions, words)
+    return WordErrors(result.substitutions + result.deletions + result.insertions, result.deletions, words)
 
 
 def find_start_errors(recording: Path, heard: Sequence[TimedWord]) -> list[float] | None:

@@ -108,3 +108,81 @@ def timelines(draw: st.DrawFn) -> Scene:
     years = draw(st.lists(st.integers(1500, 2025), min_size=1, max_size=12))
     precision = draw(st.sampled_from((DatePrecision.DATE_PRECISION_YEAR, DatePrecision.DATE_PRECISION_ORDINAL)))
     return timeline([(float(year), draw(labels)) for year in years], precision)
+
+
+def diagram(
+    kind: DiagramType.ValueType,
+    nodes: Sequence[tuple[NodeKind.ValueType, str]],
+    edges: Sequence[tuple[int, int, str]],
+    groups: Sequence[Sequence[int]] = (),
+) -> Scene:
+    """As `flowchart`, of any type; `groups` hold numbers of nodes, group n is called "g<n>"."""
+    scene = flowchart(nodes, edges, "Title")
+    scene.diagram.type = kind
+    for number, members in enumerate(groups):
+        scene.diagram.groups.add(id=f"g{number}", label=f"Group {number}")
+        for member in members:
+            scene.diagram.nodes[member].group_id = f"g{number}"
+    return scene
+
+
+@st.composite
+def trees(draw: st.DrawFn, kind: DiagramType.ValueType) -> Scene:
+    """Up to 16 nodes, each but the first hanging on one before it; one edge in six of a few trees makes it no tree."""
+    count = draw(st.integers(1, 16))
+    nodes = [(NodeKind.NODE_KIND_ITEM if n else NodeKind.NODE_KIND_TOPIC, draw(labels)) for n in range(count)]
+    edges = [(draw(st.integers(0, n - 1)), n, draw(st.sampled_from(("", "", "kind of")))) for n in range(1, count)]
+    if count > 2 and draw(st.integers(0, 5)) == 0:
+        edges.append((count - 1, 0, ""))
+    return add_quantities(draw, diagram(kind, nodes, edges))
+
+
+@st.composite
+def cycles(draw: st.DrawFn) -> Scene:
+    """A ring of 1 to 9 stages, now and then with an edge across it."""
+    count = draw(st.integers(1, 9))
+    edges = [(n, (n + 1) % count, draw(st.one_of(st.just(""), labels))) for n in range(count)]
+    if count > 3 and draw(st.integers(0, 3)) == 0:
+        edges.append((0, 2, ""))
+    return add_quantities(draw, diagram(DiagramType.DIAGRAM_TYPE_CYCLE, [(STEP, draw(labels)) for _ in range(count)], edges))
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Scene:
+    """One to four subjects with up to five items each, under aspects or not, shared or not."""
+    subjects = draw(st.integers(1, 4))
+    nodes = [(NodeKind.NODE_KIND_TOPIC, draw(labels)) for _ in range(subjects)]
+    edges: list[tuple[int, int, str]] = []
+    for _ in range(draw(st.integers(0, 10))):
+        owners = draw(st.lists(st.integers(0, subjects - 1), min_size=1, max_size=2, unique=True))
+        owners = owners if draw(st.booleans()) else owners[:1]
+        nodes.append((NodeKind.NODE_KIND_ITEM, draw(labels)))
+        edges += [(owner, len(nodes) - 1, draw(st.sampled_from(("", "Cost", "Question")))) for owner in owners]
+    return add_quantities(draw, diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, nodes, edges))
+
+
+@st.composite
+def graphs(draw: st.DrawFn, kind: DiagramType.ValueType) -> Scene:
+    """Any graph of up to 10 nodes, with groups where it is a network."""
+    node = NodeKind.NODE_KIND_COMPONENT if kind == DiagramType.DIAGRAM_TYPE_NETWORK else NodeKind.NODE_KIND_CAUSE
+    count = draw(st.integers(1, 10))
+    pairs = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=12, unique=True))
+    edges = [(a, b, draw(st.sampled_from(("", "", "calls", "leads to")))) for a, b in pairs]
+    cut = draw(st.integers(0, count)) if kind == DiagramType.DIAGRAM_TYPE_NETWORK else 0
+    groups = [range(cut)] if 0 < cut < count else []
+    return add_quantities(draw, diagram(kind, [(node, draw(labels)) for _ in range(count)], edges, groups))
+
+
+def add_quantities(draw: st.DrawFn, scene: Scene) -> Scene:
+    """Gives one node in five a quantity."""
+    for node in scene.diagram.nodes:
+        if draw(st.integers(0, 4)) == 0:
+            node.quantity.CopyFrom(Quantity(label="20 milliseconds", reveal_seconds=node.reveal_seconds + 1))
+    return scene
+
+
+PLAIN = st.one_of(
+    trees(DiagramType.DIAGRAM_TYPE_HIERARCHY), trees(DiagramType.DIAGRAM_TYPE_MINDMAP), cycles(), comparisons(), timelines()
+)
+"""What plain geometry draws, mostly."""
+ANY = st.one_of(PLAIN, flowcharts(), graphs(DiagramType.DIAGRAM_TYPE_NETWORK), graphs(DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT))

@@ -125,7 +125,7 @@ def broken(change: str) -> Storyboard:
     elif change == "id with a path":
         nodes[0].id = "../n0"
     elif change == "unknown type":
-        result.scenes[0].diagram.type = DiagramType.DIAGRAM_TYPE_CYCLE
+        result.scenes[0].diagram.type = DiagramType.DIAGRAM_TYPE_UNSPECIFIED
     elif change == "no nodes":
         result.scenes[0].CopyFrom(Scene(id="s00", end_seconds=30, diagram=flowchart([], []).diagram))
     return result
@@ -141,7 +141,7 @@ def broken(change: str) -> Storyboard:
         ("too many nodes", LimitError, "10000 nodes"),
         ("same id twice", InvalidInputError, "twice"),
         ("id with a path", InvalidInputError, "letters, digits"),
-        ("unknown type", InvalidInputError, "cycle"),
+        ("unknown type", InvalidInputError, "unspecified"),
         ("no nodes", InvalidInputError, "without nodes"),
     ],
 )

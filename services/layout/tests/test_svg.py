@@ -4,7 +4,7 @@ from xml.etree import ElementTree as Tree
 
 import pytest
 
-from s2v.layout import svg
+from s2v.layout import drawio, svg
 from s2v.layout.composition import compose
 from s2v.v1.storyboard_pb2 import Scene
 
@@ -43,3 +43,16 @@ def test_each_node_and_edge_of_a_flowchart_is_drawn() -> None:
     root = draw(flowchart(*CACHE))
     assert {each.get("data-node") for each in root.iter() if each.get("data-node")} == {"n0", "n1", "n2", "n3"}
     assert len(root.findall("svg:path", NAMES)) == 3
+
+
+def test_the_drawio_file_has_a_page_a_scene_and_shows_markup_as_text() -> None:
+    board = storyboard(timeline([(1998, "First <b>prototype</b>"), (2007, "Public release")]), phrase("Each part can fail."))
+    composition, _ = compose(board, 1080, "dark", False)
+    root = Tree.fromstring(drawio.draw(composition))
+    assert [page.get("name") for page in root.findall("diagram")] == ["History", "Each part can fail."]
+    cells = root.findall("./diagram/mxGraphModel/root/mxCell")
+    texts = [cell.get("value") for cell in cells if cell.get("value")]
+    assert any("<b>" in (text or "") for text in texts)
+    assert all("html=0" in (cell.get("style") or "") for cell in cells if cell.get("value"))
+    ids = [cell.get("id") for cell in root.findall("./diagram[1]/mxGraphModel/root/mxCell")]
+    assert len(ids) == len(set(ids))

@@ -79,6 +79,12 @@ LayoutOptions = TypedDict(
         ],
         "elk.layered.nodePlacement.bk.fixedAlignment": Literal["NONE", "LEFTUP", "RIGHTUP", "LEFTDOWN", "RIGHTDOWN", "BALANCED"],
         "elk.layered.nodePlacement.favorStraightEdges": Truth,
+        "elk.layered.nodePlacement.networkSimplex.nodeFlexibility.default": Literal[
+            "NONE",
+            "PORT_POSITION",
+            "NODE_SIZE_WHERE_SPACE_PERMITS",
+            "NODE_SIZE",
+        ],
         "elk.layered.nodePlacement.strategy": Literal[
             "SIMPLE",
             "INTERACTIVE",
@@ -101,6 +107,7 @@ LayoutOptions = TypedDict(
         "elk.margins": str,
         "elk.nodeLabels.placement": str,
         "elk.nodeSize.constraints": str,
+        "elk.nodeSize.minimum": str,
         "elk.padding": str,
         "elk.port.side": Literal["UNDEFINED", "NORTH", "EAST", "SOUTH", "WEST"],
         "elk.portConstraints": Literal["UNDEFINED", "FREE", "FIXED_SIDE", "FIXED_ORDER", "FIXED_RATIO", "FIXED_POS"],

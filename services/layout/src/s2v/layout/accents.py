@@ -1,4 +1,4 @@
-"""Which accent each node of a flowchart has. Colour never carries a meaning alone: it only sets parts of a picture apart."""
+"""Which accent each node has. Colour never carries a meaning alone: it only sets parts of a picture apart."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from collections.abc import Mapping
 from s2v.v1.composition_pb2 import ColorRole
 from s2v.v1.diagram_pb2 import Diagram, NodeKind
 
+IN_TURN = (
+    ColorRole.COLOR_ROLE_BLUE,
+    ColorRole.COLOR_ROLE_CYAN,
+    ColorRole.COLOR_ROLE_GREEN,
+    ColorRole.COLOR_ROLE_AMBER,
+    ColorRole.COLOR_ROLE_VIOLET,
+    ColorRole.COLOR_ROLE_ROSE,
+)
+"""Things of equal rank in their order, again and again."""
 STEPS = (ColorRole.COLOR_ROLE_BLUE, ColorRole.COLOR_ROLE_CYAN, ColorRole.COLOR_ROLE_VIOLET)
 """Steps in the order of speech, again and again."""
 BRANCHES = (ColorRole.COLOR_ROLE_GREEN, ColorRole.COLOR_ROLE_ROSE, ColorRole.COLOR_ROLE_VIOLET, ColorRole.COLOR_ROLE_CYAN)
@@ -17,6 +26,32 @@ DECISION = ColorRole.COLOR_ROLE_AMBER
 LAST = ColorRole.COLOR_ROLE_GREEN
 REFUSALS = frozenset(("no", "−", "-", "non", "nein"))
 """Structural marks of the branch that is not taken: it leads to rose even when it is spoken first."""
+
+
+def choose_group_accents(diagram: Diagram) -> dict[str, ColorRole.ValueType]:
+    """Returns the accent of each node of a network by its id: that of its group, else of its place among those without."""
+    order = {group.id: number for number, group in enumerate(diagram.groups)}
+    accents: dict[str, ColorRole.ValueType] = {}
+    alone = len(order)
+    for node in diagram.nodes:
+        if node.group_id in order:
+            accents[node.id] = IN_TURN[order[node.group_id] % len(IN_TURN)]
+        else:
+            accents[node.id] = IN_TURN[alone % len(IN_TURN)]
+            alone += 1
+    return accents
+
+
+def choose_cause_accents(diagram: Diagram) -> dict[str, ColorRole.ValueType]:
+    """Returns the accent of each node by its id: first causes amber, last effects rose, what lies between blue."""
+    targets, sources = {edge.target for edge in diagram.edges}, {edge.source for edge in diagram.edges}
+    accents: dict[str, ColorRole.ValueType] = {}
+    for node in diagram.nodes:
+        first = node.kind == NodeKind.NODE_KIND_CAUSE if node.id not in targets | sources else node.id not in targets
+        last = node.id in targets and node.id not in sources
+        middle = ColorRole.COLOR_ROLE_BLUE
+        accents[node.id] = ColorRole.COLOR_ROLE_AMBER if first else ColorRole.COLOR_ROLE_ROSE if last else middle
+    return accents
 
 
 def choose_accents(diagram: Diagram) -> dict[str, ColorRole.ValueType]:

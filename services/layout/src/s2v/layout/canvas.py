@@ -1,21 +1,50 @@
-"""The canvas and its regions. Everything is laid out at 1920 × 1080 and scaled to the size that is asked for at the end."""
+"""The canvases and their regions. Layout works on a shorter side of 1080 px; the size that is asked for is made at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from s2v.v1.composition_pb2 import Composition, Point, Rect, SceneLayout, TextBlock
 
-WIDTH = 1920.0
-HEIGHT = 1080.0
-"""Size of the canvas that layout works on, in pixels; its unit is called px in all of layout."""
-MARGIN = 80.0
-"""Free at the left and at the right."""
-DIAGRAM = Rect(x=MARGIN, y=168, width=WIDTH - 2 * MARGIN, height=782)
-"""Where a diagram stands: below the title, above the 120 px that stay free for players' controls and captions."""
+SHORTER_SIDE = 1080.0
+"""Of each canvas that layout works on, in pixels; its unit is called px in all of layout."""
 HEIGHTS = (720, 1080, 2160)
-"""Heights that a video may have."""
+"""Shorter sides that a video may have, in pixels."""
 DEFAULT_HEIGHT = 1080
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What a scene is laid out on, in px."""
+
+    aspect: str
+    """Width to height, as a job asks for it."""
+    width: float
+    height: float
+    margin: float
+    """Free at the left and at the right."""
+    top: float
+    """Where the diagram area starts, below the title."""
+    bottom: float
+    """Where it ends, above what stays free for players' controls and captions."""
+
+    @property
+    def area(self) -> Rect:
+        """Where a diagram stands."""
+        return Rect(x=self.margin, y=self.top, width=self.width - 2 * self.margin, height=self.bottom - self.top)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether there is more room beside a thing than below it."""
+        return self.width > self.height
+
+
+WIDE = Canvas("16:9", 1920.0, 1080.0, margin=80.0, top=168.0, bottom=950.0)
+TALL = Canvas("9:16", 1080.0, 1920.0, margin=60.0, top=230.0, bottom=1640.0)
+"""Telephones lay their controls over the lowest part."""
+SQUARE = Canvas("1:1", 1080.0, 1080.0, margin=60.0, top=210.0, bottom=960.0)
+CANVASES: Mapping[str, Canvas] = {each.aspect: each for each in (WIDE, TALL, SQUARE)}
 
 
 def shift(scene: SceneLayout, dx: float, dy: float) -> None:
@@ -32,11 +61,11 @@ def shift(scene: SceneLayout, dx: float, dy: float) -> None:
             line.baseline_y += dy
 
 
-def scale(composition: Composition, height: int) -> None:
-    """Scales a composition from layout's canvas to one of `height` pixels; the measures of quality stay in layout's."""
-    factor = height / HEIGHT
-    composition.width = round(WIDTH * factor)
-    composition.height = height
+def scale(composition: Composition, canvas: Canvas, height: int) -> None:
+    """Scales a composition from layout's canvas to a shorter side of `height` pixels; measures of quality stay as they are."""
+    factor = height / SHORTER_SIDE
+    composition.width = round(canvas.width * factor)
+    composition.height = round(canvas.height * factor)
     for scene in composition.scenes:
         scale_picture(scene, factor)
         _scale_text(scene.title, factor)
@@ -54,6 +83,9 @@ def scale_picture(scene: SceneLayout, factor: float) -> None:
         _scale_text(block, factor)
     for rule in scene.rules:
         rule.width_px *= factor
+    for keyframe in scene.camera:
+        keyframe.x *= factor
+        keyframe.y *= factor
 
 
 def picture_texts(scene: SceneLayout) -> Iterator[TextBlock]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import ceil
 
-from s2v.layout.canvas import DIAGRAM
+from s2v.layout.canvas import Canvas
 from s2v.layout.chart import Chart, route_edge
 from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP
 from s2v.layout.routing import XY, trim
@@ -25,7 +25,7 @@ def is_chain(chart: Chart) -> bool:
     return line == list(pairwise(ids)) and not any(label.lines for label in chart.labels.values())
 
 
-def lay_out(chart: Chart, columns: int) -> SceneLayout:
+def lay_out(chart: Chart, columns: int, canvas: Canvas) -> SceneLayout:
     """Returns the shapes and routes of a chain in rows of `columns` nodes, with the origin at the first cell.
 
     The columns are as far apart as the diagram area allows, within reason.
@@ -37,7 +37,7 @@ def lay_out(chart: Chart, columns: int) -> SceneLayout:
     boxes = [outline.resized(width) if outline.kind != ShapeKind.SHAPE_KIND_DIAMOND else outline for outline in outlines]
     # A quantity at the right of the last column needs its room too.
     beside = max((box.quantity.width + QUANTITY_GAP for box in boxes[columns - 1 :: columns] if box.quantity.lines), default=0.0)
-    room = (DIAGRAM.width - beside - columns * width) / max(columns - 1, 1)
+    room = (canvas.area.width - beside - columns * width) / max(columns - 1, 1)
     column_gap = min(max(room, COLUMN_GAPS[0]), COLUMN_GAPS[1])
     picture = SceneLayout()
     top = 0.0

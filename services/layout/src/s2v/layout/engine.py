@@ -8,8 +8,8 @@ from elkjs_py import ELKJS_VERSION, Elk
 
 NAME = "elkjs"
 VERSION = ELKJS_VERSION
-LAYOUT_SECONDS = 3.0
-"""One layout of a picture may take so long; a usual one takes 20 ms."""
+LAYOUT_SECONDS = 5.0
+"""One layout of a picture may take so long; a usual one takes 20 ms, the first of a new engine up to a second."""
 MEMORY_BYTES = 256 * 2**20
 """V8's heap may take so much; a usual picture needs 20 MB."""
 

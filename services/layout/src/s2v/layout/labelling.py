@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import hypot
 
 from s2v.layout.paragraph import Paragraph
-from s2v.layout.quality import Box, box_of, crosses_box, overlap, segments
-from s2v.v1.composition_pb2 import Route, SceneLayout
+from s2v.layout.quality import BEHIND, Box, box_of, crosses_box, flatten, overlap, segments
+from s2v.v1.composition_pb2 import Route, RouteKind, SceneLayout
 
 CLEARANCE = 10.0
 """Between a label and its own route, in px."""
@@ -24,7 +25,9 @@ def place_labels(picture: SceneLayout, labels: Sequence[Paragraph]) -> bool:
 
     `labels` go with `picture.routes`. The first pieces of a route are tried first: there a branch is told from its sisters.
     """
-    taken = [box_of(shape.rect) for shape in picture.shapes]
+    taken = [box_of(shape.rect) for shape in picture.shapes if shape.kind not in BEHIND]
+    taken += [box_of(text.bounds) for shape in picture.shapes if shape.kind in BEHIND for text in shape.texts]
+    taken += [border for shape in picture.shapes if shape.kind in BEHIND for border in _borders(box_of(shape.rect))]
     taken += [box_of(annotation.text.bounds) for shape in picture.shapes for annotation in shape.annotations]
     for route, label in zip(picture.routes, labels, strict=True):
         if not label.lines:
@@ -37,9 +40,20 @@ def place_labels(picture: SceneLayout, labels: Sequence[Paragraph]) -> bool:
     return True
 
 
+def _borders(box: Box) -> Iterator[Box]:
+    left, top, right, bottom = box
+    yield left - 1, top, left + 1, bottom
+    yield right - 1, top, right + 1, bottom
+    yield left, top - 1, right, top + 1
+    yield left, bottom - 1, right, bottom + 1
+
+
 def _places(route: Route, label: Paragraph) -> Iterator[Box]:
     """Yields places above and below the horizontal pieces that are long enough, then beside the vertical ones."""
     width, height = label.width, label.height
+    if route.kind != RouteKind.ROUTE_KIND_ORTHOGONAL:
+        yield from _slanted_places(route, width, height)
+        return
     pieces = list(pairwise(route.points))
     for number, (start, end) in enumerate(pieces):
         if abs(start.y - end.y) > 0.5:
@@ -61,6 +75,30 @@ def _places(route: Route, label: Paragraph) -> Iterator[Box]:
             for share in SHARES:
                 y = top + (abs(start.y - end.y) - height) * share
                 yield left, y, left + width, y + height
+
+
+def _slanted_places(route: Route, width: float, height: float) -> Iterator[Box]:
+    """Yields places at both sides of a curve or a slanted line, from its middle on."""
+    line = flatten(route)
+    if len(line) == 2:
+        (x0, y0), (x1, y1) = line
+        line = [(x0 + (x1 - x0) * n / 10, y0 + (y1 - y0) * n / 10) for n in range(11)]
+    for share in SHARES:
+        place = min(max(round(share * (len(line) - 1)), 1), len(line) - 2)
+        (ax, ay), (x, y), (bx, by) = line[place - 1 : place + 2]
+        length = hypot(bx - ax, by - ay) or 1.0
+        normal = (by - ay) / length, -(bx - ax) / length
+        for side in (1, -1):
+            dx, dy = normal[0] * side, normal[1] * side
+            for more in (0.0, 10.0, 24.0):
+                # As far out as the label's box reaches towards the line.
+                reach = abs(dx) * width / 2 + abs(dy) * height / 2 + CLEARANCE + more
+                yield (
+                    x + dx * reach - width / 2,
+                    y + dy * reach - height / 2,
+                    x + dx * reach + width / 2,
+                    y + dy * reach + height / 2,
+                )
 
 
 def _is_free(box: Box, taken: Sequence[Box], routes: Sequence[Route]) -> bool:

@@ -1,25 +1,27 @@
-"""Flowcharts by ELK's layered algorithm: the graph that goes in, and the shapes and routes that come out."""
+"""Graphs by ELK's layered algorithm: the graph that goes in, and the shapes and routes that come out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import elkjs_py
 from s2v.layout import engine
-from s2v.layout.chart import Chart, route_edge
+from s2v.layout.canvas import WIDE
+from s2v.layout.chart import Chart, Panel, route_edge
 from s2v.layout.labelling import place_labels
 from s2v.layout.outline import QUANTITY_DROP, QUANTITY_GAP, Outline, QuantityPlace
 from s2v.layout.paragraph import Paragraph
 from s2v.layout.quality import measure
+from s2v.layout.rerouting import reroute
 from s2v.layout.routing import trim
-from s2v.layout.straightening import straighten
-from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
+from s2v.v1.composition_pb2 import ColorRole, Rect, SceneLayout, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import Edge
 
 Direction = Literal["RIGHT", "DOWN"]
 Wrapping = Literal["OFF", "SINGLE_EDGE", "MULTI_EDGE"]
+Placement = Literal["ALIGNED", "SHORT", "FLEXIBLE"]
 Side = Literal["NORTH", "EAST", "SOUTH", "WEST"]
 
 QUANTITY_PLACEMENTS: Mapping[QuantityPlace, str] = {
@@ -29,6 +31,10 @@ QUANTITY_PLACEMENTS: Mapping[QuantityPlace, str] = {
     "above right": "OUTSIDE V_TOP H_CENTER",
 }
 """What ELK calls the places of quantities."""
+PANEL_PADDING = 36.0
+"""Between the border of a panel and what stands in it, in px."""
+TITLE_DROP = 14.0
+"""Above and below the title of a panel, in px."""
 LABEL_CLEARANCE = 8.0
 """Free around an edge's label on each side, in px."""
 
@@ -44,6 +50,12 @@ class Variant:
     """Whether a long chart is broken into rows (or columns): where a single edge is cut, or several."""
     spread: float = 1.0
     """Distances as a multiple of the usual ones."""
+    placement: Placement = "ALIGNED"
+    """How nodes are placed across the layers: in lines, or where edges are shortest and may leave anywhere along a side."""
+    ordered: bool = True
+    """Whether nodes keep the order of speech where it costs no more."""
+    seed: int = 1
+    """Of ELK's own choices among equals."""
     reserved: bool = True
     """Whether ELK keeps room for the labels of edges; else they stand where there is room already."""
 
@@ -53,11 +65,16 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
 
     Errors: elkjs_py.ElkError.
     """
-    placed = engine.elk().layout(_graph(chart, variant), _options(variant), timeout_seconds=engine.LAYOUT_SECONDS)
+    placed = engine.elk().layout(_graph(chart, variant), _options(chart, variant), timeout_seconds=engine.LAYOUT_SECONDS)
     picture = SceneLayout()
     sources = {edge.source for edge in chart.edges}
+    children = {child["id"]: child for child in _flatten(placed)}
     shapes: dict[str, Shape] = {}
-    for outline, child in zip(chart.outlines, placed["children"], strict=True):
+    for panel in reversed(chart.panels):
+        shapes[panel.id] = place_panel(panel, children[panel.id])
+        picture.shapes.append(shapes[panel.id])
+    for outline in chart.outlines:
+        child = children[outline.node.id]
         place = _quantity_place(outline, sources, variant)
         shape = outline.placed(child["x"], child["y"], chart.accents[outline.node.id], place)
         shapes[outline.node.id] = shape
@@ -77,13 +94,34 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
     if variant.reserved:
         # Routes stay where ELK has put their labels beside them.
         return _with_free_labels(picture, chart)
-    straighten(picture)
+    reroute(picture)
     return picture
+
+
+def place_panel(panel: Panel, box: elkjs_py.Node) -> Shape:
+    """Returns the shape of a group in the box that ELK has given it."""
+    x, y = box["x"], box["y"]
+    shape = Shape(
+        node_id=panel.id,
+        kind=ShapeKind.SHAPE_KIND_PANEL,
+        rect=Rect(x=x, y=y, width=box["width"], height=box["height"]),
+        accent=ColorRole.COLOR_ROLE_LINE,
+        reveal_seconds=panel.reveal_seconds,
+    )
+    if panel.title.lines:
+        shape.texts.append(panel.title.below(x + PANEL_PADDING + panel.title.width / 2, y + TITLE_DROP))
+    return shape
+
+
+def _flatten(group: elkjs_py.Node) -> Iterator[elkjs_py.Node]:
+    for child in group.get("children", []):
+        yield child
+        yield from _flatten(child)
 
 
 def _with_free_labels(picture: SceneLayout, chart: Chart) -> SceneLayout:
     """Moves the labels away from where ELK lets them touch something, if there is room elsewhere."""
-    measure(picture)
+    measure(picture, WIDE)
     if picture.quality.label_hits == 0:
         return picture
     moved = SceneLayout()
@@ -91,7 +129,7 @@ def _with_free_labels(picture: SceneLayout, chart: Chart) -> SceneLayout:
     return moved if place_labels(moved, [chart.labels[edge.id] for edge in chart.edges]) else picture
 
 
-def _options(variant: Variant) -> elkjs_py.LayoutOptions:
+def _options(chart: Chart, variant: Variant) -> elkjs_py.LayoutOptions:
     spread = variant.spread
     options: elkjs_py.LayoutOptions = {
         "elk.algorithm": "layered",
@@ -105,15 +143,17 @@ def _options(variant: Variant) -> elkjs_py.LayoutOptions:
         "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
         "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
         "elk.layered.nodePlacement.favorStraightEdges": "true",
+        # Parts without connection are packed to the shape of a wide canvas.
+        "elk.aspectRatio": "2.0",
         "elk.padding": "[top=0,left=0,bottom=0,right=0]",
         "elk.spacing.nodeNode": str(60 * spread),
         "elk.spacing.componentComponent": str(80 * spread),
-        # An arrowhead of 18, a gap of 9 and a rounded corner of 18 must fit between the last bend and the outline.
-        "elk.layered.spacing.nodeNodeBetweenLayers": str(max(96 * spread, 64)),
-        "elk.layered.spacing.edgeNodeBetweenLayers": str(max(44 * spread, 46)),
-        "elk.layered.spacing.edgeEdgeBetweenLayers": "24",
-        "elk.spacing.edgeNode": str(max(34 * spread, 30)),
-        "elk.spacing.edgeEdge": "24",
+        # An arrowhead of 18, a gap of 9 and the start of a rounded corner must fit between the last bend and the outline.
+        "elk.layered.spacing.nodeNodeBetweenLayers": str(max(96 * spread, 54)),
+        "elk.layered.spacing.edgeNodeBetweenLayers": str(max(46 * spread, 36)),
+        "elk.layered.spacing.edgeEdgeBetweenLayers": "22",
+        "elk.spacing.edgeNode": str(max(34 * spread, 24)),
+        "elk.spacing.edgeEdge": "22",
         "elk.spacing.edgeLabel": "2",
         # Above a horizontal piece, at the right of a vertical one; next to the decision that the edge comes from.
         "elk.layered.edgeLabels.centerLabelPlacementStrategy": "TAIL_LAYER",
@@ -121,10 +161,21 @@ def _options(variant: Variant) -> elkjs_py.LayoutOptions:
         "elk.spacing.labelNode": str(QUANTITY_DROP),
         "elk.spacing.nodeSelfLoop": "34",
     }
+    if variant.placement != "ALIGNED":
+        options["elk.layered.nodePlacement.strategy"] = "NETWORK_SIMPLEX"
+    if variant.placement == "FLEXIBLE":
+        options["elk.layered.nodePlacement.networkSimplex.nodeFlexibility.default"] = "PORT_POSITION"
+    if variant.seed != 1:
+        options["elk.randomSeed"] = str(variant.seed)
+    if not variant.ordered:
+        options.pop("elk.layered.considerModelOrder.strategy")
+    if chart.panels:
+        options["elk.hierarchyHandling"] = "INCLUDE_CHILDREN"
+        # elkjs 0.12.1 fails on edges that cross the border of a group where it keeps the order of nodes.
+        options.pop("elk.layered.considerModelOrder.strategy", None)
     if variant.wrapping != "OFF":
         options["elk.layered.wrapping.strategy"] = variant.wrapping
         options["elk.layered.wrapping.additionalEdgeSpacing"] = "30"
-        options["elk.aspectRatio"] = "2.0"
     return options
 
 
@@ -133,7 +184,26 @@ def _graph(chart: Chart, variant: Variant) -> elkjs_py.Graph:
     sources = {edge.source for edge in chart.edges}
     children = [_node(outline, ports.values(), _quantity_place(outline, sources, variant)) for outline in chart.outlines]
     edges = [_edge(edge, chart.labels[edge.id] if variant.reserved else None, ports) for edge in chart.edges]
-    return {"id": "root", "children": children, "edges": edges}
+    return {"id": "root", "children": _nest(chart.panels, children, min(variant.spread, 1.0)), "edges": edges}
+
+
+def _nest(panels: Sequence[Panel], nodes: Iterable[elkjs_py.Node], spread: float) -> list[elkjs_py.Node]:
+    """Puts the nodes into their panels, and the panels into those that hold them."""
+    loose = {node["id"]: node for node in nodes}
+    padding = PANEL_PADDING * spread
+    for panel in panels:
+        inside = [loose.pop(member) for member in [*loose] if member in panel.members]
+        top = TITLE_DROP + panel.title.height + TITLE_DROP if panel.title.lines else padding
+        loose[panel.id] = {
+            "id": panel.id,
+            "children": inside,
+            "layoutOptions": {
+                "elk.padding": f"[top={top},left={padding},bottom={padding},right={padding}]",
+                "elk.nodeSize.constraints": "MINIMUM_SIZE",
+                "elk.nodeSize.minimum": f"({panel.title.width + 2 * PANEL_PADDING},{top + 2 * PANEL_PADDING})",
+            },
+        }
+    return list(loose.values())
 
 
 def _node(outline: Outline, ports: Iterable[_Port], place: QuantityPlace) -> elkjs_py.Node:
@@ -187,12 +257,21 @@ class _Port:
 
 
 def _ports(chart: Chart, variant: Variant) -> dict[tuple[str, str], _Port]:
-    """Gives each end of an edge at a diamond the corner where it meets it, by the edge's id and the end's name."""
+    """Gives each end of an edge at a diamond the corner where it meets it, by the edge's id and the end's name.
+
+    Edges that join before a node come to the middle of its side.
+    """
     right = variant.direction == "RIGHT"
     entry: Side = "WEST" if right else "NORTH"
     straight: Side = "EAST" if right else "SOUTH"
     sideways: tuple[Side, Side] = ("NORTH", "SOUTH") if right else ("WEST", "EAST")
     ports: dict[tuple[str, str], _Port] = {}
+    for outline in chart.outlines if chart.joins else ():
+        arriving = [edge for edge in chart.edges if edge.target == outline.node.id != edge.source]
+        if len(arriving) > 1 and not any(chart.labels[edge.id].lines for edge in arriving):
+            ports.update({(edge.id, "target"): _Port(outline.node.id, entry) for edge in arriving})
+            leaving = (edge for edge in chart.edges if edge.source == outline.node.id)
+            ports.update({(edge.id, "source"): _Port(outline.node.id, straight) for edge in leaving})
     for outline in chart.outlines:
         if outline.kind != ShapeKind.SHAPE_KIND_DIAMOND:
             continue

@@ -15,8 +15,9 @@ KINDS: Mapping[NodeKind.ValueType, ShapeKind.ValueType] = {
     NodeKind.NODE_KIND_DECISION: ShapeKind.SHAPE_KIND_DIAMOND,
     NodeKind.NODE_KIND_TERMINAL: ShapeKind.SHAPE_KIND_PILL,
     NodeKind.NODE_KIND_COMPONENT: ShapeKind.SHAPE_KIND_BOX,
+    NodeKind.NODE_KIND_CAUSE: ShapeKind.SHAPE_KIND_BARRED_BOX,
 }
-"""Outlines of the kinds of nodes in a flowchart; a rounded box for all others."""
+"""Outlines of the kinds of nodes; a rounded box for all others."""
 QuantityPlace = Literal["right", "below", "above left", "above right"]
 """Where a quantity stands beside its outline; above, it keeps clear of the middle, where an arrow may stand."""
 LABEL_WEIGHT = FontWeight.FONT_WEIGHT_MEDIUM
@@ -62,9 +63,9 @@ class Outline:
     height: float
     """Size of the outline, in px."""
 
-    def resized(self, width: float) -> Outline:
-        """Returns the same outline, wider."""
-        return replace(self, width=width)
+    def resized(self, width: float, height: float | None = None) -> Outline:
+        """Returns the same outline, wider, and higher where a height is given."""
+        return replace(self, width=width, height=self.height if height is None else height)
 
     def placed(self, x: float, y: float, accent: ColorRole.ValueType, place: QuantityPlace) -> Shape:
         """Returns the shape with its left top corner at (x, y)."""
@@ -93,11 +94,11 @@ class Outline:
         return quantity.below(middle - aside if place == "above left" else middle + aside, y - quantity.height)
 
 
-def outline_node(node: Node, measure: Measure) -> Outline:
-    """Sets a node's label and sizes the outline around it."""
+def outline_node(node: Node, measure: Measure, shape: ShapeKind.ValueType | None = None) -> Outline:
+    """Sets a node's label and sizes the outline around it; the kind of node says which outline, where `shape` does not."""
     style = Style(measure.size_px, LABEL_WEIGHT)
     em = measure.size_px
-    kind = KINDS.get(node.kind, ShapeKind.SHAPE_KIND_ROUNDED_BOX)
+    kind = KINDS.get(node.kind, ShapeKind.SHAPE_KIND_ROUNDED_BOX) if shape is None else shape
     quantity = compose_text(node.quantity.label, QUANTITY_STYLE, WIDEST_QUANTITY, 2)
     if kind == ShapeKind.SHAPE_KIND_DIAMOND:
         label, width, height = _fit_diamond(node.label, style, measure)

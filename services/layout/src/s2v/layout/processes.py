@@ -33,9 +33,9 @@ def make_pool(workers: int) -> EnginePool:
     return EnginePool(workers, engine.load)
 
 
-def compose_bytes(storyboard: bytes, height: int, theme: str, strict: bool) -> Composed:
+def compose_bytes(storyboard: bytes, height: int, theme: str, strict: bool, aspect: str = "") -> Composed:
     """Composes a serialised Storyboard. Errors: as `compose`."""
-    composition, report = compose(Storyboard.FromString(storyboard), height, theme, strict)
+    composition, report = compose(Storyboard.FromString(storyboard), height, theme, strict, aspect)
     return Composed(composition.SerializeToString(deterministic=True), report.SerializeToString(deterministic=True))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 
-from s2v.layout.canvas import DIAGRAM, picture_texts
-from s2v.v1.composition_pb2 import LayoutQuality, Rect, Route, SceneLayout, Shape, ShapeKind
+from s2v.layout.canvas import Canvas, picture_texts
+from s2v.v1.composition_pb2 import LayoutQuality, Rect, Route, RouteKind, SceneLayout, Shape, ShapeKind
 
 TOLERANCE = 1.0
 """Two things touch when they share more than this, in px."""
+PIECES = 12
+"""Straight pieces that stand for one Bézier curve."""
+BEHIND = frozenset((ShapeKind.SHAPE_KIND_PANEL, ShapeKind.SHAPE_KIND_CIRCLE))
+"""Shapes that others may stand on."""
 BORDER = 3.0
 """Half the line of an outline and half of a route."""
 
@@ -19,18 +23,18 @@ Segment = tuple[float, float, float, float]
 """x and y of the start, x and y of the end."""
 
 
-def measure(scene: SceneLayout) -> None:
+def measure(scene: SceneLayout, canvas: Canvas) -> None:
     """Fills in the counts and sizes of `scene.quality`. The title, outside of the diagram area, is added afterwards."""
     quality = scene.quality
-    boxes = [box_of(shape.rect) for shape in scene.shapes]
-    quality.shape_overlaps = sum(overlap(a, b) for a, b in combinations(boxes, 2))
-    quality.routes_through_shapes = sum(_runs_through(route, scene.shapes) for route in scene.routes)
-    quality.label_hits = _label_hits(scene)
-    quality.crossings = sum(crossings(a, b) for a, b in combinations(scene.routes, 2))
-    quality.bends = sum(max(len(route.points) - 2, 0) for route in scene.routes)
+    quality.shape_overlaps = _overlaps(scene.shapes)
+    pieces = {route.edge_id: segments(route) for route in scene.routes}
+    quality.routes_through_shapes = sum(_runs_through(route, pieces[route.edge_id], scene.shapes) for route in scene.routes)
+    quality.label_hits = _label_hits(scene, pieces)
+    quality.crossings = sum(_crossings(a, b) for a, b in combinations(pieces.values(), 2))
+    quality.bends = sum(max(len(route.points) - 2, 0) for route in scene.routes if route.kind != RouteKind.ROUTE_KIND_CURVED)
     quality.min_text_px = min((block.size_px for block in picture_texts(scene)), default=0.0)
     left, top, right, bottom = extent(scene)
-    quality.area_used = (right - left) * (bottom - top) / (DIAGRAM.width * DIAGRAM.height)
+    quality.area_used = (right - left) * (bottom - top) / (canvas.area.width * canvas.area.height)
 
 
 def faults(quality: LayoutQuality) -> int:
@@ -42,7 +46,7 @@ def extent(scene: SceneLayout) -> Box:
     """Returns the box around a picture; (0, 0, 0, 0) for an empty one."""
     boxes = [box_of(shape.rect) for shape in scene.shapes]
     boxes += [box_of(block.bounds) for block in picture_texts(scene)]
-    boxes += [(point.x, point.y, point.x, point.y) for route in scene.routes for point in route.points]
+    boxes += [(x, y, x, y) for route in scene.routes for x, y in flatten(route)]
     for rule in scene.rules:
         start, end = getattr(rule, "from"), rule.to
         boxes.append((min(start.x, end.x), min(start.y, end.y), max(start.x, end.x), max(start.y, end.y)))
@@ -76,32 +80,76 @@ def crosses_box(segment: Segment, box: Box) -> bool:
 
 
 def segments(route: Route) -> list[Segment]:
-    """Returns the straight pieces of a route."""
-    return [(a.x, a.y, b.x, b.y) for a, b in pairwise(route.points)]
+    """Returns the straight pieces of a route; of a curve, chords."""
+    return [(*a, *b) for a, b in pairwise(flatten(route))]
+
+
+def flatten(route: Route) -> list[tuple[float, float]]:
+    """Returns the points of a route; of a curve, points along it."""
+    points = [(point.x, point.y) for point in route.points]
+    if route.kind != RouteKind.ROUTE_KIND_CURVED:
+        return points
+    line = points[:1]
+    for start in range(0, len(points) - 3, 3):
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = points[start : start + 4]
+        for number in range(1, PIECES + 1):
+            t = number / PIECES
+            a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+            line.append((a * ax + b * bx + c * cx + d * dx, a * ay + b * by + c * cy + d * dy))
+    return line
 
 
 def crossings(a: Route, b: Route) -> int:
     """Counts the points where two routes cross."""
-    return sum(_cross(one, other) for one in segments(a) for other in segments(b))
+    return _crossings(segments(a), segments(b))
 
 
-def _runs_through(route: Route, shapes: Sequence[Shape]) -> int:
-    # At a pill the line ends inside the rectangle, beside the half circle; at all others even the route's own ends are no excuse.
-    own = (route.source, route.target)
+def _crossings(a: Sequence[Segment], b: Sequence[Segment]) -> int:
+    return sum(_cross(one, other) for one in a for other in b)
+
+
+def _overlaps(shapes: Sequence[Shape]) -> int:
+    """Counts pairs that share an area; a panel may hold others whole, a set anything."""
     count = 0
-    for shape in shapes:
-        if shape.node_id in own and shape.kind == ShapeKind.SHAPE_KIND_PILL:
+    for a, b in combinations(shapes, 2):
+        one, other = box_of(a.rect), box_of(b.rect)
+        if ShapeKind.SHAPE_KIND_CIRCLE in {a.kind, b.kind} or not overlap(one, other):
             continue
-        box = _grown(box_of(shape.rect), -TOLERANCE)
-        count += any(crosses_box(segment, box) for segment in segments(route))
+        held = (a.kind in BEHIND and _holds(one, other)) or (b.kind in BEHIND and _holds(other, one))
+        count += not held
     return count
 
 
-def _label_hits(scene: SceneLayout) -> int:
+def _holds(outer: Box, inner: Box) -> bool:
+    return (
+        outer[0] - TOLERANCE <= inner[0]
+        and outer[1] - TOLERANCE <= inner[1]
+        and outer[2] + TOLERANCE >= inner[2]
+        and outer[3] + TOLERANCE >= inner[3]
+    )
+
+
+def _runs_through(route: Route, pieces: Sequence[Segment], shapes: Sequence[Shape]) -> int:
+    # At a pill the line ends inside the rectangle, beside the half circle; at all others even the route's own ends are no excuse.
+    own = (route.source, route.target)
+    ends = [box_of(shape.rect) for shape in shapes if shape.node_id in own]
+    count = 0
+    for shape in shapes:
+        # A panel is in the way of routes that have no end in it.
+        if shape.kind in BEHIND and any(_holds(box_of(shape.rect), end) for end in ends):
+            continue
+        if shape.kind == ShapeKind.SHAPE_KIND_CIRCLE or (shape.node_id in own and shape.kind == ShapeKind.SHAPE_KIND_PILL):
+            continue
+        box = _grown(box_of(shape.rect), -TOLERANCE)
+        count += any(crosses_box(segment, box) for segment in pieces)
+    return count
+
+
+def _label_hits(scene: SceneLayout, pieces: Mapping[str, Sequence[Segment]]) -> int:
     """Counts the free texts that touch a shape, another free text, a route or a line of the picture."""
     free = _free_texts(scene)
-    shapes = [box_of(shape.rect) for shape in scene.shapes if shape.kind != ShapeKind.SHAPE_KIND_TEXT]
-    lines = [(route.edge_id, segment) for route in scene.routes for segment in segments(route)]
+    shapes = [box_of(shape.rect) for shape in scene.shapes if shape.kind not in {ShapeKind.SHAPE_KIND_TEXT, *BEHIND}]
+    lines = [(edge_id, segment) for edge_id, line in pieces.items() for segment in line]
     lines += [(f"rule {n}", (getattr(r, "from").x, getattr(r, "from").y, r.to.x, r.to.y)) for n, r in enumerate(scene.rules)]
     count = sum(overlap(a, b) for a, b in combinations(free, 2))
     for box in free:
@@ -119,7 +167,7 @@ def _free_texts(scene: SceneLayout) -> list[Box]:
 
 
 def _is_outside(shape: Shape) -> bool:
-    return shape.kind in {ShapeKind.SHAPE_KIND_DOT, ShapeKind.SHAPE_KIND_TEXT}
+    return shape.kind in {ShapeKind.SHAPE_KIND_DOT, ShapeKind.SHAPE_KIND_TEXT, *BEHIND}
 
 
 def _cross(a: Segment, b: Segment) -> bool:

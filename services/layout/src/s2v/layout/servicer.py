@@ -30,7 +30,8 @@ class LayoutServicer(LayoutServiceServicer):
         remaining = context.time_remaining()
         timeout = self._longest_seconds if remaining is None else min(remaining, self._longest_seconds)
         storyboard = request.storyboard.SerializeToString()
-        measured = await self._pool.run(compose_bytes, storyboard, request.height, request.theme, request.strict, timeout=timeout)
+        options = (request.height, request.theme, request.strict, request.aspect)
+        measured = await self._pool.run(compose_bytes, storyboard, *options, timeout=timeout)
         report = StageReport.FromString(measured.value.report)
         report.stage = Stage.STAGE_LAYOUT
         report.started_at.FromNanoseconds(int(started * 1e9))

@@ -16,7 +16,7 @@ from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.layout_service_pb2 import ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 
-REVISION = 1
+REVISION = 2
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -31,7 +31,7 @@ class LayoutStage:
     def identity(self, options: JobOptions) -> bytes:
         """Returns all that a composition depends on besides its storyboard: engine, fonts, canvas, theme, revision."""
         fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
-        chosen = (str(options.height), options.theme, str(options.strict))
+        chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
         return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts)
 
     async def plan(self, task: StageTask) -> Sequence[Message]:
@@ -45,7 +45,13 @@ class LayoutStage:
         """
         storyboard, options = await task.read(ObjectRef.FromString(part)), task.options
         result = await task.compute(
-            compose_bytes, storyboard, options.height, options.theme, options.strict, timeout=self._longest_seconds
+            compose_bytes,
+            storyboard,
+            options.height,
+            options.theme,
+            options.strict,
+            options.aspect,
+            timeout=self._longest_seconds,
         )
         composition, report = Composition.FromString(result.composition), StageReport.FromString(result.report)
         return Output(ComposeResponse(composition=composition, report=report))

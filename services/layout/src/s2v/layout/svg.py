@@ -11,6 +11,7 @@ from math import hypot
 from xml.sax.saxutils import escape, quoteattr
 
 from s2v.layout.canvas import picture_texts
+from s2v.layout.quality import BEHIND, flatten
 from s2v.typeset.fonts import FAMILY, subset
 from s2v.typeset.themes import Theme, theme
 from s2v.v1.composition_pb2 import (
@@ -31,6 +32,10 @@ CONTENT_TYPE = "image/svg+xml"
 OUTLINE_WIDTH = 3.0
 BOX_RADIUS = 16.0
 CORNER_RADIUS = 18.0
+SET_OPACITY = 0.16
+"""Of the fill of a set."""
+BAR_WIDTH = 9.0
+"""Of the heavier edge of a cause."""
 ARROW = 18.0
 """Length and width of an arrowhead."""
 CSS_WEIGHTS = {FontWeight.FONT_WEIGHT_REGULAR: 400, FontWeight.FONT_WEIGHT_MEDIUM: 500, FontWeight.FONT_WEIGHT_SEMI_BOLD: 600}
@@ -39,14 +44,18 @@ CSS_WEIGHTS = {FontWeight.FONT_WEIGHT_REGULAR: 400, FontWeight.FONT_WEIGHT_MEDIU
 def draw(composition: Composition, scene: SceneLayout) -> bytes:
     """Returns a scene of a composition as a self-contained SVG file (UTF-8)."""
     look = theme(composition.theme)
-    unit = composition.height / 1080
-    pieces = [_rule(rule, look) for rule in scene.rules]
-    pieces += [_route(route, look, unit) for route in scene.routes]
-    pieces += [_shape(shape, look, unit) for shape in scene.shapes]
+    unit = min(composition.width, composition.height) / 1080
+    behind = [shape for shape in scene.shapes if shape.kind in BEHIND]
+    pieces = [_shape(shape, look, unit) for shape in behind]
+    pieces += [_rule(rule, look) for rule in scene.rules]
+    pieces += [_route(route, look, unit) for route in scene.routes if len(route.points) > 1]
+    pieces += [_shape(shape, look, unit) for shape in scene.shapes if shape not in behind]
     blocks = [block for block in (scene.title, *picture_texts(scene)) if block.lines]
     pieces += [_text(block, look) for block in blocks]
-    width, height = composition.width, composition.height
-    name = escape(_printable(scene.chapter or scene.scene_id))
+    # Of a picture that the camera moves over, the whole is shown.
+    width = composition.width + round(max((keyframe.x for keyframe in scene.camera), default=0.0))
+    height = composition.height + round(max((keyframe.y for keyframe in scene.camera), default=0.0))
+    name = escape(printable(scene.chapter or scene.scene_id))
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
@@ -69,7 +78,7 @@ def _describe(scene: SceneLayout) -> str:
     for route in scene.routes:
         label = " ".join(line.text for line in route.label.lines)
         parts.append(f"{names[route.source]} → {names[route.target]}" + (f" ({label})" if label else ""))
-    return _printable(". ".join(parts))
+    return printable(". ".join(parts))
 
 
 def _fonts(blocks: Iterable[TextBlock]) -> str:
@@ -88,10 +97,10 @@ def _fonts(blocks: Iterable[TextBlock]) -> str:
 
 def _text(block: TextBlock, look: Theme) -> str:
     lines = "".join(
-        f'<tspan x="{_number(line.x)}" y="{_number(line.baseline_y)}">{escape(_printable(line.text))}</tspan>'
+        f'<tspan x="{_number(line.x)}" y="{_number(line.baseline_y)}">{escape(printable(line.text))}</tspan>'
         for line in block.lines
     )
-    whole = f"<title>{escape(_printable(block.full_text))}</title>" if block.full_text else ""
+    whole = f"<title>{escape(printable(block.full_text))}</title>" if block.full_text else ""
     return (
         f'<text font-family="{FAMILY}, sans-serif" font-weight="{CSS_WEIGHTS[block.weight]}" font-size="{_number(block.size_px)}"'
         f' fill="{look.color(block.color)}">{whole}{lines}</text>'
@@ -100,7 +109,7 @@ def _text(block: TextBlock, look: Theme) -> str:
 
 def _shape(shape: Shape, look: Theme, unit: float) -> str:
     rect, accent = shape.rect, look.color(shape.accent)
-    node = f"data-node={quoteattr(_printable(shape.node_id))}"
+    node = f"data-node={quoteattr(printable(shape.node_id))}"
     fill = look.color(ColorRole.COLOR_ROLE_SURFACE)
     paint = f'{node} fill="{fill}" stroke="{accent}" stroke-width="{_number(OUTLINE_WIDTH * unit)}"'
     x, y, width, height = rect.x, rect.y, rect.width, rect.height
@@ -109,13 +118,27 @@ def _shape(shape: Shape, look: Theme, unit: float) -> str:
     if shape.kind == ShapeKind.SHAPE_KIND_DOT:
         center = f'cx="{_number(x + width / 2)}" cy="{_number(y + height / 2)}"'
         return f'<circle {node} {center} r="{_number(width / 2)}" fill="{accent}"/>'
+    if shape.kind == ShapeKind.SHAPE_KIND_CIRCLE:
+        center = f'cx="{_number(x + width / 2)}" cy="{_number(y + height / 2)}"'
+        line = f'stroke="{accent}" stroke-width="{_number(OUTLINE_WIDTH * unit)}"'
+        return f'<circle {node} {center} r="{_number(width / 2)}" fill="{accent}" fill-opacity="{SET_OPACITY}" {line}/>'
     if shape.kind == ShapeKind.SHAPE_KIND_DIAMOND:
         corners = ((x + width / 2, y), (x + width, y + height / 2), (x + width / 2, y + height), (x, y + height / 2))
         points = " ".join(f"{_number(a)},{_number(b)}" for a, b in corners)
         return f'<polygon {paint} stroke-linejoin="round" points="{points}"/>'
     radius = {ShapeKind.SHAPE_KIND_PILL: height / 2, ShapeKind.SHAPE_KIND_BOX: 0.0}.get(shape.kind, BOX_RADIUS * unit)
     size = f'x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" height="{_number(height)}" rx="{_number(radius)}"'
-    return f"<rect {paint} {size}/>"
+    box = f"<rect {paint} {size}/>"
+    if shape.kind != ShapeKind.SHAPE_KIND_BARRED_BOX:
+        return box
+    bar = BAR_WIDTH * unit
+    edge = (
+        f"M{_number(x + radius)} {_number(y)}A{_number(radius)} {_number(radius)} 0 0 0 {_number(x)} {_number(y + radius)}"
+        f"V{_number(y + height - radius)}A{_number(radius)} {_number(radius)} 0 0 0 {_number(x + radius)} {_number(y + height)}"
+        f"A{_number(radius - bar)} {_number(radius)} 0 0 1 {_number(x + bar)} {_number(y + height - radius)}"
+        f"V{_number(y + radius)}A{_number(radius - bar)} {_number(radius)} 0 0 1 {_number(x + radius)} {_number(y)}Z"
+    )
+    return f'{box}<path fill="{accent}" d="{edge}"/>'
 
 
 def _rule(rule: Rule, look: Theme) -> str:
@@ -131,8 +154,9 @@ def _route(route: Route, look: Theme, unit: float) -> str:
     color = look.color(route.color)
     points = list(route.points)
     head = ""
+    curved = route.kind == RouteKind.ROUTE_KIND_CURVED
     if route.arrowhead:
-        tip, before = points[-1], points[-2]
+        tip, before = points[-1], _before(route, ARROW * unit)
         length = hypot(tip.x - before.x, tip.y - before.y)
         dx, dy = (tip.x - before.x) / length, (tip.y - before.y) / length
         arrow = ARROW * unit
@@ -143,11 +167,27 @@ def _route(route: Route, look: Theme, unit: float) -> str:
             (base.x + dy * arrow / 2, base.y - dx * arrow / 2),
         )
         head = f'<polygon fill="{color}" points="{" ".join(f"{_number(a)},{_number(b)}" for a, b in corners)}"/>'
+        if curved:
+            # The curve's last piece ends at the back of the head, in the same direction.
+            points[-2] = Point(x=points[-2].x + base.x - tip.x, y=points[-2].y + base.y - tip.y)
         points[-1] = base
     radius = CORNER_RADIUS * unit if route.kind == RouteKind.ROUTE_KIND_ORTHOGONAL else 0.0
-    return (
-        f'<path fill="none" stroke="{color}" stroke-width="{_number(OUTLINE_WIDTH * unit)}" d="{_path(points, radius)}"/>{head}'
-    )
+    line = _curve(points) if curved else _path(points, radius)
+    return f'<path fill="none" stroke="{color}" stroke-width="{_number(OUTLINE_WIDTH * unit)}" d="{line}"/>{head}'
+
+
+def _before(route: Route, distance: float) -> Point:
+    """Returns the point from which the arrowhead looks: the last corner; of a curve, where the back of the head is."""
+    if route.kind != RouteKind.ROUTE_KIND_CURVED:
+        return route.points[-2]
+    tip = route.points[-1]
+    line = [Point(x=x, y=y) for x, y in flatten(route)]
+    return next((point for point in reversed(line) if hypot(point.x - tip.x, point.y - tip.y) >= distance), line[0])
+
+
+def _curve(points: list[Point]) -> str:
+    pairs = [f"{_number(point.x)} {_number(point.y)}" for point in points]
+    return f"M{pairs[0]}" + "".join(f"C{' '.join(pairs[n : n + 3])}" for n in range(1, len(pairs), 3))
 
 
 def _path(points: list[Point], radius: float) -> str:
@@ -166,8 +206,8 @@ def _towards(start: Point, end: Point, distance: float) -> tuple[float, float]:
     return start.x + (end.x - start.x) * share, start.y + (end.y - start.y) * share
 
 
-def _printable(text: str) -> str:
-    # XML has no place for these characters, not even escaped.
+def printable(text: str) -> str:
+    """Returns a text without the characters that XML has no place for, not even escaped."""
     return "".join(each for each in text if each in "\t\n\r" or (each >= " " and each not in "\ufffe\uffff"))
 
 

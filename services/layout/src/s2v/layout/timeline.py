@@ -9,23 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from s2v.layout.canvas import DIAGRAM, WIDTH
+from s2v.layout import timeline_down
+from s2v.layout.accents import IN_TURN
+from s2v.layout.canvas import WIDE, Canvas
 from s2v.layout.paragraph import Paragraph, Style, compose_text
-from s2v.layout.speech import spoken_spans
 from s2v.v1.composition_pb2 import Annotation, ColorRole, FontWeight, Point, Rect, Rule, SceneLayout, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import DatePrecision, Node
 from s2v.v1.storyboard_pb2 import Scene
 
 ENGINE_SCALE = "geometry.timeline.scale"
 ENGINE_STEPS = "geometry.timeline.steps"
-ACCENTS = (
-    ColorRole.COLOR_ROLE_BLUE,
-    ColorRole.COLOR_ROLE_CYAN,
-    ColorRole.COLOR_ROLE_GREEN,
-    ColorRole.COLOR_ROLE_AMBER,
-    ColorRole.COLOR_ROLE_VIOLET,
-    ColorRole.COLOR_ROLE_ROSE,
-)
 MAX_EVENTS = 24
 """More cannot be read on one canvas."""
 EVENTS_A_ROW = 12
@@ -74,9 +67,11 @@ class _Event:
         return sum(paragraph.height for paragraph in self.paragraphs) + DATE_GAP * max(len(self.paragraphs) - 1, 0)
 
 
-def compose_timeline(scene: Scene) -> SceneLayout:
-    """Places the events of a scene's timeline in the diagram area."""
+def compose_timeline(scene: Scene, canvas: Canvas) -> SceneLayout:
+    """Places the events of a scene's timeline in the diagram area; on a narrow canvas the axis runs down."""
     nodes = _in_order(scene.diagram.nodes)
+    if not canvas.is_wide:
+        return timeline_down.lay_out(nodes, canvas)
     count = (len(nodes) + EVENTS_A_ROW - 1) // EVENTS_A_ROW
     size = (len(nodes) + count - 1) // count
     rows = [nodes[start : start + size] for start in range(0, len(nodes), size)]
@@ -87,15 +82,12 @@ def compose_timeline(scene: Scene) -> SceneLayout:
     tops = [max((e.height for e in row if e.above), default=0.0) for row in events]
     bottoms = [max((e.height for e in row if not e.above), default=0.0) for row in events]
     reach = DOT_RADIUS + STEM_GAP + stem + TEXT_GAP
-    free = DIAGRAM.height - sum(tops) - sum(bottoms) - 2 * reach * len(rows)
-    y = DIAGRAM.y + (free / 2 if len(rows) == 1 else free / (len(rows) + 1))
+    free = WIDE.area.height - sum(tops) - sum(bottoms) - 2 * reach * len(rows)
+    y = WIDE.area.y + (free / 2 if len(rows) == 1 else free / (len(rows) + 1))
     for row, top, bottom in zip(events, tops, bottoms, strict=True):
-        axis_y = y + top + reach if len(rows) > 1 else DIAGRAM.y + DIAGRAM.height / 2 + (top - bottom) / 4
+        axis_y = y + top + reach if len(rows) > 1 else WIDE.area.y + WIDE.area.height / 2 + (top - bottom) / 4
         _draw(picture, row, axis_y, stem, scaled)
         y += top + bottom + 2 * reach + free / (len(rows) + 1)
-    spans = spoken_spans(scene.diagram.nodes, scene.end_seconds)
-    for shape in picture.shapes:
-        shape.spoken.extend(spans[shape.node_id])
     return picture
 
 
@@ -135,10 +127,10 @@ def _scale(nodes: Sequence[Node]) -> list[float] | None:
 
 def _steps(count: int) -> list[float]:
     if count == 1:
-        return [WIDTH / 2]
+        return [WIDE.width / 2]
     # Few events keep together: steps are never wider than a third of the axis.
     step = min((LAST_X - FIRST_X) / (count - 1), (LAST_X - FIRST_X) / 3)
-    first = WIDTH / 2 - step * (count - 1) / 2
+    first = WIDE.width / 2 - step * (count - 1) / 2
     return [first + step * number for number in range(count)]
 
 
@@ -146,10 +138,10 @@ def _set_row(nodes: Sequence[Node], places: Sequence[float], sizes: tuple[float,
     """Sets the texts of events as wide as their neighbours on the same side allow."""
     events = []
     for number, (node, x) in enumerate(zip(nodes, places, strict=True)):
-        beside = [2 * (x - DIAGRAM.x), 2 * (DIAGRAM.x + DIAGRAM.width - x)]
+        beside = [2 * (x - WIDE.area.x), 2 * (WIDE.area.x + WIDE.area.width - x)]
         beside += [abs(places[other] - x) - SIDE_GAP for other in (number - 2, number + 2) if 0 <= other < len(nodes)]
         room = min(*beside, WIDEST_LABEL)
-        accent = ACCENTS[(first_number + number) % len(ACCENTS)]
+        accent = IN_TURN[(first_number + number) % len(IN_TURN)]
         date = compose_text(node.date.label, Style(sizes[0], FontWeight.FONT_WEIGHT_SEMI_BOLD, accent), room, 2)
         label = compose_text(node.label, Style(sizes[1], FontWeight.FONT_WEIGHT_MEDIUM), room, LABEL_LINES)
         muted = Style(24.0, FontWeight.FONT_WEIGHT_REGULAR, ColorRole.COLOR_ROLE_MUTED)

@@ -11,7 +11,7 @@ from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 MAX_SCENES = 2000
 MAX_NODES = 60
-"""Nodes in a flowchart: more cannot be read on one canvas."""
+"""Nodes in a diagram: more cannot be followed in one scene."""
 MAX_EDGES = 150
 MAX_LABEL_CHARACTERS = 1000
 """Longer labels come from no speaker; up to this they are shortened to fit."""
@@ -19,8 +19,9 @@ ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 """Ids become names of files and of ELK's elements."""
 TIME_TOLERANCE_SECONDS = 0.001
 """Scenes meet when their times differ by no more."""
+MAX_GROUPS = 30
 
-DRAWN = (DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_TIMELINE, DiagramType.DIAGRAM_TYPE_NONE)
+DRAWN = frozenset(DiagramType.values()) - {DiagramType.DIAGRAM_TYPE_UNSPECIFIED}
 """Types that have a composer."""
 
 
@@ -54,7 +55,7 @@ def check(storyboard: Storyboard) -> None:
 def _check_diagram(scene: Scene, field: str) -> None:
     diagram = scene.diagram
     if diagram.type not in DRAWN:
-        drawn = ", ".join(DiagramType.Name(each) for each in DRAWN)
+        drawn = ", ".join(DiagramType.Name(each) for each in sorted(DRAWN))
         raise InvalidInputError(
             f"scene {scene.id} is a {_name(diagram.type)}; layout draws {drawn}",
             reason="UNKNOWN_DIAGRAM_TYPE",
@@ -74,6 +75,7 @@ def _check_diagram(scene: Scene, field: str) -> None:
         raise InvalidInputError(f"scene {scene.id} is a {_name(diagram.type)} without nodes", field=f"{field}.nodes")
     _check_nodes(scene, diagram, field)
     _check_edges(scene, diagram, field)
+    _check_groups(scene, diagram, field)
 
 
 def _check_nodes(scene: Scene, diagram: Diagram, field: str) -> None:
@@ -108,6 +110,25 @@ def _check_edges(scene: Scene, diagram: Diagram, field: str) -> None:
                 )
             loops.add(edge.source)
         _check_label(edge.label, scene, f"the label of edge {edge.id}", f"{place}.label")
+
+
+def _check_groups(scene: Scene, diagram: Diagram, field: str) -> None:
+    if len(diagram.groups) > MAX_GROUPS:
+        raise LimitError(
+            f"scene {scene.id} has {len(diagram.groups)} groups; at most {MAX_GROUPS} can be placed", field=f"{field}.groups"
+        )
+    # A group's panel is a shape like a node's, so their ids are of one kind.
+    seen = {node.id for node in diagram.nodes}
+    for number, group in enumerate(diagram.groups):
+        _check_id(group.id, seen, f"{field}.groups[{number}].id")
+        _check_label(group.label, scene, f"the label of group {group.id}", f"{field}.groups[{number}].label")
+    groups = {group.id for group in diagram.groups}
+    for number, node in enumerate(diagram.nodes):
+        if node.group_id and node.group_id not in groups:
+            raise InvalidInputError(
+                f"node {node.id} of scene {scene.id} is in group {node.group_id!r}, which the scene does not have",
+                field=f"{field}.nodes[{number}].group_id",
+            )
 
 
 def _check_id(value: str, seen: set[str], field: str) -> None:

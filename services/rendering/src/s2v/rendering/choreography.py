@@ -56,6 +56,8 @@ class Action(Enum):
     """Fades out with the scene before."""
     MOVE = "move"
     """Goes from its place in the scene before to its place in this one."""
+    PAN = "pan"
+    """Goes past as the camera moves."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,12 @@ ROUTE_RADIUS = 18.0
 """Corners of an edge, in pixels."""
 ARROWHEAD = 18.0
 """Length and width of an arrowhead, in pixels."""
+BAR_WIDTH = 9.0
+"""Heavier left edge of a cause, in pixels."""
+SET_OPACITY = 0.16
+"""Of the fill of a set: what lies below stays to be seen."""
+PANEL_OPACITY = 0.5
+"""Of the fill of a panel: the boxes on it stand out."""
 HALO_WIDTH = 10.0
 """Ring around what is being spoken of, in pixels."""
 HALO_GAP = 2.0
@@ -44,7 +50,8 @@ class Kind(Enum):
     SHAPE = 4
     ANNOTATION = 5
     LABEL = 6
-    TITLE = 7
+    MASK = 7
+    TITLE = 8
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,22 @@ class Element:
     """Whether it grows while it is spoken of: dots."""
 
 
+TRANSLUCENT = {ShapeKind.SHAPE_KIND_CIRCLE: SET_OPACITY, ShapeKind.SHAPE_KIND_PANEL: PANEL_OPACITY}
+"""Shapes whose fill lets the ground through, and how opaque it is."""
+SHARP = frozenset(
+    {
+        ShapeKind.SHAPE_KIND_ROUNDED_BOX,
+        ShapeKind.SHAPE_KIND_BOX,
+        ShapeKind.SHAPE_KIND_PILL,
+        ShapeKind.SHAPE_KIND_PANEL,
+        ShapeKind.SHAPE_KIND_BARRED_BOX,
+    }
+)
+"""Shapes whose sides are put where their lines are sharp."""
+ROUNDED = SHARP - {ShapeKind.SHAPE_KIND_BOX, ShapeKind.SHAPE_KIND_PILL}
+"""Shapes with rounded corners."""
+
+
 def scale_of(width: int, height: int) -> float:
     """Returns the factor for sizes given for a canvas of 1080 pixels."""
     return min(width, height) / REFERENCE_HEIGHT
@@ -114,8 +137,8 @@ def draw_elements(scene: SceneLayout, theme: Theme, scale: float) -> list[Elemen
 
 
 def find_panels(scene: SceneLayout) -> set[str]:
-    """Returns the ids of the shapes that hold other shapes: they lie below everything."""
-    found = set()
+    """Returns the ids of the shapes that hold other shapes, or are meant to: they lie below everything."""
+    found = {shape.node_id for shape in scene.shapes if shape.kind in TRANSLUCENT}
     for outer in scene.shapes:
         for inner in scene.shapes:
             if inner.node_id != outer.node_id and _holds(outer.rect, inner.rect):
@@ -171,13 +194,18 @@ def _shape(shape: Shape, theme: Theme, scale: float, *, is_panel: bool) -> Itera
     inks: list[Ink] = []
     if shape.kind != ShapeKind.SHAPE_KIND_TEXT:
         accent = theme.color(shape.accent)
-        sharp = shape.kind in (ShapeKind.SHAPE_KIND_ROUNDED_BOX, ShapeKind.SHAPE_KIND_BOX, ShapeKind.SHAPE_KIND_PILL)
-        curves = outline_of(shape.kind, crisp_rect(shape.rect, OUTLINE_WIDTH * scale) if sharp else shape.rect, scale)
+        rect = crisp_rect(shape.rect, OUTLINE_WIDTH * scale) if shape.kind in SHARP else shape.rect
+        curves = outline_of(shape.kind, rect, scale)
+        fill = accent if shape.kind in (ShapeKind.SHAPE_KIND_DOT, ShapeKind.SHAPE_KIND_CIRCLE) else surface(theme)
         if shape.kind == ShapeKind.SHAPE_KIND_DOT:
-            inks.append(Ink(curves, fill=accent))
+            inks.append(Ink(curves, fill=fill))
+        elif shape.kind in TRANSLUCENT:
+            inks.append(Ink(curves, fill=fill, opacity=TRANSLUCENT[shape.kind]))
+            inks.append(Ink(curves, stroke=accent, width_px=OUTLINE_WIDTH * scale))
         else:
-            fill = theme.color(ColorRole.COLOR_ROLE_SURFACE)
             inks.append(Ink(curves, fill=fill, stroke=accent, width_px=OUTLINE_WIDTH * scale))
+        if shape.kind == ShapeKind.SHAPE_KIND_BARRED_BOX:
+            inks.append(Ink(outlines.left_bar(rect, BOX_RADIUS * scale, BAR_WIDTH * scale), fill=accent))
         yield _halo(shape, accent, scale, center)
     for block in shape.texts:
         inks += _text(block, theme)
@@ -188,12 +216,20 @@ def _shape(shape: Shape, theme: Theme, scale: float, *, is_panel: bool) -> Itera
         yield Element(Key(Kind.ANNOTATION, f"{shape.node_id}/{number}"), tuple(_text(annotation.text, theme)))
 
 
+def surface(theme: Theme) -> str:
+    """Returns the colour of boxes."""
+    return theme.color(ColorRole.COLOR_ROLE_SURFACE)
+
+
 def outline_of(kind: ShapeKind.ValueType, rect: Rect, scale: float) -> Curves:
     """Returns the outline of a shape. Errors: KeyError for a kind without outline."""
     if kind == ShapeKind.SHAPE_KIND_DIAMOND:
         return outlines.diamond(rect)
     radius = {
         ShapeKind.SHAPE_KIND_ROUNDED_BOX: BOX_RADIUS * scale,
+        ShapeKind.SHAPE_KIND_PANEL: BOX_RADIUS * scale,
+        ShapeKind.SHAPE_KIND_BARRED_BOX: BOX_RADIUS * scale,
+        ShapeKind.SHAPE_KIND_CIRCLE: min(rect.width, rect.height) / 2,
         ShapeKind.SHAPE_KIND_BOX: 0.0,
         ShapeKind.SHAPE_KIND_PILL: min(rect.width, rect.height) / 2,
         ShapeKind.SHAPE_KIND_DOT: min(rect.width, rect.height) / 2,
@@ -211,7 +247,7 @@ def _halo(shape: Shape, accent: str, scale: float, center: tuple[float, float]) 
 def _widened(shape: Shape, by: float, scale: float) -> Curves:
     """Returns the outline at a distance of `by` pixels outside the shape's own."""
     rect = Rect(x=shape.rect.x - by, y=shape.rect.y - by, width=shape.rect.width + 2 * by, height=shape.rect.height + 2 * by)
-    if shape.kind == ShapeKind.SHAPE_KIND_ROUNDED_BOX:
+    if shape.kind in ROUNDED:
         return outlines.rounded_box(rect, BOX_RADIUS * scale + by)
     if shape.kind == ShapeKind.SHAPE_KIND_BOX:
         return outlines.rounded_box(rect, by)

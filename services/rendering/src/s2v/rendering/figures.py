@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from s2v.rendering.choreography import Pose, Score, direct
+import numpy as np
+
+from s2v.rendering.camera import Camera, frame_picture
+from s2v.rendering.choreography import Action, Cue, Pose, Score, direct
 from s2v.rendering.elements import Element, Ink, Key, Kind, draw_elements, scale_of
 from s2v.rendering.posing import pose_inks
 from s2v.typeset.themes import theme
@@ -29,10 +33,14 @@ class Cast:
     score: Score
     background: str
     """Colour "#RRGGBB"."""
+    camera: Camera
 
     def inks(self, figure: Figure, seconds: float) -> tuple[Ink, ...]:
         """Returns how a figure looks at a moment of the film, in seconds."""
-        return pose_inks(figure.element, self.score.pose(figure.element.key, seconds), figure.origin)
+        inks = pose_inks(figure.element, self.score.pose(figure.element.key, seconds), figure.origin)
+        if not self.camera.moves or is_fixed(figure.element):
+            return inks
+        return move(inks, self.camera.at(seconds))
 
 
 def assemble(part: RenderingPart) -> Cast:
@@ -42,25 +50,57 @@ def assemble(part: RenderingPart) -> Cast:
     """
     colors = theme(part.theme)
     scale = scale_of(part.width, part.height)
+    camera = Camera(part.scene)
     elements = draw_elements(part.scene, colors, scale)
+    if camera.moves:
+        elements += frame_picture(part.scene, colors, part.width, part.height)
     previous = part.previous if part.HasField("previous") else None
     score = direct(part.scene, previous)
+    pans = [Cue(each.key, Action.PAN, start, end) for each in elements if not is_fixed(each) for start, end in camera.spans()]
+    score = Score([*score.cues, *pans], score.carried)
     if previous is None:
-        return Cast(tuple(Figure(each) for each in elements), score, colors.background)
+        return Cast(_order(Figure(each) for each in elements), score, colors.background, camera)
     before = direct(previous, None)
-    old = {each.key: each for each in draw_elements(previous, colors, scale)}
+    # What comes from the scene before stands where its camera left it, seen by this scene's camera where that one starts.
+    away = Camera(previous).at(part.scene.start_seconds)
+    old = {each.key: _moved(each, away) for each in draw_elements(previous, colors, scale)}
     leaving = {cue.key for cue in score.cues if cue.key.outgoing}
     outgoing = []
     for key, element in old.items():
         if Key(key.kind, key.id, outgoing=True) in leaving:
             pose = before.pose(key, part.scene.start_seconds)
             outgoing.append(Figure(freeze(element, pose)))
+    here = camera.at(part.scene.start_seconds)
     incoming = [
-        Figure(each, old.get(each.key) if each.key.kind in (Kind.SHAPE, Kind.PANEL) and each.key.id in score.carried else None)
-        for each in elements
+        Figure(each, _moved(old[each.key], (-here[0], -here[1])) if _is_carried(each, old, score) else None) for each in elements
     ]
-    figures = sorted([*outgoing, *incoming], key=lambda each: each.element.key.kind.value)
-    return Cast(tuple(figures), score, colors.background)
+    return Cast(_order([*outgoing, *incoming]), score, colors.background, camera)
+
+
+def is_fixed(element: Element) -> bool:
+    """Tells whether the camera leaves an element where it is: title, what frames the picture, what the scene before leaves."""
+    return element.key.outgoing or element.key.kind in (Kind.TITLE, Kind.MASK)
+
+
+def move(inks: Iterable[Ink], offset: tuple[float, float]) -> tuple[Ink, ...]:
+    """Returns inks moved to the left and up by an offset, in pixels."""
+    return tuple(replace(ink, curves=ink.curves - np.asarray(offset)) if len(ink.curves) else ink for ink in inks)
+
+
+def _moved(element: Element, offset: tuple[float, float]) -> Element:
+    if is_fixed(element) or offset == (0.0, 0.0):
+        return element
+    center = (element.center[0] - offset[0], element.center[1] - offset[1])
+    return replace(element, inks=move(element.inks, offset), center=center, track=None)
+
+
+def _is_carried(element: Element, old: dict[Key, Element], score: Score) -> bool:
+    key = element.key
+    return key.kind in (Kind.SHAPE, Kind.PANEL) and key.id in score.carried and key in old
+
+
+def _order(figures: Iterable[Figure]) -> tuple[Figure, ...]:
+    return tuple(sorted(figures, key=lambda each: each.element.key.kind.value))
 
 
 def freeze(element: Element, pose: Pose) -> Element:

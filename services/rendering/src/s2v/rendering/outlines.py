@@ -58,6 +58,22 @@ def rounded_box(rect: Rect, radius: float) -> Curves:
     )
 
 
+def left_bar(rect: Rect, radius: float, width: float) -> Curves:
+    """Returns the filled outline of a bar `width` pixels wide along the left side of a box with rounded corners."""
+    left, top, bottom, inner = rect.x, rect.y, rect.y + rect.height, rect.x + width
+    end = left + radius
+    return np.concatenate(
+        [
+            quarter((end, top), (left, top), (left, top + radius)),
+            straight([(left, top + radius), (left, bottom - radius)]),
+            quarter((left, bottom - radius), (left, bottom), (end, bottom)),
+            quarter((end, bottom), (inner, bottom), (inner, bottom - radius)),
+            straight([(inner, bottom - radius), (inner, top + radius)]),
+            quarter((inner, top + radius), (inner, top), (end, top)),
+        ]
+    )
+
+
 def diamond(rect: Rect) -> Curves:
     """Returns the diamond that touches the middle of the rectangle's sides, clockwise from the top."""
     x, y = rect.x + rect.width / 2, rect.y + rect.height / 2

@@ -13,7 +13,7 @@ BLOCK_SECONDS = 256  # sound in memory at once
 LOUD_SHARE = 0.1  # part of the frames that is louder than what is taken for the level of the voice
 TARGET_LEVEL = 0.07  # root mean square of the voice, full scale 1: −23 dB, as EBU R 128 asks for
 EASY_LEVELS = (0.02, 0.3)  # a voice between these is heard as it is
-MAX_GAIN = 30.0
+MAX_GAIN = 100.0
 
 
 def find_gain(pcm: Path) -> float:

@@ -1,0 +1,76 @@
+"""Where a picture stands on the canvas; one that is larger than the diagram area gets a camera that goes to what is spoken of."""
+
+from __future__ import annotations
+
+from s2v.layout.canvas import Canvas, shift
+from s2v.layout.quality import Box, box_of, extent
+from s2v.v1.composition_pb2 import CameraKeyframe, SceneLayout, Shape
+
+TRAVEL_SECONDS = 0.7
+"""The camera moves for so long."""
+ARRIVAL_SECONDS = 0.15
+"""It arrives so long before the word."""
+BORDER = 24.0
+"""What is spoken of stays so far from the border of the diagram area where it can, in px."""
+SLACK = 28.0
+"""A picture that is larger by no more stands still, half of it beyond each side of the diagram area, in px."""
+
+
+def place(picture: SceneLayout, canvas: Canvas) -> None:
+    """Moves a picture into the middle of the diagram area; where it is larger, its start to the start of the area."""
+    area = canvas.area
+    left, top, right, bottom = extent(picture)
+    spare_x, spare_y = area.width - (right - left), area.height - (bottom - top)
+    dx = area.x + (spare_x / 2 if spare_x >= -SLACK else 0.0) - left
+    dy = area.y + (spare_y / 2 if spare_y >= -SLACK else 0.0) - top
+    shift(picture, dx, dy)
+
+
+def follow(picture: SceneLayout, canvas: Canvas, start_seconds: float, end_seconds: float) -> None:
+    """Adds the keyframes by which all that is spoken of is seen when it is; none for a picture that fits."""
+    area = canvas.area
+    left, top, right, bottom = extent(picture)
+    farthest_x = right - area.x - area.width if right - left > area.width + SLACK else 0.0
+    farthest_y = bottom - area.y - area.height if bottom - top > area.height + SLACK else 0.0
+    if max(farthest_x, farthest_y) <= 0:
+        return
+    moments = sorted(
+        (max(seconds, start_seconds), shape.node_id, _reach(shape))
+        for shape in picture.shapes
+        for seconds in {shape.reveal_seconds, *(span.start_seconds for span in shape.spoken)}
+        if seconds < end_seconds
+    )
+    x = y = 0.0
+    free_at = start_seconds
+    for seconds, _, box in moments:
+        wanted_x = _offset(x, (box[0], box[2]), (area.x, area.width), farthest_x)
+        wanted_y = _offset(y, (box[1], box[3]), (area.y, area.height), farthest_y)
+        if (wanted_x, wanted_y) == (x, y) and picture.camera:
+            continue
+        first = not picture.camera
+        begin = start_seconds if first else max(free_at, seconds - ARRIVAL_SECONDS - TRAVEL_SECONDS)
+        end = start_seconds if first else begin + TRAVEL_SECONDS
+        x, y = wanted_x, wanted_y
+        picture.camera.append(CameraKeyframe(start_seconds=begin, end_seconds=end, x=x, y=y))
+        free_at = end
+
+
+def _reach(shape: Shape) -> Box:
+    """Returns the box around a shape and its texts; of a panel, around its title."""
+    boxes = [box_of(text.bounds) for text in (*shape.texts, *(each.text for each in shape.annotations))]
+    boxes += [box_of(shape.rect)]
+    return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
+
+
+def _offset(now: float, seen: tuple[float, float], window: tuple[float, float], farthest: float) -> float:
+    """Returns by how much the camera must stand off, along one axis, to see a stretch; where it stands, if it does.
+
+    `seen` are its ends, `window` start and length of the diagram area, all in px.
+    """
+    (low, high), (start, length) = seen, window
+    if low - now >= start and high - now <= start + length:
+        return now
+    if high - low > length - 2 * BORDER:
+        return min(max(low - start, 0.0), farthest)
+    # In the middle: what is said next is then likely to be seen as well.
+    return min(max((low + high) / 2 - start - length / 2, 0.0), farthest)

@@ -1,0 +1,194 @@
+"""Protects the zeros for every type of diagram, and what each type promises to the eye."""
+
+import os
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from s2v.layout import svg
+from s2v.layout.camera import SLACK
+from s2v.layout.canvas import CANVASES, Canvas, picture_texts
+from s2v.layout.composition import compose
+from s2v.layout.quality import extent, faults
+from s2v.v1.composition_pb2 import RouteKind, SceneLayout, ShapeKind
+from s2v.v1.diagram_pb2 import DiagramType, NodeKind
+from s2v.v1.storyboard_pb2 import Scene
+
+from .storyboards import ANY, STEP, diagram, storyboard
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES = int(os.environ.get("S2V_LAYOUT_EXAMPLES", "60"))
+"""Random storyboards that are laid out; the figure that is claimed is for 2,000."""
+TOPIC, ITEM = NodeKind.NODE_KIND_TOPIC, NodeKind.NODE_KIND_ITEM
+COMPONENT, CAUSE, EFFECT = NodeKind.NODE_KIND_COMPONENT, NodeKind.NODE_KIND_CAUSE, NodeKind.NODE_KIND_EFFECT
+
+
+def lay_out(scene: Scene, aspect: str = "16:9") -> SceneLayout:
+    composition, report = compose(storyboard(scene), 1080, "dark", strict=True, aspect=aspect)
+    assert not report.degradations
+    return composition.scenes[0]
+
+
+def assert_clean(layout: SceneLayout, scene: Scene, canvas: Canvas) -> None:
+    assert faults(layout.quality) == 0, layout.quality
+    assert layout.quality.min_text_px >= 24
+    assert {shape.node_id for shape in layout.shapes} >= {node.id for node in scene.diagram.nodes}
+    picture = SceneLayout()
+    picture.CopyFrom(layout)
+    del picture.rules[-1]  # the title's bar
+    left, top, right, bottom = extent(picture)
+    assert left >= canvas.area.x - SLACK
+    assert top >= canvas.area.y - SLACK
+    if not layout.camera:
+        assert right <= canvas.area.x + canvas.area.width + SLACK
+        assert bottom <= canvas.area.y + canvas.area.height + SLACK
+    else:
+        # All that is spoken of is seen when it is.
+        far_x, far_y = max(each.x for each in layout.camera), max(each.y for each in layout.camera)
+        assert far_x > 0 or far_y > 0
+    titles = [text for shape in layout.shapes for text in shape.texts]
+    assert all(text.lines for text in titles)
+    assert all(block.bounds.width > 0 for block in picture_texts(layout))
+
+
+@given(ANY)
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),  # shrinking an example that takes a second would take minutes
+)
+def test_any_diagram_of_any_type_is_clean(scene: Scene) -> None:
+    assert_clean(lay_out(scene), scene, CANVASES["16:9"])
+
+
+@given(ANY)
+@settings(
+    max_examples=max(EXAMPLES // 6, 10),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+)
+def test_any_diagram_is_clean_on_a_telephone(scene: Scene) -> None:
+    assert_clean(lay_out(scene, "9:16"), scene, CANVASES["9:16"])
+
+
+def test_a_cycle_is_a_ring_read_clockwise_from_the_top_with_curved_arrows() -> None:
+    names = ["Evaporate", "Condense", "Rain", "Flow"]
+    layout = lay_out(
+        diagram(DiagramType.DIAGRAM_TYPE_CYCLE, [(STEP, n) for n in names], [(n, (n + 1) % 4, "") for n in range(4)])
+    )
+    top, right, bottom, left = (shape.rect for shape in layout.shapes)
+    assert top.y < right.y < bottom.y
+    assert left.x < top.x < right.x
+    assert {route.kind for route in layout.routes} == {RouteKind.ROUTE_KIND_CURVED}
+
+
+def test_a_hierarchy_has_its_levels_in_line_and_lines_without_heads() -> None:
+    nodes = [(TOPIC, "All"), (ITEM, "One"), (ITEM, "Two"), (ITEM, "Three")]
+    layout = lay_out(diagram(DiagramType.DIAGRAM_TYPE_HIERARCHY, nodes, [(0, n, "") for n in (1, 2, 3)]))
+    root, *parts = (shape.rect for shape in layout.shapes)
+    assert len({part.y for part in parts}) == 1
+    assert root.y + root.height < parts[0].y
+    assert all(a.x + a.width < b.x for a, b in pairwise(parts))
+    assert not any(route.arrowhead for route in layout.routes)
+
+
+def test_a_mindmap_has_branches_on_both_sides_of_its_topic() -> None:
+    layout = lay_out(
+        diagram(
+            DiagramType.DIAGRAM_TYPE_MINDMAP,
+            [(TOPIC, "Bread")] + [(ITEM, f"Aspect {n}") for n in range(4)],
+            [(0, n, "") for n in range(1, 5)],
+        )
+    )
+    topic, *aspects = (shape.rect for shape in layout.shapes)
+    assert sum(aspect.x > topic.x for aspect in aspects) == 2
+
+
+def test_a_comparison_is_a_table_and_with_shared_items_a_venn_diagram() -> None:
+    nodes = [(TOPIC, "Cats"), (TOPIC, "Dogs"), (ITEM, "Climb"), (ITEM, "Fetch")]
+    table = lay_out(diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, nodes, [(0, 2, "Sport"), (1, 3, "Sport")]))
+    assert [shape.kind for shape in table.shapes] == [ShapeKind.SHAPE_KIND_PANEL] * 2 + [ShapeKind.SHAPE_KIND_TEXT] * 2
+    assert [line.text for line in table.routes[0].label.lines] == ["Sport"]
+    assert table.shapes[2].rect.y == pytest.approx(table.shapes[3].rect.y)
+    venn = lay_out(
+        diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, [*nodes, (ITEM, "Furry")], [(0, 2, ""), (1, 3, ""), (0, 4, ""), (1, 4, "")])
+    )
+    cats, dogs = (shape.rect for shape in venn.shapes[:2])
+    furry = next(shape.rect for shape in venn.shapes if shape.node_id == "n4")
+    assert dogs.x < furry.x < furry.x + furry.width < cats.x + cats.width
+
+
+def test_a_network_keeps_the_nodes_of_a_group_in_its_panel_and_others_out() -> None:
+    nodes = [(COMPONENT, name) for name in ("Browser", "Gateway", "Orders", "Database")]
+    layout = lay_out(diagram(DiagramType.DIAGRAM_TYPE_NETWORK, nodes, [(0, 1, "HTTPS"), (1, 2, ""), (2, 3, "")], [[1, 2]]))
+    panel = next(shape.rect for shape in layout.shapes if shape.node_id == "g0")
+    inside = {
+        shape.node_id: panel.x < shape.rect.x and shape.rect.x + shape.rect.width < panel.x + panel.width
+        for shape in layout.shapes
+        if shape.node_id != "g0"
+    }
+    assert inside == {"n0": False, "n1": True, "n2": True, "n3": False}
+
+
+def test_many_causes_of_one_effect_are_a_fishbone_and_few_join_in_one_bar() -> None:
+    def causes(count: int) -> SceneLayout:
+        nodes = [*((CAUSE, f"Cause {n}") for n in range(count)), (EFFECT, "Outage")]
+        return lay_out(diagram(DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT, nodes, [(n, count, "") for n in range(count)]))
+
+    assert causes(6).quality.engine == "geometry.fishbone"
+    few = causes(3)
+    assert len({(route.points[-1].x, route.points[-1].y) for route in few.routes}) == 1
+    assert few.shapes[0].kind == ShapeKind.SHAPE_KIND_BARRED_BOX
+
+
+def test_a_ring_where_a_tree_is_claimed_is_drawn_as_a_graph_and_the_report_says_so() -> None:
+    scene = diagram(DiagramType.DIAGRAM_TYPE_HIERARCHY, [(ITEM, "Hen"), (ITEM, "Egg")], [(0, 1, ""), (1, 0, "")])
+    _, report = compose(storyboard(scene), 1080, "dark", strict=False)
+    assert any("form no tree" in note for note in report.notes)
+
+
+def test_a_picture_that_is_too_large_keeps_its_text_and_gets_a_camera_that_shows_each_node_at_its_word() -> None:
+    scene = diagram(
+        DiagramType.DIAGRAM_TYPE_HIERARCHY,
+        [(TOPIC, "Everything")] + [(ITEM, f"Remarkably long name {n}") for n in range(40)],
+        [(0, n, "") for n in range(1, 41)],
+    )
+    for node in scene.diagram.nodes:
+        node.reveal_seconds *= 0.3
+    layout = lay_out(scene)
+    canvas = CANVASES["16:9"]
+    assert layout.camera
+    assert layout.quality.min_text_px >= 24
+    for shape in layout.shapes[1:]:
+        last = [each for each in layout.camera if each.end_seconds <= shape.reveal_seconds + 0.8][-1]
+        assert canvas.area.x - 1 <= shape.rect.x - last.x or canvas.area.y - 1 <= shape.rect.y - last.y
+
+
+def test_nodes_keep_their_places_when_a_diagram_goes_on_in_the_next_scene() -> None:
+    nodes = [(COMPONENT, name) for name in ("Browser", "Gateway", "Orders", "Database", "Queue")]
+    edges = [(0, 1, ""), (1, 2, ""), (2, 3, ""), (2, 4, "")]
+    first = diagram(DiagramType.DIAGRAM_TYPE_NETWORK, nodes[:3], edges[:2])
+    second = diagram(DiagramType.DIAGRAM_TYPE_NETWORK, nodes, edges)
+    board = storyboard(first, second)
+    board.scenes[1].continues_scene_id = "s00"
+    composition, report = compose(board, 1080, "dark", strict=True)
+    before, after = ({shape.node_id: shape.rect for shape in scene.shapes} for scene in composition.scenes)
+    assert len(before) == 3
+    assert len(after) == 5
+    assert all(after[node_id] == rect for node_id, rect in before.items())
+    assert report.measures["moved_px"] == 0
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "שלום עולם", "🎉 party", "a" * 900, "x\u202ey"])
+def test_hostile_labels_are_text_inside_their_outline(text: str) -> None:
+    scene = diagram(DiagramType.DIAGRAM_TYPE_HIERARCHY, [(TOPIC, text), (ITEM, "Part")], [(0, 1, "")])
+    composition, _ = compose(storyboard(scene), 1080, "dark", strict=False)
+    shape = composition.scenes[0].shapes[0]
+    assert all(line.width <= shape.rect.width for line in shape.texts[0].lines)
+    assert b"<script>" not in svg.draw(composition, composition.scenes[0])
