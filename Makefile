@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PARTS := proto runtime typeset gateway services/transcription services/analysis services/layout/elkjs-py services/layout services/rendering client cli
 CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-test
 DEMO_TALK := $(firstword $(wildcard examples/01-*.opus))
 OUT := out
 
@@ -22,17 +23,27 @@ $(STAMP): constraints.txt requirements-dev.txt system-packages.txt $(addsuffix /
 	@./setup.sh $(PARTS)
 	@touch $@
 
+# PyTorch by itself first, at the version of constraints.txt: a plain `torch` brings several GB for GPUs.
+$(TEST_STAMP): $(STAMP) requirements-test.txt
+	@echo "Installing what only tests and evaluation need: PyTorch and OpenAI's Whisper"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-test.txt
+	@touch $@
+
+.PHONY: setup-test
+setup-test: $(TEST_STAMP) ## Install what the tests need besides
+
 .PHONY: demo
 demo: setup ## Make the first example's video on an embedded stack
 	@mkdir -p $(OUT)
 	@$(BIN)/s2v make $(DEMO_TALK) -o $(OUT)/$(basename $(notdir $(DEMO_TALK))).mp4 --data-dir $(OUT)/stack
 
 .PHONY: test
-test: setup format-check lint types proto-check ## Everything that CI needs: what check does, and all tests with the real engines
+test: setup-test format-check lint types proto-check ## Everything that CI needs: what check does, and all tests with the real engines
 	$(BIN)/python -m pytest -q -p no:cacheprovider
 
 .PHONY: check
-check: setup format-check lint types proto-check unit ## What runs before each commit (under 3 minutes)
+check: setup-test format-check lint types proto-check unit ## What runs before each commit (under 3 minutes)
 
 .PHONY: format
 format: setup ## Format the code
@@ -49,7 +60,7 @@ lint: setup ## Lint the code and the contract
 	$(BIN)/buf lint
 
 .PHONY: types
-types: setup ## Check the types, strictly
+types: setup-test ## Check the types, strictly
 	$(BIN)/mypy $(CODE)
 
 .PHONY: proto
@@ -63,7 +74,7 @@ proto-check: setup ## Check that the generated Python is up to date
 	  || { echo "proto/src/s2v/v1/$$(basename "$$file") is out of date: run make proto"; exit 1; }; done
 
 .PHONY: unit
-unit: setup ## Fast tests, without servers and engines
+unit: setup-test ## Fast tests, without servers and engines
 	$(BIN)/python -m pytest -q -p no:cacheprovider -m "not integration"
 
 .PHONY: up
@@ -72,7 +83,7 @@ up: setup ## Run the embedded stack until Ctrl-C
 
 .PHONY: constraints
 constraints: ## Lock what is installed in .venv into constraints.txt
-	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^-e' | LC_ALL=C sort -f > constraints.txt
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^-e' | sed 's/+cpu$$//' | LC_ALL=C sort -f > constraints.txt
 
 .PHONY: clean
 clean: ## Remove what make has made
