@@ -94,6 +94,10 @@ def test_a_part_names_what_it_imports(part: Path) -> None:
         assert _distributions(module) & brought, f"{name} imports {module}, and nothing that it depends on brings it"
 
 
+EXTRAS = {"s2v-runtime": "media", "s2v-transcription": "openai-whisper"}
+"""Extras by the part that offers them: what they bring may be imported, by those who have them."""
+
+
 def _closure(name: str) -> set[str]:
     """Returns the canonical names of a distribution and all that it installs, its extras included."""
     found: set[str] = set()
@@ -109,7 +113,8 @@ def _closure(name: str) -> set[str]:
             continue
         for line in requires:
             requirement = Requirement(line)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": "media" if current == "s2v-runtime" else ""}):
+            extra = EXTRAS.get(current, "")
+            if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
                 waiting.append(requirement.name)
     return found
 

@@ -37,7 +37,7 @@ def test_a_request_key_is_safe_in_a_subject(request_id):
 
 def test_options_are_completed_and_completing_them_again_changes_nothing():
     complete = options.complete(JobOptions())
-    assert complete == JobOptions(theme="dark", height=1080, frame_rate=30, priority=Priority.PRIORITY_NORMAL)
+    assert complete == JobOptions(theme="dark", height=1080, frame_rate=30, priority=Priority.PRIORITY_NORMAL, aspect="16:9")
     assert options.complete(complete) == complete
 
 

@@ -121,3 +121,46 @@ def test_a_shared_subject_does_not_reveal_the_second_step_early(parse: Parse) ->
     talk = parse("The vapor rises, cools, and falls.")
     content = extract_flowchart(talk, talk.sentences)
     assert [talk.speech.texts[node.label.words[0]] for node in content.nodes][1:] == ["cools,", "falls."]
+
+
+def test_the_subject_that_the_parser_tears_off_is_given_back(parse: Parse) -> None:
+    content = _extract(parse, "The guard rejects the visitor or the guard opens the gate. The visitor parks the car.")
+    assert ("Open gate", "", "Visitor parks car") in _edges(content)
+    assert ("Guard rejects visitor", "", "Visitor parks car") not in _edges(content)
+
+
+def test_what_happens_meanwhile_stands_beside_the_sentence_before(parse: Parse) -> None:
+    text = (
+        "The cook takes the order. The cook grills the fish. Meanwhile, the waiter lays the table. Then the guest eats the fish."
+    )
+    assert {
+        ("Cook takes order", "", "Waiter lays table"),
+        ("Waiter lays table", "", "Guest eats fish"),
+    } <= _edges(_extract(parse, text))
+
+
+def test_conditions_in_a_row_are_alternatives_that_join(parse: Parse) -> None:
+    text = (
+        "The clerk weighs the parcel. If the parcel is small, the clerk sticks a stamp. "
+        "If the parcel is huge, the clerk calls a truck. The clerk files the receipt."
+    )
+    content = _extract(parse, text)
+    into = {source for source, _, target in _edges(content) if target.endswith("receipt")}
+    assert {"Stick stamp", "Call truck"} <= into
+
+
+def test_a_step_told_as_repeated_is_gone_back_to(parse: Parse) -> None:
+    content = _extract(
+        parse, "The clerk writes a letter. The chief reads the letter. If the letter is wrong, the letter is repeated."
+    )
+    assert ("Letter wrong?", "yes", "Clerk writes letter") in _edges(content)
+
+
+def test_go_back_to_a_numbered_step(parse: Parse) -> None:
+    text = "First, the nurse opens the file. Then the nurse reads the name. After that, go back to step one."
+    assert ("Read name", "", "Nurse opens file") in _edges(_extract(parse, text))
+
+
+def test_the_phrase_names_what_a_pronoun_stands_for(parse: Parse) -> None:
+    content = _extract(parse, "A clerk registers the claim. Then it is examined by an officer.")
+    assert content.nodes[1].phrase == "claim examined"

@@ -1,5 +1,113 @@
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from s2v.analysis.markdown import write_outline
 from s2v.analysis.mermaid import write_diagram
-from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, EventDate, Node, NodeKind
+from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, EdgeKind, EventDate, Group, Node, NodeKind
+from s2v.v1.storyboard_pb2 import Scene, Storyboard
+
+PACKAGES = ("mermaid@11.12.0", "jsdom@26.1.0")
+PARSE = """
+import { JSDOM } from "jsdom";
+const { window } = new JSDOM("");
+globalThis.window = window;
+globalThis.document = window.document;
+const { default: mermaid } = await import("mermaid");
+let text = "";
+for await (const chunk of process.stdin) text += chunk;
+const found = [];
+for (const diagram of JSON.parse(text)) {
+  try { found.push((await mermaid.parse(diagram)).diagramType); } catch (error) { found.push("ERROR " + error.message); }
+}
+console.log(JSON.stringify(found));
+"""
+HOSTILE = 'end "x" <b> {a} [c] (d); #1 : `e` | f & g\\ --> %% click'
+
+
+@pytest.fixture(scope="module")
+def mermaid_folder() -> Path:
+    """The real Mermaid, installed once a machine."""
+    if shutil.which("npm") is None:
+        pytest.fail("npm is missing: install Node 20")
+    folder = Path(tempfile.gettempdir()) / "s2v-mermaid-11.12.0"
+    if not (folder / "installed").exists():
+        folder.mkdir(exist_ok=True)
+        (folder / "package.json").write_text('{"private": true}')
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent", *PACKAGES], cwd=folder, check=True, timeout=300)
+        (folder / "installed").touch()
+    (folder / "parse.mjs").write_text(PARSE)
+    return folder
+
+
+def parse(folder: Path, diagrams: list[str]) -> list[str]:
+    """The type that Mermaid reads in each diagram, or its error."""
+    done = subprocess.run(
+        ["node", "parse.mjs"], cwd=folder, input=json.dumps(diagrams), capture_output=True, text=True, check=True, timeout=120
+    )
+    found: list[str] = json.loads(done.stdout)
+    return found
+
+
+def make_diagram(kind: DiagramType.ValueType, label: str) -> Diagram:
+    """A small tree of three nodes that fits every type."""
+    diagram = Diagram(type=kind)
+    for number, text in enumerate(("Root", label, "Leaf"), start=1):
+        date = EventDate(label=f"{1990 + number}", start_year=1990 + number, end_year=1990 + number)
+        diagram.nodes.append(Node(id=f"s01n0{number}", label=text, date=date, kind=NodeKind.NODE_KIND_STEP))
+    for target in (2, 3):
+        edge = Edge(source="s01n01", target=f"s01n0{target}", label=label, kind=EdgeKind.EDGE_KIND_PART)
+        diagram.edges.append(edge)
+    return diagram
+
+
+@pytest.mark.integration
+def test_mermaid_reads_each_type_whatever_was_said(mermaid_folder: Path) -> None:
+    kinds = [kind for kind in DiagramType.values() if "NONE" not in DiagramType.Name(kind) and kind]
+    texts = [write_diagram(make_diagram(kind, label)) for kind in kinds for label in ("Plain words", HOSTILE)]
+    found = parse(mermaid_folder, texts)
+    assert not [(text, type_) for text, type_ in zip(texts, found, strict=True) if type_.startswith("ERROR")]
+    assert {"timeline", "mindmap", "flowchart-v2"} == set(found)
+
+
+@pytest.mark.integration
+def test_mermaid_refuses_what_is_no_diagram(mermaid_folder: Path) -> None:
+    assert parse(mermaid_folder, ["flowchart LR\n a(( -->"])[0].startswith("ERROR")
+
+
+@pytest.mark.integration
+def test_mermaid_reads_groups_and_a_map_with_two_roots(mermaid_folder: Path) -> None:
+    grouped = make_diagram(DiagramType.DIAGRAM_TYPE_NETWORK, "Plain")
+    grouped.groups.append(Group(id="s01g01", label="Inside"))
+    grouped.nodes[1].group_id = "s01g01"
+    forest = make_diagram(DiagramType.DIAGRAM_TYPE_MINDMAP, "Plain")
+    del forest.edges[1:]
+    assert parse(mermaid_folder, [write_diagram(grouped), write_diagram(forest)]) == ["flowchart-v2", "flowchart-v2"]
+
+
+def test_an_outline_says_what_each_scene_shows() -> None:
+    tree = make_diagram(DiagramType.DIAGRAM_TYPE_HIERARCHY, "Branch")
+    for node in tree.nodes:
+        node.ClearField("date")
+    phrase = Diagram(type=DiagramType.DIAGRAM_TYPE_NONE, nodes=[Node(label="Nothing *is* lost")])
+    storyboard = Storyboard(
+        scenes=[Scene(id="s01", title="Parts", diagram=tree), Scene(id="s02", start_seconds=65, diagram=phrase)]
+    )
+    assert write_outline(storyboard).splitlines() == [
+        "## 0:00 Parts",
+        "",
+        "- Root",
+        "  - Branch",
+        "  - Leaf",
+        "",
+        "## 1:05 s02",
+        "",
+        "> Nothing \\*is\\* lost",
+    ]
 
 
 def test_what_was_said_cannot_leave_its_quotes() -> None:

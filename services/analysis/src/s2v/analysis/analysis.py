@@ -10,44 +10,49 @@ from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
+from spacy.tokens import Span
 
+from s2v.analysis import rules
+from s2v.analysis.base_weights import LOWER_SHA256
+from s2v.analysis.boundaries import WEIGHTS as BOUNDARY_WEIGHTS
 from s2v.analysis.classification import NAMES, WEIGHTS, Classifier, Ranking
 from s2v.analysis.content import Content
 from s2v.analysis.encoder import NAME as ENCODER_NAME
 from s2v.analysis.encoder import SHA256 as ENCODER_SHA256
 from s2v.analysis.encoder import Encoder, Vectors
 from s2v.analysis.evidence import validate
-from s2v.analysis.features import Fit, make_features
-from s2v.analysis.flowchart import extract_flowchart
+from s2v.analysis.extractors import Contents, extract_contents, worth_drawing
+from s2v.analysis.features import make_features
 from s2v.analysis.key_phrase import extract_key_phrase, extract_plain_phrase
 from s2v.analysis.language import PIPELINES, Parser, PlainParser, Talk, scene_text
-from s2v.analysis.scenes import MIN_SECONDS, cut_scenes, scene_start
+from s2v.analysis.llm import LanguageModel, Readings
+from s2v.analysis.passage_encoder import GRAPH_SHA256, PassageEncoder
+from s2v.analysis.passage_encoder import NAME as PASSAGE_NAME
+from s2v.analysis.passage_encoder import SHA256 as PASSAGE_SHA256
+from s2v.analysis.scenes import MIN_SECONDS, cut_scenes, goes_on, scene_start
+from s2v.analysis.settings import AnalysisSettings
 from s2v.analysis.speech import read_speech
 from s2v.analysis.storyboard import ScenePlan, make_scene, scene_id
-from s2v.analysis.timeline import extract_timeline
+from s2v.analysis.text import make_transcript
 from s2v.analysis.titles import find_title
-from s2v.runtime.errors import DegradedError
+from s2v.runtime.errors import DegradedError, SetupError
 from s2v.v1.diagram_pb2 import DiagramType
 from s2v.v1.report_pb2 import Degradation, ModelUse, Stage, StageReport
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
 ENGINE = "s2v-analysis"
-REVISION = 2
+REVISION = 4
 """Raised by hand whenever the same transcript gives another storyboard."""
-MIN_NODES = 3
-"""Fewer steps or events are no diagram."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
 LONG_PHRASE_SECONDS = 16.0
 """A key phrase that would stand for longer is a bore: the scene is cut again, and each piece has a phrase of its own."""
 MIN_CONFIDENCE = 0.3
 """Below this probability a diagram is not drawn."""
-SECOND_CONFIDENCE = 0.25
-SECOND_SHARE = 0.6
-"""A type that is drawn stands in for one that is not, if its probability is at least this share of the best one's."""
-DRAWN = (DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_TIMELINE, DiagramType.DIAGRAM_TYPE_NONE)
-"""Types that have an extractor and a drawing."""
+SECOND_CONFIDENCE = 0.2
+SECOND_SHARE = 0.5
+"""A type stands in for a likelier one that has too little to draw, if its probability is at least this share of that one's."""
 
 
 @dataclass(frozen=True)
@@ -64,26 +69,43 @@ class Analyst:
     """The models of one language, and the way from a transcript to a storyboard."""
 
     def __init__(self, language: str) -> None:
-        """Loads the models. Errors: SetupError when one is missing or not the one expected."""
+        """Loads the models. Without the passage encoder rules tell the types of diagrams, which `degradations` says.
+
+        Errors: SetupError when another model is missing or not the one expected.
+        """
         self._parser = Parser(language)
         self._encoder = Encoder()
         self._classifier = Classifier()
-        self.models = (
+        self._passages: PassageEncoder | None = None
+        self.degradations: tuple[Degradation, ...] = ()
+        models = [
             ModelUse(name=f"{self._parser.name} {self._parser.version}"),
             ModelUse(name=ENCODER_NAME, sha256=ENCODER_SHA256),
             ModelUse(name="diagram-types", sha256=self._classifier.sha256),
-        )
+        ]
+        settings = AnalysisSettings()
+        self._language_model = LanguageModel.from_settings(settings) if settings.llm_url else None
+        if self._language_model is not None:
+            models.append(ModelUse(name=self._language_model.name))
+        try:
+            self._passages = PassageEncoder(settings.model_cache.expanduser())
+            models.append(ModelUse(name=PASSAGE_NAME, sha256=PASSAGE_SHA256))
+        except SetupError as error:
+            reason = f"types of diagrams are told by rules, which err twice as often: {error}"
+            self.degradations = (Degradation(code=rules.CODE, reason=reason),)
+        self.models = tuple(models)
 
-    def analyze(self, transcript: Transcript) -> tuple[Storyboard, StageReport]:
+    def analyze(self, transcript: Transcript, strict: bool = False) -> tuple[Storyboard, StageReport]:
         """Analyses a transcript in this language.
 
-        Errors: InvalidInputError; EvidenceError when the analysis itself is at fault.
+        Errors: InvalidInputError; EvidenceError when the analysis itself is at fault; DegradedError (strict).
         """
         talk = self._parser.parse(read_speech(transcript))
         vectors = self._encoder.encode([sentence.text for sentence in talk.sentences])
         counts = Counter(token.lemma_.lower() for token in talk.doc if token.pos_ in ("NOUN", "PROPN") and not token.is_stop)
-        scenes = [piece for begin, end in cut_scenes(talk, vectors) for piece in self._split(talk, vectors, begin, end)]
-        report = StageReport(models=self.models)
+        readings = None if self._language_model is None else Readings(self._language_model, strict)
+        scenes = [piece for begin, end in cut_scenes(talk, vectors) for piece in self._split(talk, vectors, begin, end, readings)]
+        report = StageReport(models=self.models, degradations=self.degradations)
         plans: list[ScenePlan] = []
         for number, (begin, end, found, continues) in enumerate(scenes):
             sentences = talk.sentences[begin:end]
@@ -92,13 +114,24 @@ class Analyst:
             if found.note:
                 report.notes.append(f"scene {scene_id(number)}: {found.note}")
             start, stop = _times(talk, begin, end)
-            name = scene_id(number - 1) if continues else ""
+            before = plans[-1].content if plans else None
+            goes_on_here = continues or (before is not None and goes_on(before, found.content, sentences[0]))
+            name = scene_id(number - 1) if goes_on_here else ""
             plans.append(ScenePlan(sentences, start, stop, found.content, found.ranking, found.undrawn, title, name))
+        if readings is not None:
+            readings.report(report)
         return _finish(talk, plans, transcript, report)
 
-    def _split(self, talk: Talk, vectors: Vectors, begin: int, end: int) -> list[tuple[int, int, _Found, bool]]:
+    def classify(self, text: str) -> Ranking:
+        """Ranks the types for a text that is one scene. Errors: InvalidInputError when it holds no words."""
+        talk = self._parser.parse(read_speech(make_transcript(text)))
+        return self._rank(talk.sentences, extract_contents(talk, talk.sentences))
+
+    def _split(
+        self, talk: Talk, vectors: Vectors, begin: int, end: int, readings: Readings | None
+    ) -> list[tuple[int, int, _Found, bool]]:
         """Returns a scene, cut again where its diagram has too many nodes: (begin, end, found, whether it goes on)."""
-        found = self._find(talk, vectors, begin, end)
+        found = self._find(talk, vectors, begin, end, readings)
         if found.content.type == DiagramType.DIAGRAM_TYPE_NONE:
             return self._split_phrase(talk, vectors, begin, end, found)
         if len(found.content.nodes) <= MAX_NODES:
@@ -107,7 +140,8 @@ class Analyst:
         if cut is None:
             note = f"{len(found.content.nodes)} nodes in one picture, as no sentence ends in between"
             return [(begin, end, _Found(found.content, found.ranking, found.undrawn, note), False)]
-        first, second = self._split(talk, vectors, begin, cut), self._split(talk, vectors, cut, end)
+        first = self._split(talk, vectors, begin, cut, readings)
+        second = self._split(talk, vectors, cut, end, readings)
         joined = first[-1][2].content.type == second[0][2].content.type != DiagramType.DIAGRAM_TYPE_NONE
         return [*first, (*second[0][:3], joined), *second[1:]]
 
@@ -127,13 +161,17 @@ class Analyst:
             pieces += self._split_phrase(talk, vectors, first, last, piece)
         return pieces
 
-    def _find(self, talk: Talk, vectors: Vectors, begin: int, end: int) -> _Found:
+    def _find(self, talk: Talk, vectors: Vectors, begin: int, end: int, readings: Readings | None) -> _Found:
         sentences = talk.sentences[begin:end]
+        contents = extract_contents(talk, sentences)
+        ranking, phrase = self._rank(sentences, contents), self._find_phrase(talk, vectors, begin, end)
+        read = None if readings is None else readings.find(talk, sentences)
+        return _choose(ranking, contents, phrase) if read is None else _take(read, ranking, phrase)
+
+    def _rank(self, sentences: Sequence[Span], contents: Contents) -> Ranking:
         text = scene_text(sentences)
-        (vector,) = self._encoder.encode([text])
-        fit = Fit(extract_flowchart(talk, sentences), extract_timeline(talk, sentences))
-        ranking = self._classifier.rank(make_features(text, vector, fit))
-        return _choose(ranking, fit, self._find_phrase(talk, vectors, begin, end))
+        logits = None if self._passages is None else self._passages.encode(text)
+        return self._classifier.rank(make_features(text, contents), logits)
 
     def _find_phrase(self, talk: Talk, vectors: Vectors, begin: int, end: int) -> Content:
         closeness = vectors[begin:end] @ vectors[begin:end].mean(axis=0)
@@ -143,31 +181,52 @@ class Analyst:
 def analyze(transcript: Transcript, strict: bool = False) -> tuple[Storyboard, StageReport]:
     """Makes a storyboard and the stage's report from a transcript.
 
-    A language without models is cut by its punctuation and shown as key phrases, which the report calls degraded.
+    A language without a classifier is shown by rules, one without a parser is cut by its punctuation and shown as key phrases;
+    the report calls both degraded.
     Errors: InvalidInputError (no words, words out of order); SetupError (a model is missing); DegradedError (strict).
     """
     language = transcript.language.replace("_", "-").split("-")[0].lower()
     if language in PIPELINES:
-        return load_analyst(language).analyze(transcript)
-    name = language or "(not said)"
-    reason = f"there are no models for language {name}: scenes are cut at punctuation and shown as key phrases"
+        analyst = load_analyst(language)
+        if strict and analyst.degradations:
+            raise DegradedError(analyst.degradations[0].reason)
+        return analyst.analyze(transcript, strict)
+    has_rules = language in rules.EXTRACTORS
+    fallback = (
+        Degradation(code=rules.CODE, reason=f"types of diagrams in language {language} are told by rules")
+        if has_rules
+        else Degradation(
+            code="ANALYSIS_PLAIN",
+            reason=f"there are no models for language {language or 'unknown'}: scenes show key phrases, cut at punctuation",
+        )
+    )
     if strict:
-        raise DegradedError(reason)
-    talk = PlainParser().parse(read_speech(transcript))
+        raise DegradedError(fallback.reason)
+    talk = (load_parser(language) if has_rules else PlainParser()).parse(read_speech(transcript))
     plans = []
     for begin, end in cut_scenes(talk, np.zeros((0, 0), dtype=np.float32)):
         sentences = talk.sentences[begin:end]
         start, stop = _times(talk, begin, end)
-        content = extract_plain_phrase(talk, sentences)
+        found = rules.find_content(talk, sentences) if has_rules else None
+        content = found if found is not None and found.nodes else extract_plain_phrase(talk, sentences)
         plans.append(ScenePlan(sentences, start, stop, content, None, DiagramType.DIAGRAM_TYPE_UNSPECIFIED, None, ""))
-    report = StageReport(degradations=[Degradation(code="ANALYSIS_PLAIN", reason=reason)])
-    return _finish(talk, plans, transcript, report)
+    return _finish(talk, plans, transcript, StageReport(degradations=[fallback]))
 
 
 def engine_identity() -> tuple[str, ...]:
     """Returns what every storyboard depends on: versions of the packages and digests of the weights, without loading them."""
     packages = ("s2v-analysis", "spacy", "onnxruntime", *(name.replace("_", "-") for name in PIPELINES.values()))
-    return (*(f"{name} {version(name)}" for name in packages), ENCODER_SHA256, hashlib.sha256(WEIGHTS.read_bytes()).hexdigest())
+    learned = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (WEIGHTS, BOUNDARY_WEIGHTS))
+    weights = (ENCODER_SHA256, LOWER_SHA256, GRAPH_SHA256, PASSAGE_SHA256, *learned)
+    settings = AnalysisSettings()
+    model = (LanguageModel.from_settings(settings).name,) if settings.llm_url else ()
+    return (*(f"{name} {version(name)}" for name in packages), *weights, *model)
+
+
+@lru_cache(maxsize=2)
+def load_parser(language: str) -> Parser:
+    """Loads the pipeline of a language that has rules and no classifier, once a process."""
+    return Parser(language)
 
 
 @lru_cache(maxsize=2)
@@ -176,42 +235,33 @@ def load_analyst(language: str) -> Analyst:
     return Analyst(language)
 
 
-def _choose(ranking: Ranking, fit: Fit, phrase: Content) -> _Found:
-    """The likeliest type that can be drawn well; where none can, the key phrase."""
+def _choose(ranking: Ranking, contents: Contents, phrase: Content) -> _Found:
+    """The likeliest type that is likely enough and has enough to draw; where there is none, the key phrase."""
     best, probability = ranking.types[0], ranking.probabilities[0]
-    contents = {DiagramType.DIAGRAM_TYPE_FLOWCHART: fit.flowchart, DiagramType.DIAGRAM_TYPE_TIMELINE: fit.timeline}
-    if best in contents:
-        if probability < MIN_CONFIDENCE:
-            return _Found(phrase, ranking, note=f"{NAMES[best]} is too uncertain ({probability:.2f}); shown as a key phrase")
-        if _worth_drawing(contents[best]):
-            return _Found(contents[best], ranking)
-        return _Found(
-            phrase, ranking, note=f"a {NAMES[best]} of fewer than {MIN_NODES} nodes is not worth drawing; shown as a key phrase"
-        )
-    if best in DRAWN or probability < MIN_CONFIDENCE:
+    if best == DiagramType.DIAGRAM_TYPE_NONE:
         return _Found(phrase, ranking)
-    for kind, second in zip(ranking.types[1:], ranking.probabilities[1:], strict=True):
-        if second < max(SECOND_CONFIDENCE, SECOND_SHARE * probability):
+    if probability < MIN_CONFIDENCE:
+        return _Found(phrase, ranking, note=f"{NAMES[best]} is too uncertain ({probability:.2f}); shown as a key phrase")
+    for kind, chance in zip(ranking.types, ranking.probabilities, strict=True):
+        if kind == DiagramType.DIAGRAM_TYPE_NONE or (
+            kind != best and chance < max(SECOND_CONFIDENCE, SECOND_SHARE * probability)
+        ):
             break
-        if kind in contents and _worth_drawing(contents[kind]) and _is_explicit(contents[kind]):
-            return _Found(
-                contents[kind], ranking, note=f"{NAMES[best]} is not drawn yet; shown as the {NAMES[kind]} that it is too"
+        if worth_drawing(contents[kind]):
+            note = (
+                "" if kind == best else f"too little of a {NAMES[best]} was found; shown as the {NAMES[kind]} that it may be too"
             )
-    return _Found(phrase, ranking, best, f"{NAMES[best]} is not drawn yet; shown as a key phrase")
+            return _Found(contents[kind], ranking, note=note)
+    return _Found(phrase, ranking, best, f"too little of a {NAMES[best]} was found to draw it; shown as a key phrase")
 
 
-def _worth_drawing(content: Content) -> bool:
-    if len(content.nodes) < MIN_NODES:
-        return False
-    if content.type == DiagramType.DIAGRAM_TYPE_TIMELINE:
-        return len({node.date.label.text for node in content.nodes if node.date is not None}) >= MIN_NODES
-    joined = {edge.source for edge in content.edges} | {edge.target for edge in content.edges}
-    return len(joined) >= MIN_NODES
-
-
-def _is_explicit(content: Content) -> bool:
-    """Whether words of order, conditions or dates say the structure, and not the order of speech alone."""
-    return any(node.date is not None for node in content.nodes) or any(edge.cue is not None for edge in content.edges)
+def _take(read: Content, ranking: Ranking, phrase: Content) -> _Found:
+    """What a language model read, if it is enough for a picture; its type keeps the classifier's probability."""
+    if read.type == DiagramType.DIAGRAM_TYPE_NONE:
+        return _Found(phrase, ranking)
+    if worth_drawing(read):
+        return _Found(read, ranking)
+    return _Found(phrase, ranking, read.type, f"too little of a {NAMES[read.type]} was evidenced; shown as a key phrase")
 
 
 def _halfway(talk: Talk, begin: int, end: int, share_before: Callable[[int], float]) -> int | None:

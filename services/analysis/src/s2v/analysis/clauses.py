@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from spacy.tokens import Span, Token
 
 from s2v.analysis.labels import main_verb
-from s2v.analysis.lexicon import AFTER_MARKS, BEFORE_MARKS, CONDITION_MARKS, OTHERWISE, PARALLEL_MARKS, SEQUENCE_CUES, STEP_NOUNS
+from s2v.analysis.lexicon import (
+    AFTER_MARKS,
+    BEFORE_MARKS,
+    CONDITION_MARKS,
+    OTHERWISE,
+    PARALLEL_MARKS,
+    PROCESS_NOUNS,
+    SEQUENCE_CUES,
+    STEP_NOUNS,
+)
 
 _SUBJECTS = ("nsubj", "nsubjpass", "expl", "csubj")
 _VERBAL = ("VERB", "AUX")
+_LEADING_VERBS = frozenset({"start", "begin", "end", "finish"})
+_USING_VERBS = frozenset({"use", "invoke", "employ", "call"})
 
 
 class Role(enum.Enum):
@@ -43,11 +55,22 @@ class Clause:
     """Verb of the main clause it belongs to; its own verb for a main clause."""
     coordinate: Token | None = None
     """The verb it is coordinated with, if it has no subject of its own."""
+    torn: Token | None = None
+    """Its subject, where the parser took that for one more object of the clause in front ("signs the form or the clerk …")."""
 
     @property
     def core(self) -> Token:
-        """The verb that carries the meaning."""
-        return main_verb(self.verb)
+        """The verb that carries the meaning: of "starts by opening" or "is used to open" the last."""
+        verb = main_verb(self.verb)
+        for child in verb.children:
+            if verb.lemma_ in _LEADING_VERBS and child.dep_ == "prep" and child.lower_ in ("by", "with"):
+                return next((part for part in child.children if part.dep_ == "pcomp" and part.pos_ in _VERBAL), verb)
+            purpose = child.dep_ in ("advcl", "xcomp") and any(
+                part.lower_ == "to" and part.dep_ == "aux" for part in child.children
+            )
+            if purpose and verb.lemma_ in _USING_VERBS and verb.tag_ == "VBN" and child.i > verb.i:
+                return child
+        return verb
 
     @property
     def object(self) -> Token | None:
@@ -56,6 +79,14 @@ class Clause:
             if child.dep_ in ("dobj", "nsubjpass"):
                 return child
         return None
+
+    @property
+    def ends_itself(self) -> bool:
+        """Whether the subject itself starts or ends: "the process ends", "the repair is finished"."""
+        subject = self.subject
+        if subject is None or any(child.dep_ == "dobj" for child in self.core.children):
+            return False
+        return subject.pos_ == "NOUN" and (subject.dep_ == "nsubjpass" or subject.lemma_.lower() in PROCESS_NOUNS)
 
     @property
     def negated(self) -> bool:
@@ -90,7 +121,8 @@ class Clause:
     @property
     def alternative(self) -> bool:
         """Whether "or" puts the clause beside the one in front of it."""
-        return self.verb.dep_ == "conj" and any(child.dep_ == "cc" and child.lower_ == "or" for child in self.verb.head.children)
+        head = self.torn.head if self.torn is not None else self.verb.head if self.verb.dep_ == "conj" else None
+        return head is not None and any(child.dep_ == "cc" and child.lower_ == "or" for child in head.children)
 
     @property
     def shares_subject(self) -> bool:
@@ -110,7 +142,45 @@ def find_clauses(sentence: Span) -> list[Clause]:
     """
     clauses: list[Clause] = []
     _visit(_Place(sentence.root, Role.MAIN, sentence.root), clauses)
-    return sorted(clauses, key=lambda clause: clause.verb.i)
+    return sorted(_mend(sentence, clauses), key=lambda clause: clause.verb.i)
+
+
+def _mend(sentence: Span, clauses: Sequence[Clause]) -> list[Clause]:
+    """Gives back subjects that the parser tore off: in "brings a box and the clerk opens it" the clerk is not brought."""
+    mended = {clause.verb.i: clause for clause in clauses}
+    for verb in sentence:
+        subject = _torn_subject(verb)
+        if subject is None:
+            continue
+        known = mended.get(verb.i)
+        if known is None:
+            mended[verb.i] = Clause(verb, subject, Role.MAIN, verb, torn=subject)
+            inner: list[Clause] = []
+            _visit_children(_Place(verb, Role.MAIN, verb, subject), inner)
+            mended |= {clause.verb.i: clause for clause in inner if clause.verb.i not in mended}
+        else:
+            mended[verb.i] = replace(known, subject=subject, torn=subject, coordinate=None)
+    return list(mended.values())
+
+
+def _torn_subject(verb: Token) -> Token | None:
+    if verb.tag_ not in ("VBZ", "VBD", "VBP") or any(child.dep_ in (*_SUBJECTS, "mark") for child in verb.children):
+        return None
+    if verb.dep_ not in ("ccomp", "conj", "parataxis", "advcl", "relcl", "ROOT"):
+        return None
+    place = verb.i - 1
+    while place > verb.sent.start and verb.doc[place].dep_ in ("advmod", "aux", "neg"):
+        place -= 1
+    noun = verb.doc[place]
+    while (
+        noun.dep_ in ("compound", "pobj", "prep") and noun.head.i < verb.i and noun.right_edge.i < verb.i and noun.dep_ != "conj"
+    ):
+        noun = noun.head
+    joined = noun.dep_ == "conj" and noun.pos_ in ("NOUN", "PROPN") and noun.head.pos_ in ("NOUN", "PROPN")
+    # "a cup and a spoon lie": both nouns are the subject; a torn one follows a verb that has the first as its object.
+    objective = joined and noun.head.dep_ in ("dobj", "pobj", "attr") and noun.head.i < noun.i
+    named = objective and any(child.dep_ == "det" for child in noun.children)
+    return noun if named else None
 
 
 @dataclass(frozen=True)
@@ -163,7 +233,7 @@ def _visit_children(place: _Place, clauses: list[Clause]) -> None:
             for part in child.children:
                 if part.dep_ == "pcomp" and part.pos_ in _VERBAL:
                     _visit(_Place(part, Role.BEFORE if child.lower_ == "before" else Role.AFTER, owner, place.subject), clauses)
-        if child.dep_ in ("dobj", "pobj", "attr", "prep", "nsubj"):
+        if child.dep_ in ("dobj", "pobj", "attr", "prep", "nsubj", "agent"):
             _visit_relatives(child, role, clauses)
 
 
@@ -172,9 +242,20 @@ def _visit_relatives(noun: Token, role: Role, clauses: list[Clause]) -> None:
     for child in noun.children:
         if child.dep_ == "relcl" and role is Role.MAIN and child.pos_ in _VERBAL:
             pronoun = next((part for part in child.children if part.lower_ in ("which", "who") and part.dep_ in _SUBJECTS), None)
-            if pronoun is not None and pronoun.i > 0 and pronoun.nbor(-1).text == ",":
+            if pronoun is None or pronoun.i == 0:
+                continue
+            apart = pronoun.nbor(-1).text == ","
+            goes_on = pronoun.lower_ == "who" and any(
+                part.i < child.i and (part.dep_ == "aux" or part.lower_ == "then") for part in child.children
+            )
+            if apart or goes_on:
                 clauses.append(Clause(child, noun, Role.RELATIVE, child))
-        elif child.dep_ in ("pobj", "prep"):
+                clauses += [
+                    Clause(part, noun, Role.RELATIVE, part, child)
+                    for part in child.children
+                    if part.dep_ == "conj" and is_verbal(part)
+                ]
+        elif child.dep_ in ("pobj", "prep", "agent"):
             _visit_relatives(child, role, clauses)
 
 

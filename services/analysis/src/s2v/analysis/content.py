@@ -45,6 +45,8 @@ class NodeDraft:
     """Further words that say the same thing again, as (begin, end)."""
     quantity: Label | None = None
     date: Date | None = None
+    level: int = 0
+    """Depth in a hierarchy, mindmap or comparison, the root at 0."""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Date, Label
+from s2v.analysis.eras import ERAS, EraReading, read_ago, read_era_span
 from s2v.analysis.language import Talk
 from s2v.analysis.numbers import read_number, read_ordinal, read_year
 from s2v.v1.diagram_pb2 import DatePrecision
@@ -40,8 +41,14 @@ _DECADE_WORDS = {
     "nineties": 90,
 }
 _RANGE = re.compile(r"^(\d{4})\s*[–—-]\s*(\d{2}|\d{4})$")
-_ERAS = {"bc": -1, "bce": -1, "b.c.": -1, "b.c": -1, "ad": 1, "ce": 1, "a.d.": 1}
 _UNIT_YEARS = {"day": 1 / 365.25, "week": 7 / 365.25, "month": 1 / 12, "year": 1.0, "decade": 10.0, "century": 100.0}
+_IN_YEARS = (
+    DatePrecision.DATE_PRECISION_YEAR,
+    DatePrecision.DATE_PRECISION_MONTH,
+    DatePrecision.DATE_PRECISION_DAY,
+)
+_FEW = {"few": 3.0, "several": 4.0, "couple": 2.0, "many": 20.0}
+"""Rough counts: only the order matters."""
 _AGE_PREPOSITIONS = ("at", "by", "in", "on", "during", "after", "around")
 _YEAR_PREPOSITIONS = frozenset(
     [
@@ -64,6 +71,8 @@ _YEAR_PREPOSITIONS = frozenset(
         "late",
         "early",
         "mid",
+        "as",
+        "(",
     ]
 )
 
@@ -100,8 +109,9 @@ def find_dates(talk: Talk, sentences: Sequence[Span]) -> list[SpokenDate]:
 
 def _read(talk: Talk, tokens: list[Token], place: int, last: Date | None, rank: int) -> tuple[SpokenDate, int] | None:
     return (
-        _read_range(talk, tokens, place)
-        or _read_month(talk, tokens, place)
+        _read_words(talk, tokens, place)
+        or _read_range(talk, tokens, place)
+        or _read_month(talk, tokens, place, last)
         or _read_era(talk, tokens, place)
         or _read_decade(talk, tokens, place)
         or _read_century(talk, tokens, place)
@@ -116,6 +126,26 @@ def _make(
 ) -> tuple[SpokenDate, int]:
     words = tuple(sorted({talk.word(token) for token in tokens}))
     return SpokenDate(Date(Label(text, words), *years, precision), tuple(tokens)), len(tokens)
+
+
+def _read_words(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    """Reads what is said in whole words: spans of eras, and distances from now."""
+    first = talk.word(tokens[place])
+    begins = tokens[place].i == talk.tokens_of[first][0] or tokens[place - 1].text == "("
+    if not begins or tokens[place].text == "(":
+        return None
+    end = talk.word(tokens[-1]) + 1
+    words = talk.speech.texts[first:end]
+    reading: EraReading | None = read_era_span(words)
+    precision = DatePrecision.DATE_PRECISION_YEAR
+    if reading is None:
+        reading, precision = read_ago(words), DatePrecision.DATE_PRECISION_CENTURY
+    if reading is None:
+        return None
+    last = talk.tokens_of[first + reading.words - 1][1]
+    used = [token for token in tokens[place:] if token.i < last]
+    spoken, _ = _make(talk, used, reading.text, (reading.start_year, reading.end_year), precision)
+    return spoken, len(used)
 
 
 def _spelled(tokens: list[Token], place: int) -> tuple[int, int] | None:
@@ -141,7 +171,10 @@ def _read_year(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate,
     led = place > 0 and tokens[place - 1].lower_ in _YEAR_PREPOSITIONS
     if counted or not (led or token.ent_type_ == "DATE" or place == 0):
         return None
-    return _make(talk, tokens[place : place + length], str(year), (year, year), DatePrecision.DATE_PRECISION_YEAR)
+    shift, text = _part(tokens, place, str(year))
+    begin = place - (text != str(year))
+    spoken, _ = _make(talk, tokens[begin : place + length], text, (year + shift / 10, year), DatePrecision.DATE_PRECISION_YEAR)
+    return SpokenDate(replace(spoken.date, end_year=max(year, spoken.date.start_year)), spoken.tokens), length
 
 
 def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
@@ -186,8 +219,8 @@ def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
     )
 
 
-def _read_month(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """Reads "March 2004", "March 3, 2004", "the 3rd of March 2004", "July 4th"."""
+def _read_month(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
+    """Reads "March 2004", "March 3, 2004", "the 3rd of March 2004"; "July 4th" and "in May" of the year said last."""
     if tokens[place].lower_ not in MONTHS or (tokens[place].lower_ in ("may", "march") and not tokens[place].text[:1].isupper()):
         return None
     month = MONTHS.index(tokens[place].lower_)
@@ -201,10 +234,16 @@ def _read_month(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
     if after < len(tokens) and tokens[after].text in (",", "of"):
         after += 1
     year = _spelled(tokens, after) if after < len(tokens) else None
-    if year is None:
-        return None
-    used += tokens[after : after + year[1]]
     name = tokens[place].text
+    if year is None:
+        led = place > 0 and tokens[place - 1].lower_ in ("in", "on", "by", "until", "since", "from", "late", "early")
+        if last is None or last.precision not in _IN_YEARS or not led:
+            return None
+        start = int(last.start_year) + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
+        precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
+        spoken, _ = _make(talk, used, f"{name} {day}" if day else name, (start, start), precision)
+        return spoken, len(used)
+    used += tokens[after : after + year[1]]
     start = year[0] + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
     precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
     text = f"{name} {day}, {year[0]}" if day else f"{name} {year[0]}"
@@ -227,8 +266,8 @@ def _read_era(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, 
             talk, (first, second), f"AD {second.text}", (int(second.text), int(second.text)), DatePrecision.DATE_PRECISION_YEAR
         )
     number = first.text.replace(",", "")
-    if number.isdigit() and second.lower_.strip(",") in _ERAS and second.text[:1].isupper():
-        year = int(number) * _ERAS[second.lower_.strip(",")]
+    if number.isdigit() and second.lower_.strip(",") in ERAS and second.text[:1].isupper():
+        year = int(number) * ERAS[second.lower_.strip(",")]
         return _make(
             talk, (first, second), f"{first.text} {second.text.rstrip(',')}", (year, year), DatePrecision.DATE_PRECISION_YEAR
         )
@@ -246,12 +285,15 @@ def _read_decade(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDat
     else:
         return None
     shift, text = _part(tokens, place, token.text)
-    return _make(talk, (token,), text, (start + shift, start + 9), DatePrecision.DATE_PRECISION_DECADE)
+    used = tokens[place - (text != token.text) : place + 1]
+    spoken, _ = _make(talk, used, text, (start + shift, start + 9), DatePrecision.DATE_PRECISION_DECADE)
+    return spoken, 1
 
 
 def _part(tokens: list[Token], place: int, text: str) -> tuple[float, str]:
     before = tokens[place - 1].lower_ if place else ""
-    return {"early": 1.0, "mid": 4.0, "late": 7.0}.get(before, 0.0), text
+    shifts = {"early": 1.0, "mid": 4.0, "late": 7.0}
+    return (shifts[before], f"{before.capitalize()} {text}") if before in shifts else (0.0, text)
 
 
 def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
@@ -262,29 +304,38 @@ def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDa
     if number is None:
         return None
     era = tokens[place + 2].lower_ if place + 2 < len(tokens) else ""
-    used = tokens[place : place + (3 if era in _ERAS else 2)]
-    start = -100 * number if _ERAS.get(era) == -1 else 100 * (number - 1)
+    used = tokens[place : place + (3 if era in ERAS else 2)]
+    start = -100 * number if ERAS.get(era) == -1 else 100 * (number - 1)
     return _make(talk, used, " ".join(token.text for token in used), (start, start + 99), DatePrecision.DATE_PRECISION_CENTURY)
 
 
 def _read_distance(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
-    """Reads "two years later", "a decade after that": counted from the date before it."""
+    """Reads "two years later", "a decade after that", "after five years": counted from the date before it."""
     if last is None or last.precision == DatePrecision.DATE_PRECISION_ORDINAL:
         return None
+    led = tokens[place].lower_ == "after"
+    begin = place + led
     for length in (1, 2, 3):
-        if place + length + 1 >= len(tokens):
+        if begin + length >= len(tokens):
             return None
-        unit = tokens[place + length]
-        if unit.lemma_.lower() in _UNIT_YEARS and tokens[place + length + 1].lower_ in ("later", "afterwards", "after"):
-            words = [token.text for token in tokens[place : place + length]]
-            value = 1.0 if [word.lower() for word in words] in (["a"], ["one"], ["the"]) else read_number(words)
-            if value is None:
-                return None
-            used = tokens[place : place + length + 2]
-            year = last.end_year + value * _UNIT_YEARS[unit.lemma_.lower()]
-            text = " ".join(token.text for token in used)
-            return _make(talk, used, text[:1].upper() + text[1:], (year, year), DatePrecision.DATE_PRECISION_YEAR)
+        unit = tokens[begin + length]
+        if unit.lemma_.lower() not in _UNIT_YEARS:
+            continue
+        trailed = begin + length + 1 < len(tokens) and tokens[begin + length + 1].lower_ in ("later", "afterwards", "after")
+        value = _count([token.lower_ for token in tokens[begin : begin + length]])
+        if value is None or not (trailed or led):
+            return None
+        used = tokens[place : begin + length + 1 + trailed]
+        year = last.end_year + value * _UNIT_YEARS[unit.lemma_.lower()]
+        text = " ".join(token.text for token in used)
+        return _make(talk, used, text[:1].upper() + text[1:], (year, year), DatePrecision.DATE_PRECISION_YEAR)
     return None
+
+
+def _count(words: list[str]) -> float | None:
+    if words and words[-1] in _FEW and words[:-1] in ([], ["a"], ["only"]):
+        return _FEW[words[-1]]
+    return 1.0 if words in (["a"], ["one"], ["the"]) else read_number(words)
 
 
 def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tuple[SpokenDate, int] | None:

@@ -1,17 +1,16 @@
-"""What the classifier looks at: the scene's vector, the words that give a structure away, and what the extractors find in it."""
+"""What the classifier looks at beside the encoder: words that give a structure away, and what the extractors find."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from s2v.analysis.content import Content
-from s2v.analysis.encoder import DIMENSIONS
-from s2v.v1.diagram_pb2 import DatePrecision, EdgeKind, NodeKind
+from s2v.analysis.extractors import EXTRACTORS, Contents, worth_drawing
+from s2v.v1.diagram_pb2 import DatePrecision, DiagramType, EdgeKind, NodeKind
 
 _CUES = (
     r"first|firstly|to begin with",
@@ -87,40 +86,38 @@ _PUNCTUATION = ("?", "!", ":", ";", "(", '"', ",")
 
 Features = NDArray[np.float32]
 """Shape (SIZE,)."""
-FIT_SIZE = 9
-SIZE = DIMENSIONS + len(_CUES) + len(_PUNCTUATION) + 2 + FIT_SIZE
+_FIT_SIZE = 5
+_MORE_SIZE = 6
+SIZE = len(_CUES) + len(_PUNCTUATION) + 2 + _FIT_SIZE * len(EXTRACTORS) + _MORE_SIZE
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What the extractors find in a scene."""
-
-    flowchart: Content
-    timeline: Content
-
-
-def make_features(text: str, vector: NDArray[np.float32], fit: Fit) -> Features:
-    """Returns the features of a scene, given its text, its sentence vector of shape (384,) and what the extractors found."""
+def make_features(text: str, contents: Contents) -> Features:
+    """Returns the features of a scene, given its text and what the extractors found in it."""
     words = max(len(text.split()), 1)
     per_hundred = 100.0 / words
     cues = [np.log1p(len(pattern.findall(text)) * per_hundred) for pattern in _PATTERNS]
     marks = [np.log1p(text.count(mark) * per_hundred) for mark in _PUNCTUATION]
     names = len(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", text))
     size = [np.log(words) - 4.5, np.log1p(names * per_hundred)]
-    return np.concatenate([vector, np.asarray([*cues, *marks, *size, *_describe(fit, words)], dtype=np.float32)])
+    fits = [number for kind in EXTRACTORS for number in _describe(contents[kind], words)]
+    return np.asarray([*cues, *marks, *size, *fits, *_describe_more(contents)], dtype=np.float32)
 
 
-def _describe(fit: Fit, words: int) -> list[float]:
-    """Returns the FIT_SIZE numbers that say how well each extractor's content fits the scene."""
-    flowchart, timeline = fit.flowchart, fit.timeline
+def _describe(content: Content, words: int) -> tuple[float, ...]:
+    """Returns the _FIT_SIZE numbers that say how well a content fits a scene of so many words."""
+    cued = sum(edge.cue is not None for edge in content.edges)
+    covered = {word for node in content.nodes for word in range(*node.span)}
+    counts = (len(content.nodes), len(content.edges), cued)
+    return (*(float(np.log1p(count)) for count in counts), len(covered) / words, float(worth_drawing(content)))
+
+
+def _describe_more(contents: Contents) -> list[float]:
+    """Returns the _MORE_SIZE numbers that only flowcharts and timelines have: decisions, orders given, and dates."""
+    flowchart, timeline = contents[DiagramType.DIAGRAM_TYPE_FLOWCHART], contents[DiagramType.DIAGRAM_TYPE_TIMELINE]
     decisions = sum(node.kind == NodeKind.NODE_KIND_DECISION for node in flowchart.nodes)
-    cued = sum(edge.cue is not None for edge in flowchart.edges)
     branches = sum(edge.kind == EdgeKind.EDGE_KIND_BRANCH for edge in flowchart.edges)
-    spans = sum(node.span[1] - node.span[0] for node in flowchart.nodes)
     imperatives = sum(node.label.text.split()[0].lower() == node.phrase.split()[0].lower() for node in flowchart.nodes)
     dated = [node.date for node in timeline.nodes if node.date is not None]
     absolute = sum(date.precision != DatePrecision.DATE_PRECISION_ORDINAL for date in dated)
-    starts = [date.start_year for date in dated]
-    ordered = sum(one <= other for one, other in pairwise(starts))
-    counts = (len(flowchart.nodes), decisions, cued, branches, imperatives, absolute, len(dated) - absolute, ordered)
-    return [*(float(np.log1p(count)) for count in counts), spans / words]
+    ordered = sum(one <= other for one, other in pairwise(date.start_year for date in dated))
+    return [float(np.log1p(count)) for count in (decisions, branches, imperatives, absolute, len(dated) - absolute, ordered)]

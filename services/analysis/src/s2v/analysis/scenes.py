@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Span
 
+from s2v.analysis.content import Content
 from s2v.analysis.encoder import Vectors
 from s2v.analysis.language import Talk
+from s2v.v1.diagram_pb2 import DiagramType
 
 MIN_SECONDS = 8.0
 MAX_SECONDS = 45.0
@@ -24,8 +26,10 @@ LEAD_SECONDS = 0.3
 WINDOW = 2
 """Sentences on each side of a cut whose vectors are compared."""
 CUT_COST = 1.3
-OUTSIDE_COST = 20.0
-"""Cost of a scene that is too short or too long; beyond any good cut."""
+OUTSIDE_COST = 1e5
+"""Cost of a scene that is too short or too long; beyond all good cuts of a talk together."""
+OUTSIDE_SECOND_COST = 1e3
+"""Cost of each second by which it is."""
 _TURNS = (
     "now",
     "next,",
@@ -101,6 +105,33 @@ _LINKS = (
     "third,",
     "afterwards",
 )
+_ONWARD = (
+    "then",
+    "next",
+    "after that",
+    "afterwards",
+    "finally",
+    "lastly",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "the second",
+    "the third",
+    "the fourth",
+    "the fifth",
+    "the next",
+    "the last",
+    "the other",
+    "another",
+    "and then",
+    "and finally",
+)
+"""Openings with which an order or a list goes on."""
+_ONWARD_WORDS = 3
+_TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
+_LONG_TYPES = (*_TREES, DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_TIMELINE)
+"""Types of diagrams that may take more than a scene."""
 
 
 def cut_scenes(talk: Talk, vectors: Vectors) -> list[tuple[int, int]]:
@@ -130,6 +161,22 @@ def cut_scenes(talk: Talk, vectors: Vectors) -> list[tuple[int, int]]:
     return scenes[::-1]
 
 
+def goes_on(before: Content, after: Content, opening: Span) -> bool:
+    """Whether a scene carries on the list or process of the one before it; `opening` is its first sentence.
+
+    It does when both are drawn alike and the sentence goes on in an order or a list ("then", "another", "the third"), or when
+    both draw the same whole.
+    """
+    if before.type != after.type or after.type not in _LONG_TYPES:
+        return False
+    words = [token.lower_ for token in opening if not token.is_punct][:_ONWARD_WORDS]
+    text = f"{' '.join(words)} "
+    if any(text.startswith(f"{cue} ") for cue in _ONWARD):
+        return True
+    tops = [{node.topics for node in content.nodes if node.level == 0 and node.topics} for content in (before, after)]
+    return after.type in _TREES and bool(tops[0] & tops[1])
+
+
 def scene_start(talk: Talk, word: int) -> float:
     """Returns when a scene starts whose first word is `word`: in the pause just before it; 0 for the first word."""
     if word == 0:
@@ -140,9 +187,9 @@ def scene_start(talk: Talk, word: int) -> float:
 
 def _length_cost(seconds: float) -> float:
     if seconds < MIN_SECONDS:
-        return OUTSIDE_COST + (MIN_SECONDS - seconds)
+        return OUTSIDE_COST + OUTSIDE_SECOND_COST * (MIN_SECONDS - seconds)
     if seconds > MAX_SECONDS:
-        return OUTSIDE_COST + (seconds - MAX_SECONDS)
+        return OUTSIDE_COST + OUTSIDE_SECOND_COST * (seconds - MAX_SECONDS)
     return float(1.5 * np.log(seconds / GOOD_SECONDS) ** 2)
 
 

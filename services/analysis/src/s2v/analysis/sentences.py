@@ -1,10 +1,11 @@
-"""Where sentences end: by the punctuation that the words carry and, where it is missing, by pauses."""
+"""Where sentences end: by the punctuation that the words carry and, where it is missing, by the words themselves and pauses."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
+from s2v.analysis.boundaries import Tagger, find_boundaries
 from s2v.analysis.speech import Speech
 
 PAUSE_SECONDS = 0.8
@@ -13,6 +14,12 @@ UNPUNCTUATED_PAUSE_SECONDS = 0.45
 """A silence this long ends a sentence in speech written without full stops, in seconds."""
 UNPUNCTUATED_WORDS = 60
 """A stretch of more words than this without a full stop counts as written without them."""
+COMMA_WORDS = 20
+"""A stretch with a comma to so many words is a long sentence of someone who writes full stops, up to `LONGEST_WORDS`."""
+LONGEST_WORDS = 110
+"""Words that fill the longest scene."""
+OPEN_WORDS = 20
+"""So does one of more words than this at whose end there is none either."""
 
 _END = re.compile(r"[.!?…][\"'”’)\]]*$")
 _ABBREVIATION = re.compile(
@@ -20,8 +27,12 @@ _ABBREVIATION = re.compile(
 )
 
 
-def cut_sentences(speech: Speech) -> list[tuple[int, int]]:
-    """Returns the sentences as (begin, end) word numbers, end not included; together they hold every word once."""
+def cut_sentences(speech: Speech, tag: Tagger | None = None) -> list[tuple[int, int]]:
+    """Returns the sentences as (begin, end) word numbers, end not included; together they hold every word once.
+
+    `tag` gives the parts of speech of a language whose sentence ends can be told from its words; without it, only pauses tell
+    them where there are no full stops. Errors: SetupError when what was learned about sentence ends is missing.
+    """
     cuts = [0]
     for word in range(1, len(speech)):
         if _ends_sentence(speech, word - 1):
@@ -29,8 +40,21 @@ def cut_sentences(speech: Speech) -> list[tuple[int, int]]:
     cuts.append(len(speech))
     sentences: list[tuple[int, int]] = []
     for begin, end in pairwise(cuts):
-        sentences.extend(_cut_unpunctuated(speech, begin, end) if end - begin > UNPUNCTUATED_WORDS else [(begin, end)])
+        if not _lacks_stops(speech, begin, end, tag is not None):
+            sentences.append((begin, end))
+        elif tag is not None:
+            sentences += pairwise([begin, *find_boundaries(speech, begin, end, tag), end])
+        else:
+            sentences += _cut_unpunctuated(speech, begin, end)
     return sentences
+
+
+def _lacks_stops(speech: Speech, begin: int, end: int, tagged: bool) -> bool:
+    """Whether what stands between two ends of sentences is too long to be one sentence."""
+    if tagged and end - begin > OPEN_WORDS and _END.search(speech.texts[end - 1]) is None:
+        return True
+    commas = sum(text[-1] in ",;:—" for text in speech.texts[begin:end])
+    return end - begin > (LONGEST_WORDS if commas * COMMA_WORDS >= end - begin else UNPUNCTUATED_WORDS)
 
 
 def _ends_sentence(speech: Speech, word: int) -> bool:

@@ -10,6 +10,7 @@ from spacy.tokens import Token
 
 from s2v.analysis.clauses import Clause, Role, is_verbal
 from s2v.analysis.content import Label, NodeDraft
+from s2v.analysis.coreference import is_plural_noun
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -23,13 +24,16 @@ from s2v.analysis.labels import (
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import (
     ANNOUNCING_PREPOSITIONS,
+    CONTINUING_VERBS,
     PROCESS_NOUNS,
     SEQUENCE_CUES,
+    SPEECH_VERBS,
     STAGE_VERBS,
     STATIVE_VERBS,
     TERMINAL_VERBS,
     VAGUE_NOUNS,
 )
+from s2v.analysis.phrases import is_torn, write_activity
 from s2v.v1.diagram_pb2 import NodeKind
 
 MAX_PHRASE_WORDS = 14
@@ -72,14 +76,23 @@ class Step:
     """What the clause names; pronouns of the next step stand for them."""
 
 
-def make_steps(talk: Talk, clause: Clause, before: Step | None, skipped: AbstractSet[int] = frozenset()) -> list[Step]:
+def make_steps(
+    talk: Talk,
+    clause: Clause,
+    before: Step | None,
+    references: Mapping[int, Token],
+    skipped: AbstractSet[int] = frozenset(),
+) -> list[Step]:
     """Returns the steps of a clause: one, or one for each object told in an order ("asks A, then B"); none for states and asides.
 
-    `before` is the step in front, whose actor is not named again; `skipped` holds tokens drawn elsewhere (quantities).
+    `before` is the step in front, whose actor is not named again; `references` holds the antecedents of pronouns; `skipped` holds
+    tokens drawn elsewhere (quantities).
     """
     if not _is_action(clause):
         return []
-    step = _make_step(talk, clause, before, skipped)
+    if clause.torn is not None:
+        skipped = skipped | {token.i for token in clause.torn.subtree}
+    step = _make_step(talk, clause, before, references, skipped | _torn_away(clause))
     if step is None:
         return []
     return [step, *_further_objects(talk, clause, step)]
@@ -87,7 +100,7 @@ def make_steps(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
 
 def _is_action(clause: Clause) -> bool:
     core, verb = clause.core, clause.verb
-    if not is_verbal(core) or core.lemma_ in STATIVE_VERBS or core.lemma_ == "'s":
+    if not is_verbal(core) or core.lemma_ == "'s" or (core.lemma_ in STATIVE_VERBS and not _is_speech_act(clause)):
         return False
     if clause.subject is not None and clause.subject.dep_ in ("csubj", "expl"):
         return False
@@ -97,13 +110,33 @@ def _is_action(clause: Clause) -> bool:
     speaking = subject in ("we", "i", "us") or (not subject and _announces(core))
     if speaking and core.lemma_ in STAGE_VERBS and clause.role in (Role.MAIN, Role.RELATIVE):
         return False
+    if core.lemma_ in CONTINUING_VERBS and clause.subject is not None and clause.subject.lemma_.lower() in PROCESS_NOUNS:
+        return False
     # "It would have gone", "a part can fail": not what is done, but what might be.
     auxiliaries = {child.lower_ for child in verb.children if child.dep_ == "aux"}
     if {"would", "could", "might"} & auxiliaries and "have" in auxiliaries:
         return False
-    if {"can", "could", "may", "might"} & auxiliaries and clause.subject is not None and is_named(clause.subject):
+    possible = bool({"can", "could", "may", "might"} & auxiliaries)
+    if possible and clause.role is not Role.RELATIVE and clause.subject is not None and is_named(clause.subject):
         return False
     return not _misread(clause)
+
+
+def _is_speech_act(clause: Clause) -> bool:
+    """Whether someone named says something that has a name: "the officer suggests changes" is done, "I suggest" is not."""
+    named = clause.subject is not None and is_named(clause.subject)
+    said = any(child.dep_ == "dobj" and child.pos_ in ("NOUN", "PROPN") for child in clause.core.children)
+    return clause.core.lemma_ in SPEECH_VERBS and named and said
+
+
+def _torn_away(clause: Clause) -> frozenset[int]:
+    """Nouns at the end of the clause that are the subject of the next one."""
+    return frozenset(
+        part.i
+        for token in clause.core.subtree
+        if token.dep_ == "conj" and is_torn(token)
+        for part in (*token.subtree, *(child for child in token.head.children if child.dep_ == "cc"))
+    )
 
 
 def _misread(clause: Clause) -> bool:
@@ -128,7 +161,9 @@ def _announces(verb: Token) -> bool:
     )
 
 
-def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: AbstractSet[int]) -> Step | None:
+def _make_step(
+    talk: Talk, clause: Clause, before: Step | None, references: Mapping[int, Token], skipped: AbstractSet[int]
+) -> Step | None:
     core, subject = clause.core, clause.subject
     predicate = [group for group in predicate_groups(core, 0.0, skipped) if not any(token.i in skipped for token in group.tokens)]
     borrowed = _borrowed_object(core)
@@ -141,10 +176,13 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
     named_in = [token for group in predicate for token in group.tokens if token.i != core.i]
     complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for token in named_in)
     pronouns = [token for group in predicate for token in group.tokens if token.lower_ in ("it", "them")]
-    referent = _referent(pronouns[0], named, before) if pronouns else None
+    referent = _referent(pronouns[0], named, before, references) if pronouns else None
     said = {pronouns[0].i: referent.text} if referent is not None else {}
     complete = complete or referent is not None
-    if named is None and (passive or not complete):
+    meant = references.get(subject.i) if passive and subject is not None and named is None else None
+    if meant is not None and meant.pos_ not in ("NOUN", "PROPN"):
+        meant = None
+    if named is None and meant is None and (passive or not complete):
         return None
     # "The traces show us where …": what is shown is not said in the clause.
     if not complete and any(child.dep_ in ("dobj", "dative") and child.pos_ == "PRON" for child in core.children):
@@ -154,6 +192,11 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
     if named is not None and with_subject:
         kept, forms = _verb_form(clause, "plural" if is_plural(named) else "singular")
         label = make_label(talk, [*noun_groups(named, 0.0, skipped), *kept, *predicate], {**forms, **said})
+    if meant is not None and subject is not None:
+        # "It is examined": the claim is.
+        kept, forms = _verb_form(clause, "plural" if is_plural(meant) else "singular")
+        written = make_label(talk, [Group(0.0, (subject,)), *kept, *predicate], {**forms, **said, subject.i: meant.text})
+        label = replace(written, antecedents=(talk.word(meant),)) if written is not None else None
     if label is None and complete and not passive:
         with_subject = False
         kept, forms = verb_groups(core, "imperative")
@@ -162,17 +205,14 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
         return None
     if named is not None and clause.shares_subject:
         label = without_subject(talk, label, named)
-    words = [talk.word(token) for group in predicate for token in group.tokens]
-    if not complete:
-        words += label.words
-    begin, end = min(words), min(max(words) + 1, min(words) + MAX_PHRASE_WORDS)
+    text, (_, end) = write_activity(talk, clause, references, skipped)
     topics = content_lemmas(token for group in predicate for token in group.tokens)
     if named is not None and with_subject:
         topics |= content_lemmas([named])
     kind = NodeKind.NODE_KIND_STEP
-    if core.lemma_ in TERMINAL_VERBS and named is not None and named.lemma_.lower() in PROCESS_NOUNS:
+    if core.lemma_ in TERMINAL_VERBS and clause.ends_itself:
         kind = NodeKind.NODE_KIND_TERMINAL
-    node = NodeDraft(kind, phrase(talk, begin, end), label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
+    node = NodeDraft(kind, text, label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
     if referent is not None and talk.word(pronouns[0]) in label.words:
         node = replace(node, label=replace(label, antecedents=(talk.word(referent),)))
     actor = actor_name(named) if named is not None else before.actor if before is not None else ""
@@ -184,13 +224,13 @@ def _make_step(talk: Talk, clause: Clause, before: Step | None, skipped: Abstrac
     )
 
 
-def _referent(pronoun: Token, subject: Token | None, before: Step | None) -> Token | None:
-    """What "it" or "them" stands for: the object of the step in front, else its subject, if number agrees."""
-    if before is None:
-        return None
+def _referent(pronoun: Token, subject: Token | None, before: Step | None, references: Mapping[int, Token]) -> Token | None:
+    """What "it" or "them" stands for: its antecedent or, where none is known, the object or subject of the step in front."""
+    known = references.get(pronoun.i)
+    choices = (known,) if known is not None else (before.object, before.subject) if before is not None else ()
     plural = pronoun.lower_ == "them"
-    for noun in (before.object, before.subject):
-        if noun is None or noun.pos_ not in ("NOUN", "PROPN") or (noun.tag_ in ("NNS", "NNPS")) != plural:
+    for noun in choices:
+        if noun is None or noun.pos_ not in ("NOUN", "PROPN") or is_plural_noun(noun) != plural:
             continue
         if subject is None or noun.lemma_ != subject.lemma_:
             return noun

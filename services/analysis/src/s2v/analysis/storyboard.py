@@ -92,6 +92,7 @@ def _make_node(talk: Talk, identity: str, draft: NodeDraft, plan: ScenePlan) -> 
         label=draft.label.text,
         evidence=make_evidence(draft.label),
         reveal_seconds=talk.speech.starts[draft.label.words[0]],
+        level=draft.level,
         mentions=_find_mentions(talk, draft, plan),
     )
     if draft.quantity is not None:

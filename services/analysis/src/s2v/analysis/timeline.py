@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, Label, NodeDraft
+from s2v.analysis.coreference import resolve_references
 from s2v.analysis.dates import SpokenDate, find_dates
 from s2v.analysis.labels import (
     Group,
@@ -20,6 +22,7 @@ from s2v.analysis.labels import (
 )
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import VAGUE_NOUNS
+from s2v.analysis.phrases import write_event
 from s2v.analysis.steps import is_named, phrase, without_subject
 from s2v.v1.diagram_pb2 import DatePrecision, DiagramType, NodeKind
 
@@ -31,17 +34,19 @@ _LINKING = frozenset({"see", "mark", "bring", "witness"})
 def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the dated events of consecutive sentences in the order of speech; nothing when there are none."""
     dates = find_dates(talk, sentences)
+    references = resolve_references(sentences)
     absolute = [date for date in dates if date.date.precision != DatePrecision.DATE_PRECISION_ORDINAL]
     chosen = absolute if len(absolute) >= 2 else dates
-    barred = frozenset(token.i for date in dates for token in date.tokens)
+    barred = frozenset(token.i for date in chosen for token in date.tokens)
     nodes: list[NodeDraft] = []
     seen: set[int] = set()
     for date in chosen:
-        verb = _governor(date.tokens[0])
-        root = verb if verb is not None else date.tokens[0].sent.root
-        if root.i in seen or _belongs_elsewhere(date, root, barred):
+        beside = _noun_beside(date.tokens[0])
+        verb = _governor(date.tokens[0]) if beside is None else None
+        root = beside if beside is not None else verb if verb is not None else date.tokens[0].sent.root
+        if root.i in seen or (beside is None and _belongs_elsewhere(date, root, barred)):
             continue
-        node = _make_event(talk, date, root, barred) if verb is not None else _name_event(talk, date, root, barred)
+        node = _make_event(talk, date, root, barred, references) if verb is not None else _name_event(talk, date, root, barred)
         if node is not None:
             seen.add(root.i)
             nodes.append(node)
@@ -55,12 +60,58 @@ def _belongs_elsewhere(date: SpokenDate, root: Token, barred: frozenset[int]) ->
     return any(low < place < high and place not in own for place in barred)
 
 
+def _noun_beside(token: Token) -> Token | None:
+    """The noun that a date in brackets or after "of" belongs to ("Silla (57 BCE–935 CE)", "the treaty of 1529").
+
+    None for the subject of a verb, whose event is told by the verb.
+    """
+    before = token.nbor(-1) if token.i > token.sent.start else None
+    noun: Token | None = None
+    if before is not None and before.text in ("(", "["):
+        noun = next((place for place in reversed(list(token.doc[token.sent.start : before.i])) if not place.is_punct), None)
+        if noun is not None and noun.dep_ == "compound":
+            noun = noun.head
+        if noun is not None and noun.dep_ == "pobj" and noun.head.head.i == noun.head.i - 1:
+            outer = noun.head.head
+            noun = outer if outer.pos_ == "PROPN" or (outer.pos_ == "NOUN" and noun.head.lower_ == "of") else noun
+    elif before is not None and before.lower_ == "of" and before.dep_ == "prep":
+        noun = before.head
+        if noun.lemma_.lower() in VAGUE_NOUNS or noun.ent_type_ == "DATE":
+            return None
+    if noun is None or noun.pos_ not in ("NOUN", "PROPN") or (noun.dep_ in ("nsubj", "nsubjpass") and noun.head.i > token.i):
+        return None
+    return noun
+
+
 def _governor(token: Token) -> Token | None:
     """The verb of the clause that a date stands in."""
     for place in (token, *token.ancestors):
         if place.pos_ in ("VERB", "AUX") and place.dep_ in _CLAUSE_DEPS:
-            return place.head if place.dep_ == "xcomp" and place.head.pos_ == "VERB" else place
+            if place.dep_ == "pcomp" and place.lemma_ == "be":
+                continue  # "to what is now Beijing"
+            return place.head if place.dep_ == "xcomp" and place.head.pos_ == "VERB" else _uncleft(place, token)
     return None
+
+
+def _uncleft(verb: Token, date: Token) -> Token:
+    """Of "it was only in 1990 that the wall fell" the verb "fell"."""
+    if verb.lemma_ == "be" and any(child.lower_ == "it" and child.dep_ == "nsubj" for child in verb.children):
+        for child in verb.children:
+            if child.dep_ in ("ccomp", "advcl", "relcl") and child.pos_ in ("VERB", "AUX") and child.i > date.i:
+                return child
+    return verb
+
+
+def _subject_of(verb: Token, barred: frozenset[int]) -> Token | None:
+    """A verb's own subject, or the one that it shares with the verbs in front of it."""
+    place = verb
+    while True:
+        for child in place.children:
+            if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred:
+                return child
+        if place.dep_ not in ("conj", "advcl") or place.head.pos_ not in ("VERB", "AUX"):
+            return None
+        place = place.head
 
 
 def _name_event(talk: Talk, date: SpokenDate, noun: Token, barred: frozenset[int]) -> NodeDraft | None:
@@ -76,12 +127,10 @@ def _name_event(talk: Talk, date: SpokenDate, noun: Token, barred: frozenset[int
     return _draft(talk, date, make_label(talk, groups), groups)
 
 
-def _make_event(talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int]) -> NodeDraft | None:
-    subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred), None)
-    if subject is None and verb.dep_ in ("conj", "advcl") and verb.head.pos_ in ("VERB", "AUX"):
-        subject = next(
-            (child for child in verb.head.children if child.dep_ in ("nsubj", "nsubjpass") and child.i not in barred), None
-        )
+def _make_event(
+    talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int], references: Mapping[int, Token]
+) -> NodeDraft | None:
+    subject = _subject_of(verb, barred)
     if verb.dep_ == "relcl" and (subject is None or subject.pos_ == "PRON"):
         subject = verb.head if verb.head.i not in barred else None
     named = subject if subject is not None and is_named(subject) else None
@@ -111,7 +160,10 @@ def _make_event(talk: Talk, date: SpokenDate, verb: Token, barred: frozenset[int
         label = make_label(talk, predicate, {})
     if label is not None and named is not None and named.head.i != verb.i:
         label = without_subject(talk, label, named)
-    return _draft(talk, date, label, groups)
+    node = _draft(talk, date, label, groups)
+    if node is None or spoken_year:
+        return node
+    return replace(node, phrase=write_event(talk, verb, subject, references, barred))
 
 
 def _name_subject(talk: Talk, named: Token, barred: frozenset[int]) -> Label | None:
@@ -122,7 +174,8 @@ def _name_subject(talk: Talk, named: Token, barred: frozenset[int]) -> Label | N
 
 
 def _draft(talk: Talk, date: SpokenDate, label: Label | None, groups: Sequence[Group]) -> NodeDraft | None:
-    if label is None or len(label.text.split()) < 2:
+    name = label is not None and bool(groups) and groups[0].tokens[-1].pos_ == "PROPN"
+    if label is None or (len(label.text.split()) < 2 and not name):
         return None
     begin, end = label.words[0], label.words[-1] + 1
     span = (min(begin, date.date.label.words[0]), max(end, date.date.label.words[-1] + 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from spacy.tokens import Span, Token
 
@@ -35,6 +36,12 @@ _ANNOUNCERS = frozenset(
     ]
 )
 _ANNOUNCING = frozenset({"at", "about", "to", "on", "with", "into", "through"})
+PAIR_SHARE = 0.5
+"""A second topic is named too if it is worth at least this share of the first."""
+MIN_COUNT_ALONE = 4
+"""Times that a plain word is said before it can be a title by itself."""
+MIN_PAIR_COUNT = 5
+"""Times that two plain words are said before they can be a title together."""
 _OPENING_SENTENCES = 2
 """Sentences of a scene in which an announcement is looked for."""
 _MIN_OPENING_WORDS = 3
@@ -45,6 +52,20 @@ _PLAIN = frozenset(
 )
 """Words that point instead of naming."""
 _QUESTION_WORDS = frozenset({"how", "why", "what", "where"})
+
+
+@dataclass(frozen=True)
+class _Topic:
+    """Something that a scene speaks of."""
+
+    label: Label
+    score: float
+    count: int
+    telling: bool
+    """Whether it can be a title by itself."""
+    proper: bool
+    """Whether its first word keeps its capital letter."""
+    lemmas: frozenset[str]
 
 
 def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: Counter[str]) -> Label | None:
@@ -79,6 +100,8 @@ def _find_opening(talk: Talk, sentences: Sequence[Span], drawn: set[int]) -> Lab
 
 
 def _stands_alone(sentence: Span) -> bool:
+    if sentence.root.lemma_.lower() == "let":
+        return False
     subject = next((token for token in sentence if token.dep_ in ("nsubj", "nsubjpass")), None)
     return subject is not None and subject.lower_ not in _PRONOUNS and sentence.root.pos_ in ("VERB", "AUX")
 
@@ -101,6 +124,9 @@ def _find_announcement(talk: Talk, sentence: Span, drawn: set[int]) -> Label | N
     for verb in sentence:
         if verb.lemma_ not in _ANNOUNCERS or verb.pos_ != "VERB" or talk.word(verb) in drawn or not _by_speaker(verb):
             continue
+        asked = _find_asked(talk, verb)
+        if asked is not None:
+            return asked
         for child in verb.children:
             if child.i < verb.i:
                 continue
@@ -116,6 +142,16 @@ def _find_announcement(talk: Talk, sentence: Span, drawn: set[int]) -> Label | N
     return None
 
 
+def _find_asked(talk: Talk, verb: Token) -> Label | None:
+    """Of "let us begin with how water is divided" the question, wherever the parser hangs it."""
+    place = verb.i + 1
+    if place < verb.sent.end and verb.doc[place].lower_ in _ANNOUNCING:
+        place += 1
+    if place >= verb.sent.end or verb.doc[place].lower_ not in _QUESTION_WORDS:
+        return None
+    return _as_spoken(talk, talk.word(verb.doc[place]), talk.words(verb.sent)[1])
+
+
 def _by_speaker(verb: Token) -> bool:
     subjects = [child.lower_ for child in verb.children if child.dep_ == "nsubj"]
     if not subjects and verb.head.lemma_ == "let":
@@ -126,9 +162,15 @@ def _by_speaker(verb: Token) -> bool:
 def _name(talk: Talk, token: Token) -> Label | None:
     if token.dep_ in ("pcomp", "ccomp") and token.pos_ in ("VERB", "AUX"):
         return _question(talk, token)
-    if token.pos_ not in ("NOUN", "PROPN") or token.lemma_.lower() in VAGUE_NOUNS:
+    if token.pos_ not in ("NOUN", "PROPN") or token.lemma_.lower() in VAGUE_NOUNS or _is_counted(token):
         return None
     return make_label(talk, noun_groups(token), max_words=MAX_WORDS, max_characters=MAX_CHARACTERS)
+
+
+def _is_counted(noun: Token) -> bool:
+    """Whether only a number tells what is meant ("follow one drop"): an example, not a topic."""
+    before = [child for child in noun.children if child.i < noun.i and child.dep_ not in ("det", "predet")]
+    return bool(before) and all(child.dep_ == "nummod" for child in before)
 
 
 def _question(talk: Talk, verb: Token) -> Label | None:
@@ -147,34 +189,60 @@ def _find_topic(talk: Talk, sentences: Sequence[Span], counts: Counter[str]) -> 
         for token in sentence
         if token.pos_ in ("NOUN", "PROPN") and not token.is_stop
     )
-    best: tuple[float, Label] | None = None
-    seen: set[str] = set()
+    topics: dict[str, _Topic] = {}
     for place, sentence in enumerate(sentences):
         for chunk in sentence.noun_chunks:
-            head = chunk.root
-            if (
-                head.pos_ not in ("NOUN", "PROPN")
-                or head.lemma_.lower() in VAGUE_NOUNS
-                or head.is_stop
-                or head.ent_type_ in ("DATE", "TIME", "CARDINAL")
-            ):
-                continue
-            groups = [
-                group
-                for group in noun_groups(head)
-                if not any(token.dep_ == "cc" or token.lower_ in _PLAIN for token in group.tokens)
-            ]
-            label = make_label(talk, groups, max_words=4, max_characters=MAX_CHARACTERS)
-            if label is None or label.text.lower() in seen:
-                continue
-            seen.add(label.text.lower())
-            lemmas = content_lemmas(chunk) or {head.lemma_.lower()}
-            count = here[head.lemma_.lower()]
-            share = count / max(counts[head.lemma_.lower()], 1)
-            subject = 0.4 * (head.dep_ in ("nsubj", "nsubjpass"))
-            score = count * (0.5 + share) + 0.4 * min(len(lemmas), 2) + subject - 0.15 * place
-            # A plain word by itself says little: the scene must turn on it.
-            telling = " " in label.text or head.pos_ == "PROPN" or count >= 4
-            if count >= 2 and telling and (best is None or score > best[0] + 1e-6):
-                best = (score, label)
-    return None if best is None else best[1]
+            topic = _read_topic(talk, chunk.root, here, counts, place)
+            known = topics.get(chunk.root.lemma_.lower())
+            if topic is not None and (known is None or topic.score > known.score + 1e-6):
+                topics[chunk.root.lemma_.lower()] = topic
+    ranked = sorted(topics.values(), key=lambda topic: -topic.score)
+    if not ranked:
+        return None
+    best = ranked[0]
+    if best.telling and " " in best.label.text:
+        return best.label
+    pair = next((other for other in ranked[1:] if other.score >= PAIR_SHARE * best.score and _apart(best, other)), None)
+    if pair is not None and (best.telling or pair.telling or best.count + pair.count >= MIN_PAIR_COUNT):
+        joined = _join(best, pair)
+        if joined is not None:
+            return joined
+    return next((topic.label for topic in ranked if topic.telling), None)
+
+
+def _read_topic(talk: Talk, head: Token, here: Counter[str], counts: Counter[str], place: int) -> _Topic | None:
+    """What a noun phrase would be worth as a title; None for times, vague nouns and what the scene names only once."""
+    lemma = head.lemma_.lower()
+    if head.pos_ not in ("NOUN", "PROPN") or lemma in VAGUE_NOUNS or head.is_stop or here[lemma] < 2:
+        return None
+    if head.ent_type_ in ("DATE", "TIME", "CARDINAL"):
+        return None
+    groups = [
+        group for group in noun_groups(head) if not any(token.dep_ == "cc" or token.lower_ in _PLAIN for token in group.tokens)
+    ]
+    label = make_label(talk, groups, max_words=4, max_characters=MAX_CHARACTERS)
+    if label is None:
+        return None
+    lemmas = content_lemmas(token for group in groups for token in group.tokens) or {lemma}
+    count = here[lemma]
+    share = count / max(counts[lemma], 1)
+    subject = 0.4 * (head.dep_ in ("nsubj", "nsubjpass"))
+    score = count * (0.5 + share) + 0.4 * min(len(lemmas), 2) + subject - 0.15 * place
+    # A plain word by itself says little: the scene must turn on it.
+    telling = " " in label.text or head.pos_ == "PROPN" or count >= MIN_COUNT_ALONE
+    proper = not label.text[1:].islower() or talk.doc[talk.tokens_of[label.words[0]][0]].pos_ == "PROPN"
+    return _Topic(label, score, count, telling, proper, frozenset(lemmas))
+
+
+def _apart(first: _Topic, second: _Topic) -> bool:
+    return not first.lemmas & second.lemmas
+
+
+def _join(first: _Topic, second: _Topic) -> Label | None:
+    """Two topics as one title, in the order of speech: "Pods and nodes"."""
+    earlier, later = sorted((first, second), key=lambda topic: topic.label.words)
+    name = later.label.text
+    text = f"{earlier.label.text} and {name if later.proper else name[:1].lower() + name[1:]}"
+    if len(text) > MAX_CHARACTERS:
+        return None
+    return Label(text, tuple(sorted({*first.label.words, *second.label.words})))

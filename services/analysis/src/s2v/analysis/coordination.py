@@ -1,0 +1,42 @@
+"""What is coordinated with a word ("rain, snow and ice"), and what a preposition governs, on the dependency parse."""
+
+from __future__ import annotations
+
+from spacy.tokens import Token
+
+from s2v.analysis.propositions import is_bare_pair
+
+VERBAL = ("VERB", "AUX")
+
+
+def coordinated(head: Token) -> list[Token]:
+    """Returns a noun or verb and all that is coordinated with it; of nouns without modifiers ("oxygen and carbon") the first."""
+    return [head] if is_bare_pair(head) else members(head)
+
+
+def members(head: Token) -> list[Token]:
+    """Returns a noun or verb and all that is coordinated with it."""
+    chain = [head]
+    for child in head.children:
+        if child.dep_ in ("conj", "appos") and child.i > head.i and (child.dep_ == "conj" or child.pos_ == head.pos_ == "VERB"):
+            clause = child.pos_ in VERBAL
+            if not clause and _belongs_inside(head, child):
+                continue
+            if clause == (head.pos_ in VERBAL) and not (
+                clause and any(part.dep_ in ("nsubj", "nsubjpass") for part in child.children)
+            ):
+                chain += members(child)
+    return chain
+
+
+def prepositional_objects(preposition: Token) -> list[Token]:
+    """Returns the nouns and clauses that a preposition governs."""
+    return [
+        child for child in preposition.children if child.dep_ in ("pobj", "pcomp") and child.pos_ not in ("ADP", "SCONJ", "PRON")
+    ]
+
+
+def _belongs_inside(head: Token, other: Token) -> bool:
+    """Whether a bare noun is coordinated with what a noun is of, not with the noun: the T4 of "levels of T3 and T4"."""
+    inside = any(child.dep_ == "prep" and child.lower_ == "of" and head.i < child.i < other.i for child in head.children)
+    return inside and not any(child.dep_ not in ("punct", "cc", "conj") for child in other.children)

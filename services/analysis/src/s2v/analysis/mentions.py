@@ -1,0 +1,274 @@
+"""Things that are named: the noun phrase, or the gerund that stands for one, as what is drawn for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+
+from spacy.tokens import Token
+
+from s2v.analysis.content import Label, NodeDraft
+from s2v.analysis.labels import (
+    MAX_CHARACTERS,
+    Group,
+    content_lemmas,
+    make_label,
+    noun_groups,
+    predicate_groups,
+    preposition_groups,
+    whole_word,
+)
+from s2v.analysis.language import Talk
+from s2v.analysis.lexicon import COLLECTIVE_NOUNS, KIND_NOUNS, VAGUE_ADJECTIVES, VAGUE_NOUNS
+from s2v.v1.diagram_pb2 import NodeKind
+
+MAX_PHRASE_WORDS = 9
+MAX_PHRASE_CHARACTERS = 90
+MAX_GAP_TOKENS = 3
+"""Tokens left out of a label, up to which its phrase still runs on."""
+_NOMINAL = ("NOUN", "PROPN", "NUM", "SYM", "X")
+_PREPOSITIONS = frozenset({"for", "from", "in", "with", "to", "on", "between", "about", "around", "by", "within", "inside"})
+
+
+@dataclass(frozen=True)
+class Mention:
+    """Something that is named once."""
+
+    head: Token
+    groups: tuple[Group, ...]
+    """The words of its label by rank."""
+    key: frozenset[str]
+    """Lemmas by which it is known again."""
+    forms: Mapping[int, str] = field(default_factory=dict)
+    """How tokens are written where it is not as spoken."""
+    amount: tuple[Token, ...] = ()
+    """A quantity that stands beside the label."""
+
+    @property
+    def noun(self) -> str:
+        """The lemma of its head."""
+        return lemma(self.head)
+
+
+def lemma(token: Token) -> str:
+    """Returns the lower-case lemma; of a noun that the tagger took for a name the singular too."""
+    text = token.lemma_.lower()
+    if token.pos_ in ("PROPN", "X") and len(text) > 3 and text.endswith("s") and not text.endswith("ss"):
+        return text[:-1]
+    return text
+
+
+def is_nominal(token: Token) -> bool:
+    """Returns whether a token can head the name of a thing."""
+    return token.pos_ in _NOMINAL
+
+
+def is_pronoun(token: Token) -> bool:
+    """Returns whether a token stands for something said before ("they", "these", "both", "others")."""
+    return token.pos_ == "PRON" or (
+        token.lower_ in ("these", "those", "this", "that", "both", "each", "all", "others", "another", "some", "one")
+        and not token.n_lefts
+    )
+
+
+def make_mention(head: Token, skipped: AbstractSet[int] = frozenset()) -> Mention | None:
+    """Returns what a noun phrase, gerund or adjective names; None for a pronoun or a word that names nothing by itself."""
+    out = set(skipped) | {child.i for child in head.children if child.dep_ in ("conj", "appos", "relcl")}
+    if is_nominal(head):
+        if is_pronoun(head) or lemma(head) in ("etc", "etc.") or (lemma(head) in VAGUE_NOUNS and not _has_detail(head, out)):
+            return None
+        return _name(head, out)
+    if head.pos_ == "ADJ":
+        groups = [Group(0.0, (head,)), *(Group(0.0, (part,)) for part in head.children if part.dep_ == "neg")]
+        for child in head.children:
+            if child.dep_ == "prep" and child.i not in out:
+                groups += preposition_groups(child, 0.6, out)
+        return Mention(head, tuple(groups), frozenset({lemma(head)}))
+    if head.pos_ == "VERB":
+        groups = predicate_groups(head, 0.0, out)
+        subject = next((part for part in head.children if part.dep_ in ("nsubj", "nsubjpass") and is_nominal(part)), None)
+        if subject is not None:
+            groups += noun_groups(subject, 0.1, out)
+        elif not any(token.pos_ in (*_NOMINAL, "ADJ") for group in groups for token in group.tokens) and head.tag_ != "VBG":
+            return None
+        return Mention(head, tuple(groups), content_lemmas(token for group in groups for token in group.tokens))
+    return None
+
+
+def _has_detail(head: Token, skipped: AbstractSet[int]) -> bool:
+    return any(
+        (child.dep_ in ("amod", "compound", "nmod") and child.i not in skipped)
+        or child.lower_ == "of"
+        or (child.dep_ == "nummod" and lemma(head) in KIND_NOUNS)
+        for child in head.children
+    )
+
+
+def _name(head: Token, skipped: set[int]) -> Mention:
+    skipped |= {child.i for child in head.children if child.dep_ == "amod" and child.lower_ in VAGUE_ADJECTIVES}
+    groups = noun_groups(head, 0.0, skipped)
+    key = _key(head)
+    extra = 0
+    for child in head.children:
+        if child.dep_ == "prep" and child.i > head.i and child.lower_ in _PREPOSITIONS and child.i not in skipped:
+            groups += preposition_groups(child, 1.0 + extra, skipped)
+            extra += 1
+        elif child.dep_ == "nummod" and child.i > head.i:
+            groups.append(Group(0.1, (child,)))
+        elif child.dep_ == "amod" and child.i > head.i and not child.nbor(-1).is_punct:
+            groups.append(Group(0.3, (child,)))
+    # A name that says enough by itself needs no adjunct.
+    content = {
+        token.i for group in groups if group.rank < 1 for token in group.tokens if not token.is_stop and token.pos_ != "NUM"
+    }
+    if len(content) >= 2:
+        groups = [group for group in groups if group.rank < 1]
+    return Mention(head, tuple(groups), key)
+
+
+def _key(head: Token) -> frozenset[str]:
+    """Lemmas of a name: of "three kinds of tokens" those of the tokens."""
+    inner = inner_noun(head)
+    noun = inner if inner is not None else head
+    own = {
+        lemma(child)
+        for child in noun.children
+        if child.dep_ in ("compound", "amod", "nmod", "poss") and child.lower_ not in VAGUE_ADJECTIVES and child.pos_ != "PRON"
+    }
+    deeper = {
+        lemma(part)
+        for child in noun.children
+        if child.dep_ in ("compound", "amod")
+        for part in child.children
+        if part.dep_ in ("compound", "amod", "advmod")
+    }
+    outer = {lemma(child) for child in head.children if child.dep_ == "amod" and child.lower_ not in VAGUE_ADJECTIVES}
+    return frozenset(own | deeper | outer | {lemma(noun)})
+
+
+def inner_noun(head: Token) -> Token | None:
+    """Returns what a noun of kind or amount is about: of "three kinds of tokens" the tokens."""
+    if lemma(head) not in KIND_NOUNS | COLLECTIVE_NOUNS:
+        return None
+    for child in head.children:
+        if child.lower_ == "of":
+            return next((part for part in child.children if part.dep_ == "pobj" and is_nominal(part)), None)
+    return None
+
+
+def list_members(head: Token) -> list[Token]:
+    """Returns the heads of a coordination in the order of speech."""
+    members = [head]
+    for place in members:
+        for child in place.children:
+            if (child.i > place.i and child.dep_ == "conj" and _is_alike(place, child)) or (
+                child.i > place.i and child.dep_ == "appos" and _continues_list(child)
+            ):
+                members.append(child)
+    return sorted(set(members), key=lambda token: token.i)
+
+
+def _is_alike(first: Token, second: Token) -> bool:
+    return not (is_nominal(first) and second.pos_ in ("VERB", "AUX") and second.tag_ != "VBG")
+
+
+def _continues_list(child: Token) -> bool:
+    """Whether an apposition is one more member: "a server, a cache, and a queue" with a comma before and more behind."""
+    return (
+        child.left_edge.i > 0
+        and child.left_edge.nbor(-1).text in (",", ";")
+        and any(part.dep_ == "conj" for part in child.children)
+    )
+
+
+def make_members(head: Token) -> list[Mention]:
+    """Returns the things that a coordination names. A noun shared by coordinated adjectives belongs to each of them."""
+    found: list[Mention] = []
+    chain = list_members(head)
+    for member in chain:
+        inner = inner_noun(member)
+        if inner is not None and lemma(member) in COLLECTIVE_NOUNS:
+            found += make_members(inner)
+        else:
+            found += list(_split_modifiers(member))
+    return found
+
+
+def _split_modifiers(head: Token) -> Iterator[Mention]:
+    """Of "sympathetic and parasympathetic nerves" both, of any other phrase the one mention that it is."""
+    for child in head.children:
+        if (
+            child.dep_ != "amod"
+            or child.pos_ not in ("ADJ", "VERB")
+            or head.tag_ not in ("NNS", "NNPS", "NNP")
+            or child.i > head.i
+        ):
+            continue
+        shared = [part for part in list_members(child) if part.i < head.i]
+        if len(shared) < 2 or not any(part.dep_ == "cc" for place in shared for part in place.children):
+            continue
+        for own in shared:
+            others = {part.i for part in shared if part.i != own.i}
+            groups = [
+                Group(0.0, (own,)),
+                *(Group(0.0, (part,)) for part in own.children if part.dep_ in ("compound", "neg")),
+                *(group for group in noun_groups(head, 0.0, others | {own.i}) if own not in group.tokens),
+            ]
+            groups = [group for group in groups if not any(token.i in others for token in group.tokens)]
+            yield Mention(head, tuple(groups), frozenset({lemma(own), *(_key(head) - {lemma(part) for part in shared})}))
+        return
+    mention = make_mention(head)
+    if mention is not None:
+        yield mention
+
+
+def with_head_only(mention: Mention) -> Mention:
+    """Returns the bare noun of a mention: of "true ribs" the ribs."""
+    return replace(mention, groups=(Group(0.0, (mention.head,)),), key=frozenset({mention.noun}))
+
+
+def draft(talk: Talk, mention: Mention, kind: NodeKind.ValueType) -> NodeDraft | None:
+    """Returns the node of a mention; None when its words do not fit into a label."""
+    label = make_label(talk, mention.groups, mention.forms)
+    spoken = make_label(talk, mention.groups, mention.forms, max_words=MAX_PHRASE_WORDS, max_characters=MAX_PHRASE_CHARACTERS)
+    if label is None or spoken is None or not any(character.isalnum() for character in label.text):
+        return None
+    topics = content_lemmas(token for group in mention.groups for token in group.tokens) - VAGUE_NOUNS
+    return NodeDraft(
+        kind,
+        _write_phrase(talk, mention, spoken),
+        label,
+        (label.words[0], label.words[-1] + 1),
+        topics,
+        quantity=_write_amount(talk, mention.amount),
+    )
+
+
+def _write_amount(talk: Talk, tokens: tuple[Token, ...]) -> Label | None:
+    if not tokens:
+        return None
+    text = tokens[0].doc[tokens[0].i : tokens[-1].i + 1].text
+    return Label(text, tuple(sorted({talk.word(token) for token in tokens}))) if len(text) <= MAX_CHARACTERS else None
+
+
+def _write_phrase(talk: Talk, mention: Mention, spoken: Label) -> str:
+    """The words as spoken, with the one or two left out in between; what lies further apart is joined."""
+    words = set(spoken.words)
+    places = sorted(
+        {
+            part.i
+            for group in mention.groups
+            for token in group.tokens
+            if talk.word(token) in words
+            for part in whole_word(talk, token)
+        }
+        | {token.i for token in mention.amount}
+    )
+    runs: list[list[int]] = []
+    for place in places:
+        if runs and place - runs[-1][1] <= MAX_GAP_TOKENS:
+            runs[-1][1] = place
+        else:
+            runs.append([place, place])
+    return " ".join(talk.doc[first : last + 1].text for first, last in runs).strip(' .,;:!?"“”()[]—–-')

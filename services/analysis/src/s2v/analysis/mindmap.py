@@ -1,0 +1,172 @@
+"""Mindmaps: one topic, what is said about it, and the details of that."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spacy.tokens import Span, Token
+
+from s2v.analysis.content import Content
+from s2v.analysis.enumerations import Enumeration, find_enumerations, find_lists, mention_of
+from s2v.analysis.headings import Point, find_points
+from s2v.analysis.language import Talk
+from s2v.analysis.lexicon import VAGUE_NOUNS
+from s2v.analysis.mentions import Mention, is_nominal, is_pronoun, lemma, make_mention, with_head_only
+from s2v.analysis.outline import Outline
+from s2v.analysis.statements import Statement, find_statements, with_subject
+from s2v.v1.diagram_pb2 import DiagramType
+
+FIRST_WEIGHT = 3.0
+"""What the first subject of a scene weighs as its topic; any later one weighs 0.7."""
+COVERAGE_WEIGHT = 0.5
+"""What each sentence that names a topic weighs."""
+_KIND = DiagramType.DIAGRAM_TYPE_MINDMAP
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a sentence holds."""
+
+    enumerations: tuple[Enumeration, ...]
+    statements: tuple[Statement, ...]
+    fragment: Mention | None
+    """What a sentence without a verb names."""
+    points: tuple[Point, ...] = ()
+    """A headed list."""
+
+
+def extract_mindmap(talk: Talk, sentences: Sequence[Span]) -> Content:
+    """Returns the topic of consecutive sentences and its branches; nothing when there is none."""
+    told = [_read(talk, sentence) for sentence in sentences]
+    topic = _find_topic(sentences, told)
+    if topic is None:
+        return Content(_KIND)
+    outline = Outline(talk)
+    centre = outline.add(topic)
+    if centre is None:
+        return Content(_KIND)
+    for sentence in told:
+        _tell(outline, centre, sentence)
+    return outline.finish(_KIND, [centre]) if outline.parents else Content(_KIND)
+
+
+def _read(talk: Talk, sentence: Span) -> _Told:
+    points = find_points(sentence)
+    if points:
+        return _Told((), (), None, tuple(points))
+    enumerations = find_enumerations(talk, sentence)
+    known = {member.head.i for enumeration in enumerations for member in enumeration.members}
+    lists = [found for found in find_lists(talk, sentence) if not any(member.head.i in known for member in found.members)]
+    statements = find_statements(talk, sentence)
+    fragment = sentence.root if is_nominal(sentence.root) and not statements else None
+    return _Told((*enumerations, *lists), tuple(statements), make_mention(fragment) if fragment is not None else None)
+
+
+def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | None:
+    """What most is said about: subjects and wholes, the earlier the more, and what the sentences keep naming."""
+    weights: dict[frozenset[str], float] = defaultdict(float)
+    mentions: dict[frozenset[str], Mention] = {}
+
+    def note(noun: Token | None, weight: float) -> None:
+        mention = mention_of(noun) if noun is not None and is_nominal(noun) else None
+        if mention is not None and mention.noun not in VAGUE_NOUNS:
+            if len(mention.key) == 1:
+                # "The colony" after "a bee colony" is that one.
+                mention = next((known for known in mentions.values() if known.noun == mention.noun), mention)
+            mentions.setdefault(mention.key, mention)
+            weights[mention.key] += weight
+
+    for number, sentence in enumerate(told):
+        for enumeration in sentence.enumerations:
+            note(enumeration.whole, 0.2 * len(enumeration.members))
+        for place, statement in enumerate(sentence.statements):
+            note(statement.subject, FIRST_WEIGHT if number == 0 and place == 0 else 0.7)
+            if number == 0:
+                for child in statement.verb.children:
+                    if child.dep_ == "dobj":
+                        note(child, 0.7)
+        # "Alerts for …, alerts for …": what the points of a list have in common.
+        heads = [point.matter.noun for point in sentence.points if point.matter is not None]
+        for point in sentence.points:
+            if point.matter is not None and heads.count(point.matter.noun) > 1:
+                common = with_head_only(point.matter)
+                mentions.setdefault(common.key, common)
+                weights[common.key] += 1.0
+    if not weights:
+        for chunk in sentences[0].noun_chunks:
+            note(chunk.root, 1.0)
+    lemmas = [{lemma(token) for token in sentence} for sentence in sentences]
+    for key in list(weights):
+        weights[key] += COVERAGE_WEIGHT * sum(key <= words for words in lemmas)
+        weights[key] += sum(0.3 * weights[other] for other in mentions if key < other)
+    return mentions[max(weights, key=lambda key: weights[key])] if weights else None
+
+
+def _tell(outline: Outline, centre: int, told: _Told) -> None:
+    for point in told.points:
+        branch = outline.add(point.name)
+        if branch is None or branch == centre:
+            continue
+        _hang(outline, centre, branch)
+        matter = outline.add(point.matter) if point.matter is not None else None
+        if matter is not None and matter != centre:
+            outline.attach(branch, matter)
+    covered: set[int] = set()
+    subjects = [statement.subject.i for statement in told.statements if statement.subject is not None]
+    shared = {place for place in subjects if subjects.count(place) > 1}
+    if told.fragment is not None:
+        child = outline.add(told.fragment)
+        if child is not None and child != centre:
+            outline.attach(centre, child)
+            covered.add(told.fragment.head.i)
+    for enumeration in told.enumerations:
+        whole = _resolve(outline, centre, enumeration.whole)
+        if whole is None:
+            continue
+        _hang(outline, centre, whole)
+        if enumeration.whole is not None and whole != centre:
+            covered.add(enumeration.whole.i)
+        for member in enumeration.members:
+            child = outline.add(member)
+            if child is not None and child != whole:
+                outline.attach(whole, child, enumeration.cue)
+                covered |= {token.i for group in member.groups for token in group.tokens}
+    for statement in told.statements:
+        whole = _resolve(outline, centre, statement.subject)
+        if whole is None:
+            whole = centre
+        items = [
+            item for item in statement.items if not any(token.i in covered for group in item.groups for token in group.tokens)
+        ]
+        if not items:
+            continue
+        if (
+            whole != centre
+            and whole not in outline.parents
+            and len(items) == 1
+            and statement.subject is not None
+            and statement.subject.i not in shared
+        ):
+            child = outline.add_new(with_subject(items[0], statement.subject))
+            if child is not None:
+                outline.attach(centre, child)
+                continue
+        _hang(outline, centre, whole)
+        for item in items:
+            child = outline.add(item)
+            if child is not None and child != whole:
+                outline.attach(whole, child)
+
+
+def _resolve(outline: Outline, centre: int, noun: Token | None) -> int | None:
+    if noun is None or is_pronoun(noun) or not is_nominal(noun) or lemma(noun) in VAGUE_NOUNS:
+        return centre
+    mention = mention_of(noun)
+    return outline.add(mention) if mention is not None else None
+
+
+def _hang(outline: Outline, centre: int, whole: int) -> None:
+    if whole != centre and whole not in outline.parents:
+        outline.attach(centre, whole)

@@ -1,0 +1,95 @@
+"""What diagram a passage asks for, read by a transformer: all-mpnet-base-v2 whose upper layers are learned, in int8.
+
+Model: Song et al., "MPNet", 2020 (arXiv 2004.09297). The lower layers come from packages (`base_weights`); the upper ones and the
+head are in the distribution, learned by `training/train_encoder.py`. Each token's activations have a scale of their own: a few
+tokens have values far beyond all others, and one scale for all would leave the rest nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from s2v.analysis.base_weights import LAYERS, read_lower
+from s2v.runtime.errors import SetupError
+
+NAME = "diagram-types-mpnet-int8"
+GRAPH = Path(__file__).with_name("passage_encoder.onnx")
+"""The operations, without any weights."""
+LEARNED = Path(__file__).with_name("passage_encoder.npz")
+"""Weights of the upper layers and of the head."""
+GRAPH_SHA256 = "e290793fef71b05c45a51e67157d30a8306050b797db6fa95de97ea7487d4353"
+SHA256 = "82dbc9da5d614bc30acfd917ca7447707db88d22d7aee2be534ccba3880176a6"
+"""Digest of the learned weights' file."""
+MAX_TOKENS = 256
+"""Tokens of a passage that are read."""
+_BUCKETS = 32
+_MAX_DISTANCE = 128
+"""Distances between tokens fall into buckets, the far ones by their logarithm, as in T5 (arXiv 1910.10683)."""
+_FIRST_POSITION = 2
+_EPSILON = 1e-5
+
+Logits = NDArray[np.float32]
+"""Shape (types,), in the order of `classification.NAMES`; not calibrated."""
+
+
+class PassageEncoder:
+    """The transformer with its head, on one thread."""
+
+    def __init__(self, cache: Path) -> None:
+        """Loads the weights; `cache` is the directory of models. Errors: SetupError when they are missing or damaged."""
+        graph, learned = _read(GRAPH, GRAPH_SHA256), _read(LEARNED, SHA256)
+        arrays, vocabulary = read_lower(cache)
+        with np.load(BytesIO(learned)) as file:
+            arrays = {**arrays, **{name: file[name] for name in file.files}}
+        self._tokenizer = Tokenizer.from_file(str(vocabulary))
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.no_padding()
+        self._word, self._position, self._relative = arrays["word"], arrays["position"], arrays["relative"]
+        self._gain, self._shift = arrays["embedding.g"], arrays["embedding.b"]
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        names = [name for name in arrays if name.startswith(tuple(f"L{number}." for number in range(LAYERS))) or "head" in name]
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(arrays[name]) for name in names]
+        options.add_external_initializers(names, values)
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def encode(self, text: str) -> Logits:
+        """Returns the logits of a passage."""
+        ids = np.asarray(self._tokenizer.encode(text).ids)
+        words = self._word[ids].astype(np.float32) + self._position[_FIRST_POSITION : _FIRST_POSITION + len(ids)]
+        centred = words - words.mean(axis=1, keepdims=True)
+        scale = np.sqrt((centred**2).mean(axis=1, keepdims=True) + _EPSILON)
+        embedded = (centred / scale * self._gain + self._shift).astype(np.float32)
+        bias = self._relative[relative_buckets(len(ids))].transpose(2, 0, 1)[None]
+        (logits,) = self._session.run(None, {"tokens": embedded, "bias": np.ascontiguousarray(bias, dtype=np.float32)})
+        return np.asarray(logits[0], dtype=np.float32)
+
+
+def relative_buckets(length: int) -> NDArray[np.int64]:
+    """Returns the bucket of each pair of places, shape (length, length)."""
+    places = np.arange(length)
+    distance = places[None, :] - places[:, None]
+    half, exact = _BUCKETS // 2, _BUCKETS // 4
+    far = np.log(np.maximum(np.abs(distance), 1) / exact) / math.log(_MAX_DISTANCE / exact) * (half - exact)
+    near = np.where(np.abs(distance) < exact, np.abs(distance), np.minimum(exact + far.astype(np.int64), half - 1))
+    return np.asarray(near + half * (distance > 0), dtype=np.int64)
+
+
+def _read(path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SetupError(f"{path.name} is missing: reinstall s2v-analysis") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise SetupError(f"{path} is damaged: its SHA-256 is {found}, not {sha256}; reinstall s2v-analysis")
+    return data

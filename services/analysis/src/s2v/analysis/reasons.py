@@ -1,0 +1,157 @@
+"""What a sentence says brings about what by its conjunctions, adverbs and prepositions of cause, on the dependency parse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spacy.tokens import Token
+
+from s2v.analysis.coordination import VERBAL, coordinated, prepositional_objects
+from s2v.analysis.influences import (
+    BRINGING_VERBS,
+    CAUSATIVE_VERBS,
+    CAUSE_MARKS,
+    CHANGING_VERBS,
+    CONDITION_MARKS,
+    FORWARD_PREPOSITIONS,
+    RESULT_MARKS,
+    RESULT_NOUNS,
+    RESULT_PHRASES,
+    Influence,
+)
+from s2v.analysis.propositions import is_clause
+
+_UNTELLING_PARTICIPLES = frozenset(
+    {"include", "compare", "use", "accord", "range", "depend", "be", "have", "say", "speak", "start"}
+)
+"""Participles behind a comma that tell no consequence."""
+
+
+def by_subordinate(verb: Token) -> Iterator[Influence]:
+    """Clauses of reason, condition and result, and "by doing"."""
+    if verb.dep_ != "advcl":
+        return
+    main = verb.head
+    mark = next((child for child in verb.children if child.dep_ in ("mark", "advmod") and child.i < verb.i), None)
+    word = mark.lower_ if mark is not None else ""
+    if mark is not None and (word in CAUSE_MARKS or word in CONDITION_MARKS):
+        subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
+        if word == "as" and (subject is None or subject.lower_ in ("we", "you", "i")):
+            return
+        if word == "as" and verb.i > main.i and not any(token.tag_ in ("RBR", "JJR") for token in verb.subtree):
+            return
+        for effect in _outcomes(main):
+            for cause in coordinated(verb):
+                yield Influence(cause, effect, (mark,))
+    elif mark is not None and word in ("so", "that") and verb.i > main.i:
+        opener = next((child for child in verb.children if child.lower_ == "so"), mark)
+        for effect in coordinated(verb):
+            yield Influence(main, effect, (opener,))
+    elif (
+        verb.tag_ == "VBG"
+        and verb.i > main.i
+        and mark is None
+        and (verb.nbor(-1).text == "," or verb.nbor(-1).lower_ in ("thereby", "thus", "then"))
+        and verb.lemma_ not in BRINGING_VERBS | CAUSATIVE_VERBS | CHANGING_VERBS | _UNTELLING_PARTICIPLES
+        and verb.lemma_ not in FORWARD_PREPOSITIONS
+    ):
+        yield Influence(main, verb, (verb,))
+    elif word in RESULT_MARKS and mark is not None and verb.i > main.i:
+        yield Influence(main, verb, (mark,))
+
+
+def _outcomes(main: Token) -> list[Token]:
+    """The verbs that a condition holds for: the main verb and those coordinated behind it."""
+    return coordinated(main) if main.pos_ in VERBAL else [main]
+
+
+def by_connective(verb: Token) -> Iterator[Influence]:
+    """Reads "Therefore", "as a result": from the sentence or the clause in front."""
+    opener = next(
+        (
+            child
+            for child in verb.children
+            if child.i < verb.i and child.lower_ in RESULT_MARKS and child.dep_ in ("advmod", "cc", "mark", "dep")
+        ),
+        None,
+    )
+    if opener is None and verb.dep_ == "conj":
+        opener = next(
+            (
+                child
+                for child in verb.head.children
+                if child.i > verb.head.i and child.i < verb.i and child.lower_ in RESULT_MARKS and child.dep_ in ("cc", "advmod")
+            ),
+            None,
+        )
+    phrase = opener is None and next(
+        (child for child in verb.children if child.dep_ == "prep" and _is_result_phrase(child)), None
+    )
+    cue = opener if opener is not None else phrase or None
+    if cue is None:
+        return
+    before = _clause_before(verb, cue)
+    if before is None and verb.dep_ not in ("ROOT", "ccomp", "conj", "parataxis"):
+        return
+    if before is None and opener is not None and opener.lower_ == "so" and opener.i == verb.sent.start:
+        # A talk's sentences open with "so" for no reason at all.
+        return
+    for effect in coordinated(verb):
+        yield Influence(before, effect, (cue,))
+
+
+def _clause_before(verb: Token, cue: Token) -> Token | None:
+    """The clause of the same sentence that a connective looks back to."""
+    if verb.dep_ in ("conj", "parataxis", "advcl") and verb.head.pos_ in VERBAL and verb.head.i < cue.i:
+        return verb.head
+    for child in verb.children:
+        if child.dep_ in ("ccomp", "parataxis") and child.i < cue.i and child.pos_ in VERBAL:
+            return child
+    return None
+
+
+def _is_result_phrase(preposition: Token) -> bool:
+    nouns = {part.lemma_.lower() for child in preposition.subtree for part in (child,) if part.i != preposition.i}
+    if any(part.lower_ == "of" for part in preposition.subtree) and preposition.lower_ != "because":
+        return False
+    return len(nouns) <= 4 and any(preposition.lower_ == first and noun in nouns for first, noun in RESULT_PHRASES)
+
+
+def by_preposition(preposition: Token) -> Iterator[Influence]:
+    """Reads "Because of X", "due to X", "as a result of X", "by doing X", "with fewer X"."""
+    word = preposition.lower_
+    effect = preposition.head
+    if effect.pos_ == "AUX" or effect.lemma_ == "be":
+        subject = next((child for child in effect.children if child.dep_ == "nsubj"), None)
+        content = any(child.dep_ in ("attr", "acomp") for child in effect.children)
+        effect = subject if subject is not None and not content else effect
+    targets: list[Token] = []
+    cue: tuple[Token, ...] = (preposition,)
+    if word in ("due", "because", "owing", "thanks"):
+        for child in preposition.children:
+            if child.dep_ in ("pcomp", "prep") and child.lower_ in ("to", "of"):
+                cue = (preposition, child)
+                targets += prepositional_objects(child)
+            elif child.dep_ == "pobj":
+                targets.append(child)
+    elif word in ("as", "in") and not targets:
+        for child in preposition.children:
+            if child.dep_ == "pobj" and child.lemma_.lower() in (*RESULT_NOUNS, "response", "reaction"):
+                for part in child.children:
+                    if part.dep_ == "prep" and part.lower_ in ("of", "to"):
+                        cue = (preposition, child, part)
+                        targets += prepositional_objects(part)
+    elif word in ("by", "without") and effect.pos_ in VERBAL:
+        targets = [child for child in preposition.children if child.dep_ == "pcomp" and child.pos_ in VERBAL]
+        if word == "without":
+            targets = []
+    elif word == "with" and preposition.i < effect.i and effect.pos_ in VERBAL:
+        targets = [child for child in prepositional_objects(preposition) if child.pos_ in ("NOUN", "PROPN")]
+    elif word == "from" and effect.pos_ == "NOUN" and effect.lemma_ in ("damage", "harm", "loss", "benefit"):
+        targets = prepositional_objects(preposition)
+    for target in targets:
+        # "Because of the fact that …": the clause is the cause.
+        clause = next((child for child in target.children if child.dep_ in ("acl", "ccomp", "relcl")), None)
+        for cause in coordinated(clause if clause is not None and target.lemma_.lower() == "fact" else target):
+            for outcome in _outcomes(effect) if is_clause(effect) else [effect]:
+                yield Influence(cause, outcome, cue)

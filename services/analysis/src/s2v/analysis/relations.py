@@ -1,0 +1,282 @@
+"""Relations between things that a sentence names: who sends what to whom, what connects to what, on the dependency parse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from spacy.tokens import Span, Token
+
+from s2v.analysis.coordination import members
+from s2v.analysis.labels import main_verb
+from s2v.analysis.propositions import subject_of
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+GIVING_VERBS = _words(
+    """
+    send pass forward deliver write transmit give provide supply return stream push publish upload export ship distribute
+    relay route report emit expose feed serve carry move transport offer submit post broadcast propagate hand pump
+    convey direct transfer store load add deploy pay sell trade export lend release issue
+    """
+)
+"""Verbs whose object goes from their subject to where "to" says."""
+TAKING_VERBS = _words(
+    "receive get fetch read pull obtain collect accept download import retrieve consume take borrow gather draw"
+)
+"""Verbs whose object comes to their subject from where "from" says."""
+JOINING_VERBS = _words("connect link join attach couple bind tie bridge unite separate map")
+"""Verbs whose subject stands between their object and where "to" or "with" says."""
+_IGNORED_VERBS = _words(
+    """
+    be think know mean say guess feel seem appear want like love hope wish believe suppose remember see look let need
+    consider imagine talk name happen tend
+    """
+)
+_RELATIVES = _words("that which who whom")
+_TOWARDS = _words("to into onto in on at with within toward towards for inside over against")
+_FROM = _words("from out of")
+_THROUGH = _words("through via across using")
+_CONNECTING_NOUNS = _words(
+    """
+    connection link relation relationship communication interface channel
+    bridge path route traffic tunnel interaction border exchange
+    """
+)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Something goes or holds between two things."""
+
+    source: Token
+    target: Token
+    verb: Token
+    """The word that says it."""
+    preposition: Token | None = None
+    """The preposition that belongs to the label, if any."""
+    flow: Token | None = None
+    """What goes from one to the other, if it is named."""
+
+
+def find_relations(sentence: Span) -> list[Relation]:
+    """Returns the relations told in a sentence in the order of their verbs; each pair of ends once."""
+    found: dict[tuple[int, int], Relation] = {}
+    for token in sentence:
+        for relation in _find(token):
+            for source in members(_bearer(relation.source)):
+                for target in members(_bearer(relation.target)):
+                    if source.i != target.i:
+                        one = Relation(source, target, relation.verb, relation.preposition, relation.flow)
+                        found.setdefault((source.i, target.i), one)
+    return list(found.values())
+
+
+def _bearer(noun: Token) -> Token:
+    """Of "the gateway is a server that clients call" the gateway, of which the rest is told."""
+    if noun.dep_ != "attr" or noun.head.lemma_ != "be":
+        return noun
+    return next(
+        (child for child in noun.head.children if child.dep_ == "nsubj" and child.pos_ in ("NOUN", "PROPN", "PRON")), noun
+    )
+
+
+def _find(token: Token) -> Iterator[Relation]:
+    if token.pos_ in ("NOUN", "PROPN") and token.lemma_.lower() in _CONNECTING_NOUNS:
+        yield from _between(token)
+    if token.pos_ not in ("VERB", "AUX") or token.dep_ in ("aux", "auxpass", "amod", "compound"):
+        return
+    if token.lemma_ == "be":
+        yield from _by_place(token)
+        return
+    core = main_verb(token)
+    if token.text[:1] in "'’":
+        return
+    if core.i != token.i or token.lemma_.lower() in _IGNORED_VERBS or (token.dep_ == "acl" and token.lemma_ == "use"):
+        return
+    if any(child.dep_ == "auxpass" for child in token.children) or (
+        token.tag_ == "VBN" and (token.dep_ == "acl" or (token.dep_ == "conj" and _is_passive(token.head)))
+    ):
+        yield from _by_passive(token)
+    else:
+        yield from _by_active(token)
+
+
+def _is_passive(verb: Token) -> bool:
+    return any(child.dep_ == "auxpass" for child in verb.children)
+
+
+def _actor(verb: Token) -> Token | None:
+    """Who acts: the subject; for participles and purposes that of the main clause."""
+    subject = subject_of(verb)
+    if (
+        subject is not None
+        and verb.dep_ == "xcomp"
+        and subject.dep_ == "dobj"
+        and verb.head.lemma_ in ("use", "leverage", "need")
+    ):
+        subject = subject_of(verb.head)
+    if subject is None and verb.dep_ in ("advcl", "xcomp") and verb.head.pos_ == "VERB":
+        if _is_passive(verb.head):
+            return next((child for child in verb.head.children if child.dep_ == "nsubjpass"), None)
+        return _actor(verb.head)
+    if subject is None and verb.dep_ == "conj" and verb.head.pos_ == "VERB":
+        return _actor(verb.head)
+    if subject is None and verb.dep_ == "pcomp" and verb.head.head.pos_ == "VERB":
+        return _actor(verb.head.head)
+    return subject
+
+
+def _by_active(verb: Token) -> Iterator[Relation]:
+    actor = _actor(verb)
+    lemma = verb.lemma_.lower()
+    things = [child for child in verb.children if child.dep_ == "dobj"]
+    if actor is None:
+        return
+    if verb.dep_ == "relcl" and actor.i != verb.head.i and all(thing.lower_ in _RELATIVES for thing in things):
+        # "The gateway that the clients call": what is called is the gateway.
+        if any(child.dep_ in ("advmod", "prep") and child.i < actor.i for child in verb.children):
+            return
+        things = [verb.head]
+    towards, origins, ways = _places(verb, things)
+    receivers = [child for child in verb.children if child.dep_ == "dative" and child.pos_ != "ADP"]
+    thing = things[0] if things else None
+    if lemma in GIVING_VERBS and thing is not None and (towards or receivers or ways):
+        ends: list[tuple[Token | None, Token]] = [(None, receiver) for receiver in receivers] or [
+            (preposition, place) for preposition, place in towards[:2]
+        ]
+        start = origins[0][1] if origins else actor
+        for _, way in ways[:1]:
+            yield Relation(start, way, verb, None, thing)
+            start = way
+        for preposition, end in ends:
+            yield Relation(start, end, verb, preposition, thing)
+    elif lemma in TAKING_VERBS and thing is not None and origins:
+        for _, origin in origins[:1]:
+            yield Relation(origin, actor, verb, None, thing)
+        for preposition, way in ways[:1]:
+            yield Relation(actor, way, verb, preposition)
+    elif lemma in JOINING_VERBS and thing is not None:
+        yield Relation(actor, thing, verb)
+        for preposition, place in towards[:1]:
+            yield Relation(actor, place, verb, preposition)
+    elif thing is not None:
+        aims = [
+            (preposition, place)
+            for preposition, place in towards
+            if preposition.lower_ in ("to", "into", "with", "onto") and preposition.head.i == verb.i
+        ]
+        start = actor
+        for _, way in ways[:1]:
+            yield Relation(start, way, verb, None, thing)
+            start = way
+        for preposition, place in aims[:1]:
+            yield Relation(start, place, verb, preposition, thing)
+        if not aims and not ways:
+            yield Relation(actor, thing, verb)
+    else:
+        start = origins[0][1] if origins and towards else actor
+        for preposition, way in ways[:1]:
+            yield Relation(start, way, verb, preposition)
+            start = way
+        for preposition, place in towards[:2]:
+            yield Relation(start, place, verb, preposition)
+        if not towards and not ways:
+            for _, origin in origins[:1]:
+                yield Relation(origin, actor, verb)
+
+
+def _by_passive(verb: Token) -> Iterator[Relation]:
+    thing = verb.head if verb.dep_ == "acl" else next((child for child in verb.children if child.dep_ == "nsubjpass"), None)
+    if thing is None:
+        thing = subject_of(verb)
+    if thing is None:
+        return
+    if thing.lower_ in ("which", "that") and verb.dep_ == "relcl":
+        thing = verb.head
+    agents = [
+        part
+        for child in verb.children
+        if child.dep_ in ("agent", "prep") and child.lower_ == "by"
+        for part in child.children
+        if part.dep_ == "pobj"
+    ]
+    towards, origins, ways = _places(verb, [])
+    lemma = verb.lemma_.lower()
+    actor = agents[0] if agents else origins[0][1] if origins else None
+    if actor is not None and towards and lemma in GIVING_VERBS:
+        start = actor
+        for _, way in ways[:1]:
+            yield Relation(start, way, verb, None, thing)
+            start = way
+        yield Relation(start, towards[0][1], verb, towards[0][0], thing)
+        return
+    if lemma in TAKING_VERBS and agents:
+        yield Relation(thing, agents[0], verb)
+        return
+    if actor is not None:
+        yield Relation(actor, thing, verb)
+    if lemma in JOINING_VERBS or actor is None or lemma not in GIVING_VERBS:
+        for preposition, place in [*ways[:1], *towards[:1]]:
+            yield Relation(thing, place, verb, preposition)
+
+
+def _places(
+    verb: Token, things: list[Token]
+) -> tuple[list[tuple[Token, Token]], list[tuple[Token, Token]], list[tuple[Token, Token]]]:
+    """What stands behind prepositions of aim, of origin and of passage, each with its preposition."""
+    towards: list[tuple[Token, Token]] = []
+    origins: list[tuple[Token, Token]] = []
+    ways: list[tuple[Token, Token]] = []
+    holders = [verb, *(thing for thing in things)]
+    for child in verb.children:
+        if child.dep_ == "prep" and child.lower_ in _TOWARDS | _FROM:
+            holders += [part for part in child.children if part.dep_ == "pobj"]
+    for holder in holders:
+        for child in holder.children:
+            if child.dep_ not in ("prep", "dative") or child.pos_ not in ("ADP", "SCONJ") or child.lower_ == "of":
+                continue
+            if holder.i != verb.i and child.lower_ not in ("from", "to", "through", "via"):
+                continue
+            for place in child.children:
+                if place.dep_ == "pobj":
+                    group = towards if child.lower_ in _TOWARDS else origins if child.lower_ in _FROM else ways
+                    if child.lower_ in _TOWARDS | _FROM | _THROUGH:
+                        group.append((child, place))
+    return towards, origins, ways
+
+
+def _by_place(verb: Token) -> Iterator[Relation]:
+    """Reads "A is part of B", "A is the connection between B and C" is read at its noun, "A is behind B"."""
+    subject = next((child for child in verb.children if child.dep_ == "nsubj"), None)
+    if subject is None:
+        return
+    for child in verb.children:
+        if child.dep_ == "attr" and child.lemma_ in ("part", "member", "component"):
+            for preposition in child.children:
+                if preposition.lower_ == "of":
+                    yield from (
+                        Relation(subject, part, child, preposition) for part in preposition.children if part.dep_ == "pobj"
+                    )
+        elif child.dep_ == "prep" and child.lower_ in ("behind", "above", "below", "beneath", "inside", "between"):
+            yield from (Relation(subject, part, child) for part in child.children if part.dep_ == "pobj")
+
+
+def _between(noun: Token) -> Iterator[Relation]:
+    """Reads "The link between A and B", "a route from A to B"."""
+    starts: list[Token] = []
+    for child in noun.children:
+        if child.dep_ != "prep":
+            continue
+        for place in child.children:
+            if place.dep_ != "pobj":
+                continue
+            if child.lower_ == "between" and len(chain := members(place)) > 1:
+                yield Relation(chain[0], chain[1], noun)
+            elif child.lower_ == "from":
+                starts.append(place)
+            elif child.lower_ == "to" and starts:
+                yield Relation(starts[0], place, noun)

@@ -1,0 +1,107 @@
+"""Causes and effects, from sentences of our own and the real parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from s2v.analysis.cause_effect import extract_cause_effect
+from s2v.analysis.content import Content
+from s2v.analysis.language import Talk
+from s2v.v1.diagram_pb2 import EdgeKind, NodeKind
+
+pytestmark = pytest.mark.integration
+Parse = Callable[[str], Talk]
+
+_CLAUSES = st.sampled_from(
+    """
+    rain causes floods|because the pump failed|so the price of bread rises|this leads to hunger|it|which|if the river rises
+    as a result|pressure does not increase|by cutting costs|therefore|the more water flows|due to heat
+    makes the heart work harder
+    smoke, dust and noise|is caused by|and|, |. |? |it is difficult to|nothing|97%|-|(x|"so|they prevent it from
+    """.replace("\n", "|")
+    .strip("| ")
+    .split("|")
+)
+
+
+def _extract(parse: Parse, text: str) -> Content:
+    talk = parse(text)
+    return extract_cause_effect(talk, talk.sentences)
+
+
+def _edges(content: Content) -> set[tuple[str, str, str]]:
+    labels = [node.label.text for node in content.nodes]
+    return {(labels[edge.source], edge.label, labels[edge.target]) for edge in content.edges}
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "target"),
+    [
+        ("Heavy rain causes sudden floods.", "Heavy rain", "Sudden floods"),
+        ("Sudden floods are caused by heavy rain.", "Heavy rain", "Sudden floods"),
+        ("Poor sleep leads to weak memory.", "Poor sleep", "Weak memory"),
+        ("The power cut resulted from a broken cable.", "Broken cable", "Power cut"),
+        ("The crops failed because the river dried up.", "River dried up", "Crops failed"),
+        ("The train was late due to heavy snow.", "Heavy snow", "Train was late"),
+        ("The river dried up, so the crops failed.", "River dried up", "Crops failed"),
+        ("The river dried up. As a result, the crops failed.", "River dried up", "Crops failed"),
+        ("If the valve closes, the pressure rises.", "Valve closes", "Pressure rises"),
+        ("The main cause of the fire was a faulty heater.", "Faulty heater", "Fire"),
+        ("Cold air makes the lakes freeze.", "Cold air", "Lakes freeze"),
+    ],
+)
+def test_a_cause_points_at_its_effect(parse: Parse, text: str, source: str, target: str) -> None:
+    assert (source, "", target) in _edges(_extract(parse, text))
+
+
+def test_an_effect_told_again_is_the_next_cause(parse: Parse) -> None:
+    content = _extract(parse, "Heavy rain causes sudden floods. The floods destroy the old bridges.")
+    assert _edges(content) == {("Heavy rain", "", "Sudden floods"), ("Sudden floods", "", "Old bridges")}
+    assert [node.kind for node in content.nodes] == [
+        NodeKind.NODE_KIND_CAUSE,
+        NodeKind.NODE_KIND_EFFECT,
+        NodeKind.NODE_KIND_EFFECT,
+    ]
+
+
+def test_this_takes_up_the_sentence_before(parse: Parse) -> None:
+    content = _extract(parse, "Heavy rain causes sudden floods. This leads to high prices.")
+    assert ("Sudden floods", "", "High prices") in _edges(content)
+
+
+def test_the_sign_of_an_influence_stands_on_its_edge(parse: Parse) -> None:
+    assert ("Regular exercise", "reduces", "Blood pressure") in _edges(
+        _extract(parse, "Regular exercise reduces blood pressure.")
+    )
+
+
+def test_negation_stays(parse: Parse) -> None:
+    content = _extract(parse, "Cold weather does not cause the common flu. The crops failed because the rain did not come.")
+    assert ("Cold weather", "does not cause", "Common flu") in _edges(content)
+    assert ("Rain did not come", "", "Crops failed") in _edges(content)
+
+
+@pytest.mark.parametrize("text", ["We like this place.", "So what causes the floods?", "The house has three rooms."])
+def test_no_influence_is_no_diagram(parse: Parse, text: str) -> None:
+    assert _extract(parse, text).nodes == ()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(_CLAUSES, min_size=1, max_size=12))
+def test_any_text_gives_a_sound_graph(parse: Parse, pieces: list[str]) -> None:
+    talk = parse(" ".join(piece.strip() or "." for piece in pieces))
+    content = extract_cause_effect(talk, talk.sentences)
+    for node in content.nodes:
+        assert 0 < len(node.label.text) <= 40
+        assert len(node.label.text.split()) <= 6
+        assert node.label.words == tuple(sorted(node.label.words))
+        assert all(0 <= word < len(talk.speech) for word in (*node.label.words, *node.label.antecedents))
+    for edge in content.edges:
+        assert edge.kind == EdgeKind.EDGE_KIND_CAUSE
+        assert edge.source != edge.target
+        # Clauses that share a participant follow from one another without a word that says so.
+        assert edge.cue is None or 0 <= edge.cue[0] < edge.cue[1] <= len(talk.speech)

@@ -1,0 +1,64 @@
+"""What is compared and what is said of each, from sentences of our own and the real parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from s2v.analysis.comparison import extract_comparison
+from s2v.analysis.content import Content
+from s2v.analysis.language import Talk
+from s2v.v1.diagram_pb2 import NodeKind
+
+pytestmark = pytest.mark.integration
+Parse = Callable[[str], Talk]
+
+
+def columns(content: Content) -> dict[str, list[str]]:
+    """Labels of what is said of each subject."""
+    found: dict[str, list[str]] = {node.label.text: [] for node in content.nodes if node.kind == NodeKind.NODE_KIND_TOPIC}
+    for edge in content.edges:
+        found[content.nodes[edge.source].label.text].append(content.nodes[edge.target].label.text)
+    return found
+
+
+def test_whereas_parts_two_subjects(parse: Parse) -> None:
+    talk = parse(
+        "Trains follow a fixed route, whereas cars reach remote villages. Trains carry heavy goods. Cars need a parking space."
+    )
+    assert columns(extract_comparison(talk, talk.sentences)) == {
+        "Trains": ["Follow fixed route", "Carry heavy goods"],
+        "Cars": ["Reach remote villages", "Parking space"],
+    }
+
+
+def test_pronouns_go_on_with_their_subject(parse: Parse) -> None:
+    talk = parse("A bicycle is cheap. It needs no fuel. A motorbike, in contrast, is expensive. It burns petrol.")
+    assert columns(extract_comparison(talk, talk.sentences)) == {
+        "Bicycle": ["Cheap", "No fuel"],
+        "Motorbike": ["Expensive", "Burns petrol"],
+    }
+
+
+def test_both_share_an_item(parse: Parse) -> None:
+    talk = parse("Oak has dark wood. Pine has pale wood. Both burn well in a stove.")
+    found = columns(extract_comparison(talk, talk.sentences))
+    assert found["Oak"][-1] == found["Pine"][-1] == "Burn in stove"
+
+
+def test_negation_stays(parse: Parse) -> None:
+    talk = parse("Unlike frogs, toads do not live in water. Frogs jump over long distances.")
+    assert columns(extract_comparison(talk, talk.sentences))["Toads"] == ["Do not live in water"]
+
+
+def test_a_quantity_stands_beside_what_it_measures(parse: Parse) -> None:
+    talk = parse("Mice have a wide hearing range from 1000 to 91000 Hz. Dogs have a narrow hearing range from 64 to 44000 Hz.")
+    content = extract_comparison(talk, talk.sentences)
+    measured = {node.label.text: node.quantity.text for node in content.nodes if node.quantity}
+    assert list(measured.values()) == ["1000 to 91000 Hz", "64 to 44000 Hz"]
+
+
+def test_one_subject_is_no_comparison(parse: Parse) -> None:
+    talk = parse("It rained all day.")
+    assert extract_comparison(talk, talk.sentences).nodes == ()

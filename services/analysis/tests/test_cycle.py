@@ -1,0 +1,78 @@
+"""Rings of stages, from sentences of our own and the real parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from s2v.analysis.content import Content
+from s2v.analysis.cycle import extract_cycle
+from s2v.analysis.language import Talk
+from s2v.v1.diagram_pb2 import EdgeKind
+
+pytestmark = pytest.mark.integration
+Parse = Callable[[str], Talk]
+
+_PIECES = st.sampled_from(
+    """Water evaporates from the sea.|The vapor rises.|Rain falls on the hills.|Then it starts again.|Write a test.|Fix the code.
+    Fear causes stress.|Stress causes poor sleep.|Poor sleep raises fear.|The cycle repeats.|And so on|which leads to more rain
+    If it fails, try again.|Nothing happens.|,|?|97%|the loop
+    """.replace("\n", "|")
+    .strip("| ")
+    .split("|")
+)
+
+
+def _extract(parse: Parse, text: str) -> Content:
+    talk = parse(text)
+    return extract_cycle(talk, talk.sentences)
+
+
+def _is_ring(content: Content) -> bool:
+    following = {edge.source: edge.target for edge in content.edges}
+    place, visited = 0, []
+    while place not in visited:
+        visited.append(place)
+        place = following[place]
+    return len(content.edges) == len(content.nodes) == len(visited) and place == 0
+
+
+def test_influences_that_lead_back_are_the_ring(parse: Parse) -> None:
+    content = _extract(
+        parse, "Great fear causes chronic stress. The stress leads to poor sleep. Poor sleep, in turn, causes great fear."
+    )
+    assert [node.label.text for node in content.nodes] == ["Great fear", "Chronic stress", "Poor sleep"]
+    assert _is_ring(content)
+
+
+def test_steps_close_into_a_ring(parse: Parse) -> None:
+    content = _extract(parse, "Write a small test. Then fix the code. Then clean the design. Then the cycle starts again.")
+    assert [node.label.text for node in content.nodes] == ["Write small test", "Fix code", "Clean design"]
+    assert _is_ring(content)
+
+
+def test_the_first_stage_told_again_is_no_stage_of_its_own(parse: Parse) -> None:
+    content = _extract(parse, "Plan the work. Do the work well. Check the results. Then plan the work.")
+    assert [node.label.text for node in content.nodes].count("Plan work") == 1
+    assert _is_ring(content)
+
+
+@pytest.mark.parametrize("text", ["We like this place.", "Water boils at sea.", "Write a test."])
+def test_fewer_than_three_stages_are_no_ring(parse: Parse, text: str) -> None:
+    assert _extract(parse, text).nodes == ()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(_PIECES, min_size=1, max_size=10))
+def test_any_text_gives_one_ring_or_none(parse: Parse, pieces: list[str]) -> None:
+    talk = parse(" ".join(pieces))
+    content = extract_cycle(talk, talk.sentences)
+    assert (not content.nodes and not content.edges) or _is_ring(content)
+    for node in content.nodes:
+        assert 0 < len(node.label.text) <= 40
+        assert len(node.label.text.split()) <= 6
+        assert all(0 <= word < len(talk.speech) for word in (*node.label.words, *node.label.antecedents))
+    assert all(edge.kind == EdgeKind.EDGE_KIND_SEQUENCE and edge.source != edge.target for edge in content.edges)

@@ -1,0 +1,43 @@
+"""A topic and its branches, from sentences of our own and the real parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from s2v.analysis.content import Content
+from s2v.analysis.language import Talk
+from s2v.analysis.mindmap import extract_mindmap
+
+pytestmark = pytest.mark.integration
+Parse = Callable[[str], Talk]
+
+
+def branches(content: Content, centre: str) -> list[str]:
+    """Labels of what hangs on a node."""
+    return [content.nodes[edge.target].label.text for edge in content.edges if content.nodes[edge.source].label.text == centre]
+
+
+def test_what_is_said_of_the_topic_are_its_branches(parse: Parse) -> None:
+    talk = parse("A bee colony needs a dry hive. It collects nectar in summer. The colony also defends its entrance.")
+    content = extract_mindmap(talk, talk.sentences)
+    assert branches(content, "Bee colony") == ["Dry hive", "Collects nectar", "Defends entrance"]
+
+
+def test_details_hang_on_their_branch(parse: Parse) -> None:
+    talk = parse("Gardening has many benefits. Gardening keeps people healthy. Tools such as spades and rakes are cheap.")
+    content = extract_mindmap(talk, talk.sentences)
+    assert branches(content, "Tools")[:2] == ["Spades", "Rakes"]
+    assert "Tools" in branches(content, "Gardening")
+
+
+def test_a_list_is_taken_apart(parse: Parse) -> None:
+    talk = parse("Cork is used for bottles, floors, and shoes. Cork is light.")
+    content = extract_mindmap(talk, talk.sentences)
+    assert branches(content, "Cork") == ["Bottles", "Floors", "Shoes", "Light"]
+
+
+def test_nothing_but_pronouns(parse: Parse) -> None:
+    talk = parse("It is what it is.")
+    assert extract_mindmap(talk, talk.sentences).nodes == ()

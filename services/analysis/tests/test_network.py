@@ -1,0 +1,93 @@
+"""Components and what goes between them, from sentences of our own and the real parser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from s2v.analysis.content import Content
+from s2v.analysis.language import Talk
+from s2v.analysis.network import extract_network
+from s2v.v1.diagram_pb2 import EdgeKind, NodeKind
+
+pytestmark = pytest.mark.integration
+Parse = Callable[[str], Talk]
+
+_PIECES = st.sampled_from(
+    """
+    The client sends requests to the server.|It|They receive|is connected to
+    the database|via the gateway|from the queue|which stores
+    between the kidney and the heart|does not reach|by the worker|and
+    x,|.|?|97%|through|one of the nodes|the same thing|(cache)
+    """.replace("\n", "|")
+    .strip("| ")
+    .split("|")
+)
+
+
+def _extract(parse: Parse, text: str) -> Content:
+    talk = parse(text)
+    return extract_network(talk, talk.sentences)
+
+
+def _edges(content: Content) -> set[tuple[str, str, str]]:
+    labels = [node.label.text for node in content.nodes]
+    return {(labels[edge.source], edge.label, labels[edge.target]) for edge in content.edges}
+
+
+@pytest.mark.parametrize(
+    ("text", "edge"),
+    [
+        ("The client sends requests to the server.", ("Client", "requests", "Server")),
+        ("The server receives requests from the client.", ("Client", "requests", "Server")),
+        ("Requests are sent by the client to the server.", ("Client", "Requests", "Server")),
+        ("The worker writes to the database.", ("Worker", "writes to", "Database")),
+        ("The site is hosted on a cloud server.", ("Site", "hosted on", "Cloud server")),
+        ("The database is queried by the worker.", ("Worker", "queries", "Database")),
+    ],
+)
+def test_what_goes_where(parse: Parse, text: str, edge: tuple[str, str, str]) -> None:
+    assert edge in _edges(_extract(parse, text))
+
+
+def test_a_way_lies_in_between(parse: Parse) -> None:
+    content = _extract(parse, "The client sends requests to the server through the gateway.")
+    assert {(source, target) for source, _, target in _edges(content)} == {("Client", "Gateway"), ("Gateway", "Server")}
+
+
+def test_mentions_are_one_component(parse: Parse) -> None:
+    content = _extract(parse, "The web server calls the database. The server reads the cache. It writes the log.")
+    assert [node.label.text for node in content.nodes] == ["Web server", "Database", "Cache", "Log"]
+    assert {edge.source for edge in content.edges} == {0}
+    assert content.nodes[0].kind == NodeKind.NODE_KIND_COMPONENT
+    assert content.nodes[0].repeats
+
+
+def test_negation_stays(parse: Parse) -> None:
+    assert ("Worker", "does not call", "Database") in _edges(_extract(parse, "The worker does not call the database."))
+
+
+@pytest.mark.parametrize("text", ["We like it.", "What does the server call?", "This is nice."])
+def test_nothing_named_is_no_network(parse: Parse, text: str) -> None:
+    assert _extract(parse, text).nodes == ()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pieces=st.lists(_PIECES, min_size=1, max_size=12))
+def test_any_text_gives_a_sound_graph(parse: Parse, pieces: list[str]) -> None:
+    talk = parse(" ".join(pieces))
+    content = extract_network(talk, talk.sentences)
+    for node in content.nodes:
+        assert 0 < len(node.label.text) <= 40
+        assert len(node.label.text.split()) <= 6
+        assert all(0 <= word < len(talk.speech) for word in node.label.words)
+    for edge in content.edges:
+        assert edge.kind == EdgeKind.EDGE_KIND_RELATION
+        assert edge.source != edge.target
+        assert len(edge.label.split()) <= 3
+        assert len(edge.label) <= 40
+        assert edge.cue is not None
+        assert 0 <= edge.cue[0] < edge.cue[1] <= len(talk.speech)

@@ -1,0 +1,46 @@
+"""Titles: what a scene is called when nobody announces it."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from s2v.analysis.content import Content
+from s2v.analysis.language import Talk
+from s2v.analysis.titles import find_title
+from s2v.v1.diagram_pb2 import DiagramType
+
+pytestmark = pytest.mark.integration
+Parse = Callable[[str], Talk]
+
+
+def title(talk: Talk) -> str | None:
+    counts = Counter(token.lemma_.lower() for token in talk.doc if token.pos_ in ("NOUN", "PROPN"))
+    content = Content(DiagramType.DIAGRAM_TYPE_FLOWCHART)
+    label = find_title(talk, talk.sentences, content, counts)
+    return None if label is None else label.text
+
+
+def test_an_announcement_is_the_title(parse: Parse) -> None:
+    assert title(parse("Let us look at the data layer. It keeps the orders, and it answers the queries.")) == "Data layer"
+
+
+def test_two_plain_topics_share_a_title(parse: Parse) -> None:
+    text = "They put the pods beside a node. A node restarts pods that fail. It moves pods when the node is full."
+    assert title(parse(text)) == "Pods and node"
+
+
+def test_a_name_with_two_words_stands_alone(parse: Parse) -> None:
+    text = (
+        "It asks the message broker again. The message broker keeps it until the worker answers. The message broker is patient."
+    )
+    assert title(parse(text)) == "Message broker"
+
+
+def test_an_announced_question_is_the_title_without_its_announcement(parse: Parse) -> None:
+    assert title(parse("Let us begin with how that water is divided. Some of it is salty.")) == "How that water is divided"
+
+
+def test_a_counted_example_is_no_title(parse: Parse) -> None:
+    text = "Now follow one drop through the water cycle. The water cycle starts at sea. The sun lifts the drop."
+    assert title(parse(text)) == "Water cycle"
