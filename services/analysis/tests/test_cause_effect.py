@@ -52,6 +52,9 @@ def _edges(content: Content) -> set[tuple[str, str, str]]:
         ("If the valve closes, the pressure rises.", "Valve closes", "Pressure rises"),
         ("The main cause of the fire was a faulty heater.", "Faulty heater", "Fire"),
         ("Cold air makes the lakes freeze.", "Cold air", "Lakes freeze"),
+        ("Total sales rise with the average income.", "Average income", "Total sales"),
+        ("The more water flows, the higher the pressure rises.", "More water flows", "Higher pressure rises"),
+        ("Higher gas prices contributed to rising prices.", "Higher gas prices", "Rising prices"),
     ],
 )
 def test_a_cause_points_at_its_effect(parse: Parse, text: str, source: str, target: str) -> None:
@@ -60,7 +63,7 @@ def test_a_cause_points_at_its_effect(parse: Parse, text: str, source: str, targ
 
 def test_an_effect_told_again_is_the_next_cause(parse: Parse) -> None:
     content = _extract(parse, "Heavy rain causes sudden floods. The floods destroy the old bridges.")
-    assert _edges(content) == {("Heavy rain", "", "Sudden floods"), ("Sudden floods", "", "Old bridges")}
+    assert _edges(content) == {("Heavy rain", "", "Sudden floods"), ("Sudden floods", "", "Destroy old bridges")}
     assert [node.kind for node in content.nodes] == [
         NodeKind.NODE_KIND_CAUSE,
         NodeKind.NODE_KIND_EFFECT,
@@ -73,10 +76,24 @@ def test_this_takes_up_the_sentence_before(parse: Parse) -> None:
     assert ("Sudden floods", "", "High prices") in _edges(content)
 
 
+def test_what_takes_up_an_effect_follows_from_it(parse: Parse) -> None:
+    content = _extract(parse, "If you skip the test, bugs slip through. Bugs annoy customers. The sun shines.")
+    assert _edges(content) == {("Skip test", "", "Bugs slip through"), ("Bugs slip through", "", "Bugs annoy customers")}
+
+
+def test_what_a_cause_is_of_is_no_cause_of_its_own(parse: Parse) -> None:
+    content = _extract(parse, "Low levels of T3 and T4 stimulate the quick release of a hormone.")
+    assert len(content.nodes) == 2
+
+
 def test_the_sign_of_an_influence_stands_on_its_edge(parse: Parse) -> None:
     assert ("Regular exercise", "reduces", "Blood pressure") in _edges(
         _extract(parse, "Regular exercise reduces blood pressure.")
     )
+
+
+def test_negation_with_a_typographic_apostrophe_stays(parse: Parse) -> None:
+    assert ("Didn’t rain", "", "Crops didn’t grow") in _edges(_extract(parse, "The crops didn’t grow because it didn’t rain."))
 
 
 def test_negation_stays(parse: Parse) -> None:

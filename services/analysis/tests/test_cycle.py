@@ -60,6 +60,34 @@ def test_the_first_stage_told_again_is_no_stage_of_its_own(parse: Parse) -> None
     assert _is_ring(content)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The year has three seasons: spring, summer and winter. Spring is short.",
+        "The cycle starts with spring, followed by summer and winter. Then it starts again.",
+    ],
+)
+def test_named_stages_are_the_ring(parse: Parse, text: str) -> None:
+    content = _extract(parse, text)
+    assert [node.label.text for node in content.nodes] == ["Spring", "Summer", "Winter"]
+    assert _is_ring(content)
+
+
+def test_what_is_told_after_the_ring_closes_is_no_stage(parse: Parse) -> None:
+    content = _extract(
+        parse,
+        "Water evaporates from the sea. The vapor forms clouds. Rain falls on the hills. Rivers carry the water back and the "
+        "cycle starts over. Farmers built many dams.",
+    )
+    assert "Farmers built many dams" not in [node.label.text for node in content.nodes]
+    assert _is_ring(content)
+
+
+def test_opinions_and_announcements_are_no_stages(parse: Parse) -> None:
+    content = _extract(parse, "I think this is great. Let us review the steps. Write a test. Fix the code. Clean the design.")
+    assert [node.label.text for node in content.nodes] == ["Write test", "Fix code", "Clean design"]
+
+
 @pytest.mark.parametrize("text", ["We like this place.", "Water boils at sea.", "Write a test."])
 def test_fewer_than_three_stages_are_no_ring(parse: Parse, text: str) -> None:
     assert _extract(parse, text).nodes == ()

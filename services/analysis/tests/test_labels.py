@@ -1,6 +1,10 @@
+from collections.abc import Callable
+
 import pytest
 
+from s2v.analysis.extractors import EXTRACTORS
 from s2v.analysis.labels import capitalize, third_person
+from s2v.analysis.language import Talk
 
 
 @pytest.mark.parametrize(
@@ -17,3 +21,25 @@ def test_sentence_case_leaves_names_alone() -> None:
         "iPhone rings",
         "DNS answers",
     ]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The plan is they're gonna change the server. Then it's gonna restart the node.",
+        "You gotta get the code compiled. It's not gonna be a small change.",
+        "The problem is you're not using the new cache. Let's fill the cache.",
+        "The processors, they've become better. In the 1930's the people moved north.",
+        "I thought in y'all's work the tests were slow.",
+    ],
+)
+def test_contractions_stay_the_words_that_were_spoken(parse: Callable[[str], Talk], text: str) -> None:
+    """Halves of "gonna" or "you're" are no words: a label holds whole ones, or the evidence of the label does not hold them."""
+    talk = parse(text)
+    spoken = {word.strip(".,").lower() for word in talk.speech.texts}
+    for extract in EXTRACTORS.values():
+        for node in extract(talk, talk.sentences).nodes:
+            for word in node.label.text.lower().split():
+                assert "'" not in word or word in spoken
+                assert word not in ("goesna", "getta", "youare", "gon", "na", "ta")

@@ -66,6 +66,17 @@ def test_mentions_are_one_component(parse: Parse) -> None:
     assert content.nodes[0].repeats
 
 
+def test_what_is_done_is_no_component(parse: Parse) -> None:
+    content = _extract(
+        parse, "The web server calls the mail server. The mail server queries the main database. The web server does the work."
+    )
+    assert [node.label.text for node in content.nodes] == ["Web server", "Mail server", "Database"]
+
+
+def test_what_a_thing_is_stands_for_it(parse: Parse) -> None:
+    assert ("Mobile clients", "call", "Gateway") in _edges(_extract(parse, "The gateway is a server that mobile clients call."))
+
+
 def test_negation_stays(parse: Parse) -> None:
     assert ("Worker", "does not call", "Database") in _edges(_extract(parse, "The worker does not call the database."))
 

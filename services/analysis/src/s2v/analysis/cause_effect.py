@@ -12,10 +12,11 @@ from s2v.analysis.chains import link_chain
 from s2v.analysis.content import Content, EdgeDraft
 from s2v.analysis.coordination import coordinated
 from s2v.analysis.coreference import resolve_references
-from s2v.analysis.influences import Influence
+from s2v.analysis.correlations import Correlation, find_correlation
+from s2v.analysis.influences import CHANGING_VERBS, SIGNS, Influence
 from s2v.analysis.labels import is_plural, main_verb
 from s2v.analysis.language import Talk
-from s2v.analysis.propositions import is_clause, make_proposition
+from s2v.analysis.propositions import is_clause, make_proposition, subject_of
 from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, verb_label
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
@@ -82,6 +83,11 @@ class CausalWeb:
 
     def tell(self, sentence: Span) -> None:
         """Adds the influences of a sentence."""
+        correlation = find_correlation(self.talk, sentence)
+        if correlation is not None:
+            self._correlate(correlation)
+            self.before = sentence
+            return
         told: list[int] = []
         influences = find_influences(sentence)
         self.cues.update(token.i for influence in influences for token in influence.cue)
@@ -101,9 +107,16 @@ class CausalWeb:
         self.previous = fresh or told[-1:]
         self.before = sentence
 
+    def _correlate(self, told: Correlation) -> None:
+        source = self.web.add(told.cause, make_key(label_tokens(self.talk, told.cause)), told.cause_tokens)
+        target = self.web.add(told.effect, make_key(label_tokens(self.talk, told.effect)), told.effect_tokens, (source,))
+        self.web.connect(EdgeDraft(EdgeKind.EDGE_KIND_CAUSE, source, target, cue=cue_span(self.talk, told.cue)))
+        self.previous = [target]
+
     def make_event(self, verb: Token) -> int | None:
         """Returns the node of a clause that tells no influence; None when it says nothing that can be drawn."""
-        return self.web.places.get(verb.i, self._make(verb, frozenset()))
+        place = self.web.places.get(verb.i)
+        return place if place is not None else self._make(verb, frozenset())
 
     def complete(self) -> None:
         """Adds what follows without a word that says so."""
@@ -135,6 +148,10 @@ class CausalWeb:
             if noun is None:
                 return None
             return self.web.places.get(noun.i, self._make(noun, frozenset()))
+        verb = influence.cue[0]
+        if head.dep_ == "dobj" and head.head.i == verb.i and _acts_on(verb):
+            subject = subject_of(verb)
+            return self._make(verb, frozenset() if subject is None else frozenset({subject.i}), apart)
         return self._make(head, frozenset(token.i for token in influence.cue if token.i != head.i), apart)
 
     def _holder(self, noun: Token) -> int | None:
@@ -192,6 +209,12 @@ def _undergone(verb: Token) -> list[Token]:
     if verb.lemma_ not in _UNDERGOING_VERBS or verb.pos_ != "VERB" or any(child.dep_ == "neg" for child in verb.children):
         return []
     return [part for child in verb.children if child.dep_ == "dobj" and child.pos_ == "NOUN" for part in coordinated(child)]
+
+
+def _acts_on(verb: Token) -> bool:
+    """Whether what a verb does is no increase or decrease that its edge could say: "destroys bridges" is drawn as a whole."""
+    denied = any(child.dep_ == "neg" for child in verb.children)
+    return verb.lemma_.lower() in CHANGING_VERBS - SIGNS and not denied
 
 
 def _takes_up(cause: Token) -> bool:

@@ -13,6 +13,7 @@ from s2v.analysis.influences import (
     CAUSATIVE_VERBS,
     CAUSE_NOUNS,
     CHANGING_VERBS,
+    FOLLOWING_VERBS,
     FORWARD_PREPOSITIONS,
     IMPACT_NOUNS,
     RESULT_NOUNS,
@@ -70,6 +71,11 @@ def _by_verb(verb: Token) -> Iterator[Influence]:
     for effect, cue in _effects(verb, lemma):
         for cause in causes:
             yield Influence(cause, effect, cue, sign)
+    if lemma in FOLLOWING_VERBS and not any(child.dep_ == "dobj" for child in verb.children):
+        # "Demand rises with income": income is what acts.
+        for preposition, target in _prepositional(verb, frozenset({"with"})):
+            for cause in coordinated(target):
+                yield Influence(cause, causes[0], (verb, preposition))
     if lemma in BACKWARD_PREPOSITIONS:
         for preposition, target in _prepositional(verb, BACKWARD_PREPOSITIONS[lemma]):
             for cause in coordinated(target):

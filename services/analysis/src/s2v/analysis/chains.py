@@ -17,8 +17,6 @@ from s2v.v1.diagram_pb2 import EdgeKind
 
 MAX_SENTENCES_BACK = 1
 """A thing follows from this sentence or, at most, from one so many sentences in front."""
-MIN_SHARED = 0.6
-"""Share of words (F1) from which one clause takes up what another names."""
 
 Make = Callable[[Token], int | None]
 """Makes the node of a clause; None when it says nothing that can be drawn."""
@@ -48,8 +46,8 @@ def link_chain(web: Web, sentences: Sequence[Span], referent: Referent, make: Ma
                 break
             if unit.theme is None or not likeness(before.names, frozenset({unit.theme})):
                 continue
-            source = before.place if before.place is not None else web.places.get(before.head.i, make(before.head))
-            target = place if place is not None else web.places.get(unit.head.i, make(unit.head))
+            source = before.place if before.place is not None else make(before.head)
+            target = place if place is not None else make(unit.head)
             if source is None or target is None or source == target:
                 continue
             if not _leads(web, target, source):
@@ -99,6 +97,7 @@ def _names(verb: Token, referent: Referent) -> frozenset[str]:
 
 
 def _theme(head: Token, referent: Referent) -> str | None:
+    """What is spoken of: a noun itself, of a clause its subject."""
     noun: Token | None = head
     if is_clause(head):
         noun = subject_of(head)

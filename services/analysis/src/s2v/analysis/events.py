@@ -39,7 +39,7 @@ def happens(verb: Token) -> bool:
     core = main_verb(verb)
     if core.pos_ not in VERBAL or core.text[:1] in "'’":
         return False
-    if core.lemma_.lower() in _TALKING_VERBS:
+    if core.lemma_.lower() in _TALKING_VERBS or (verb.dep_ in ("ccomp", "xcomp") and verb.head.lemma_.lower() == "let"):
         return False
     if core.lemma_ == "be":
         # "Demand is high" is a state that may follow and be followed; "a star is a ball" is a definition.

@@ -82,6 +82,8 @@ BACKWARD_PREPOSITIONS = {
     "base": frozenset(),
 }
 """Verbs whose subject comes about by their prepositional object."""
+FOLLOWING_VERBS = _words("increase rise grow vary change decrease fall decline drop improve scale fluctuate")
+"""Verbs whose subject goes where what stands behind "with" goes."""
 IMPACT_NOUNS = _words("effect impact influence consequence bearing role pressure")
 CAUSE_NOUNS = _words("cause reason source driver trigger explanation root motivation")
 RESULT_NOUNS = _words("result effect consequence outcome upshot product")

@@ -18,6 +18,8 @@ from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, verb_label
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 MAX_LABEL_CHARACTERS = 30
+MIN_COMPONENTS = 3
+"""Fewer components make no picture."""
 _UNNAMED = VAGUE_NOUNS | {
     "example",
     "figure",
@@ -34,22 +36,36 @@ _UNNAMED = VAGUE_NOUNS | {
 
 
 def extract_network(talk: Talk, sentences: Sequence[Span]) -> Content:
-    """Returns the things named in consecutive sentences and the relations between them; nothing when there are none."""
-    web = Web(talk)
+    """Returns the things named in consecutive sentences and the relations between them; nothing when there are none.
+
+    What surely is a component comes first; where that makes no picture, every noun that may be one counts.
+    """
+    told = [sentence for sentence in sentences if not sentence.text.rstrip("\"'”) ").endswith("?")]
+    relations = [relation for sentence in told for relation in find_relations(sentence)]
+    components = _Components(sentences)
     antecedents = resolve_references(sentences)
-    actors = _Components(sentences)
-    for sentence in sentences:
-        if sentence.text.rstrip("\"'”) ").endswith("?"):
-            continue
-        for relation in find_relations(sentence):
-            if not actors.holds(relation):
-                continue
-            source = _place(web, antecedents, relation.source)
-            target = _place(web, antecedents, relation.target)
-            if source is not None and target is not None and source != target:
-                label, cue = _name(relation)
-                web.connect(EdgeDraft(EdgeKind.EDGE_KIND_RELATION, source, target, label, cue_span(talk, cue)))
+    sure = _weave(talk, antecedents, [relation for relation in relations if components.hold(relation, strict=True)])
+    if len(sure.nodes) >= MIN_COMPONENTS:
+        return sure
+    return _weave(talk, antecedents, [relation for relation in relations if components.hold(relation, strict=False)])
+
+
+def _weave(talk: Talk, antecedents: Mapping[int, Token], relations: Sequence[Relation]) -> Content:
+    web = Web(talk)
+    for relation in relations:
+        source = _place(web, antecedents, relation.source)
+        target = _place(web, antecedents, relation.target)
+        if source is not None and target is not None and source != target:
+            label, cue = _name(relation)
+            web.connect(EdgeDraft(EdgeKind.EDGE_KIND_RELATION, source, target, label, cue_span(talk, cue)))
     return web.finish(DiagramType.DIAGRAM_TYPE_NETWORK)
+
+
+_DOINGS = frozenset(
+    {"work", "task", "job", "order", "range", "level", "case", "time", "effort", "care", "lot", "bit", "protocol"}
+)
+"""Nouns that name what is done rather than what does it."""
+_ABSTRACT_ENDINGS = ("tion", "sion", "ment", "ity", "ness", "ance", "ence", "ing", "ship", "ism")
 
 
 class _Components:
@@ -60,20 +76,23 @@ class _Components:
         self._counts = Counter(noun.lemma_.lower() for noun in nouns)
         self._actors = {noun.lemma_.lower() for noun in nouns if noun.dep_ in ("nsubj", "nsubjpass", "agent")}
 
-    def holds(self, relation: Relation) -> bool:
-        """Returns whether a relation joins components: what goes to or through a place always does, else one end must be one."""
-        if relation.flow is not None:
-            return True
-        return self._names(relation.source) or self._names(relation.target)
+    def hold(self, relation: Relation, *, strict: bool) -> bool:
+        """Returns whether both ends of a relation are components: those between which something goes always are."""
+        return relation.flow is not None or all(self._include(end, strict) for end in (relation.source, relation.target))
 
-    def _names(self, noun: Token) -> bool:
+    def _include(self, noun: Token, strict: bool) -> bool:
         name = noun.lemma_.lower()
         if noun.pos_ in ("PRON", "DET"):
             return True
         if noun.pos_ == "PROPN" or noun.ent_type_ in ("ORG", "PRODUCT", "PERSON", "GPE", "FAC", "LOC"):
             return True
         named = any(child.dep_ in ("compound", "amod", "nmod", "poss") for child in noun.children)
-        return named or self._counts[name] > 1 or name in self._actors
+        if named or self._counts[name] > 1 or name in self._actors:
+            return True
+        if strict:
+            return False
+        pointed = any(child.dep_ == "det" and child.lower_ in ("the", "a", "an") for child in noun.children)
+        return pointed and name not in _DOINGS and not name.endswith(_ABSTRACT_ENDINGS)
 
 
 def _place(web: Web, antecedents: Mapping[int, Token], head: Token) -> int | None:

@@ -303,7 +303,7 @@ def _draft(
     words = sorted({*label.words, *(word for word in label.antecedents if word >= label.words[0] - MAX_PHRASE_WORDS)})
     begin, end = label.words[0], label.words[-1] + 1
     # The phrase keeps an object or a place that the label has no room for.
-    further = [talk.word(token) + 1 for group in groups for token in group.tokens]
+    further = [talk.word(max(group.tokens, key=lambda token: token.i)) + 1 for group in groups]
     end = max([end, *(word for word in further if word - begin <= FULL_PHRASE_WORDS)])
     topics = content_lemmas(token for group in groups for token in group.tokens)
     said = phrase(talk, begin, end) if end - begin <= MAX_PHRASE_WORDS else phrase_of(talk, words)

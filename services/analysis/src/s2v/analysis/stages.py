@@ -52,7 +52,7 @@ def name_stages(causal: CausalWeb) -> list[NodeDraft]:
 def _lists(causal: CausalWeb, sentence: Span) -> Iterator[list[Token]]:
     for enumeration in find_enumerations(causal.talk, sentence):
         if enumeration.whole is not None and enumeration.whole.lemma_.lower() in STAGE_NOUNS:
-            heads = [member.head for member in enumeration.members]
+            heads = [member.head for member in enumeration.members if member.noun not in STAGE_NOUNS]
             yield [*heads, *(later for head in heads[-1:] for later in _followers(head))]
     for token in sentence:
         if token.pos_ in ("NOUN", "PROPN") and (later := _followers(token)):
@@ -61,12 +61,14 @@ def _lists(causal: CausalWeb, sentence: Span) -> Iterator[list[Token]]:
 
 def _followers(noun: Token) -> list[Token]:
     """Of "growth, followed by rest and sleep", "growth is followed by rest and sleep" the rest and the sleep."""
-    verbs = [child for child in noun.children if child.dep_ == "acl"]
-    if noun.dep_ == "nsubjpass":
+    # Parsers hang ", followed by" on the noun in front or on the verb of the sentence.
+    behind = noun.doc[noun.i + 1 : noun.sent.end]
+    verbs = [token for token in behind[:2] if token.lower_ == "followed" and (token.i == noun.i + 1 or behind[0].is_punct)]
+    if noun.dep_ == "nsubjpass" and noun.head.lower_ == "followed":
         verbs.append(noun.head)
     found: list[Token] = []
     for verb in verbs:
-        for child in verb.children if verb.lower_ == "followed" else ():
+        for child in verb.children:
             if child.dep_ in ("agent", "prep") and child.lower_ == "by":
                 for part in child.children:
                     if part.dep_ == "pobj" and part.pos_ in ("NOUN", "PROPN"):

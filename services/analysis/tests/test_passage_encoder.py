@@ -1,0 +1,67 @@
+"""Protects the encoder's arithmetic: a runtime that fuses the quantised operations wrongly still gives logits, but other ones."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from s2v.analysis.base_weights import LAYERS, read_lower
+from s2v.analysis.passage_encoder import LEARNED, PassageEncoder, relative_buckets
+from s2v.analysis.settings import AnalysisSettings
+
+HEADS, WIDTH = 12, 64
+TEXT = (
+    "The web server sends each request to the load balancer, which talks to three application servers. "
+    "Because the summer was so dry, the river fell to its lowest level in fifty years."
+)
+
+Rows = NDArray[np.float32]
+
+
+class Reference:
+    """The same weights in plain float arithmetic. Source: Vaswani et al. 2017, with MPNet's relative positions."""
+
+    def __init__(self) -> None:
+        arrays, vocabulary = read_lower(AnalysisSettings().model_cache.expanduser())
+        with np.load(LEARNED) as learned:
+            self.arrays = {**arrays, **{name: learned[name] for name in learned.files}}
+        self.tokenizer = Tokenizer.from_file(str(vocabulary))
+        self.tokenizer.no_padding()
+
+    def encode(self, text: str) -> Rows:
+        ids = np.asarray(self.tokenizer.encode(text).ids)
+        rows = self.arrays["word"][ids].astype(np.float32) + self.arrays["position"][2 : 2 + len(ids)]
+        rows = self.normalize(rows, "embedding")
+        bias = self.arrays["relative"][relative_buckets(len(ids))].transpose(2, 0, 1)
+        for number in range(LAYERS):
+            name = f"L{number}"
+            query, key, value = (
+                part.reshape(len(ids), HEADS, WIDTH).transpose(1, 0, 2)
+                for part in np.split(self.multiply(rows, f"{name}.qkv"), 3, axis=1)
+            )
+            weights = np.exp(query @ key.transpose(0, 2, 1) / math.sqrt(WIDTH) + bias)
+            attended = (weights / weights.sum(axis=-1, keepdims=True)) @ value
+            joined = attended.transpose(1, 0, 2).reshape(len(ids), HEADS * WIDTH)
+            middle = self.normalize(rows + self.multiply(joined, f"{name}.o"), f"{name}.n1")
+            inner = self.multiply(middle, f"{name}.i")
+            inner *= 0.5 * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
+            rows = self.normalize(middle + self.multiply(inner, f"{name}.u"), f"{name}.n2")
+        return rows.mean(axis=0) @ self.arrays["head.w"] + self.arrays["head.b"]
+
+    def multiply(self, rows: Rows, name: str) -> Rows:
+        return rows @ (self.arrays[f"{name}.w"] * self.arrays[f"{name}.s"]) + self.arrays[f"{name}.b"]
+
+    def normalize(self, rows: Rows, name: str) -> Rows:
+        centred = rows - rows.mean(axis=1, keepdims=True)
+        scale = np.sqrt((centred**2).mean(axis=1, keepdims=True) + 1e-5)
+        return centred / scale * self.arrays[f"{name}.g"] + self.arrays[f"{name}.b"]
+
+
+@pytest.mark.integration
+def test_int8_says_what_float_says() -> None:
+    exact = Reference().encode(TEXT)
+    quantised = PassageEncoder(AnalysisSettings().model_cache.expanduser()).encode(TEXT)
+    assert np.abs(exact - quantised).max() < 0.15, "int8 costs hundredths; a wrong scale costs tenths and more"
+    assert exact.argmax() == quantised.argmax()
