@@ -10,9 +10,10 @@ from s2v.layout import svg
 from s2v.layout.camera import SLACK
 from s2v.layout.canvas import CANVASES, Canvas, picture_texts
 from s2v.layout.composition import compose
+from s2v.layout.continuation import find_threads
 from s2v.layout.quality import extent, faults
 from s2v.v1.composition_pb2 import RouteKind, SceneLayout, ShapeKind
-from s2v.v1.diagram_pb2 import DiagramType, NodeKind
+from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene
 
 from .storyboards import ANY, STEP, diagram, storyboard
@@ -192,3 +193,16 @@ def test_hostile_labels_are_text_inside_their_outline(text: str) -> None:
     shape = composition.scenes[0].shapes[0]
     assert all(line.width <= shape.rect.width for line in shape.texts[0].lines)
     assert b"<script>" not in svg.draw(composition, composition.scenes[0])
+
+
+def test_a_scene_that_goes_on_with_other_nodes_has_the_canvas_for_itself() -> None:
+    """The first scene's place would stay empty in the second picture, and both would be small."""
+    first = find_threads([_named("s00", "", ("a", "b", "c")), _named("s01", "s00", ("c", "d", "e"))])
+    assert [[scene.id for scene in thread] for thread in first] == [["s00"], ["s01"]]
+    second = find_threads([_named("s00", "", ("a", "b", "c")), _named("s01", "s00", ("b", "c", "d"))])
+    assert [[scene.id for scene in thread] for thread in second] == [["s00", "s01"]]
+
+
+def _named(name: str, continues: str, nodes: tuple[str, ...]) -> Scene:
+    diagram = Diagram(type=DiagramType.DIAGRAM_TYPE_HIERARCHY, nodes=[Node(id=node, label=node) for node in nodes])
+    return Scene(id=name, continues_scene_id=continues, diagram=diagram)

@@ -18,8 +18,11 @@ from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, verb_label
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 MAX_LABEL_CHARACTERS = 30
-MIN_COMPONENTS = 3
-"""Fewer components make no picture."""
+_DOINGS = frozenset(
+    {"work", "task", "job", "order", "range", "level", "case", "time", "effort", "care", "lot", "bit", "protocol"}
+)
+"""Nouns that name what is done rather than what does it."""
+_ABSTRACT_ENDINGS = ("tion", "sion", "ment", "ity", "ness", "ance", "ence", "ing", "ship", "ism")
 _UNNAMED = VAGUE_NOUNS | {
     "example",
     "figure",
@@ -36,36 +39,22 @@ _UNNAMED = VAGUE_NOUNS | {
 
 
 def extract_network(talk: Talk, sentences: Sequence[Span]) -> Content:
-    """Returns the things named in consecutive sentences and the relations between them; nothing when there are none.
-
-    What surely is a component comes first; where that makes no picture, every noun that may be one counts.
-    """
-    told = [sentence for sentence in sentences if not sentence.text.rstrip("\"'”) ").endswith("?")]
-    relations = [relation for sentence in told for relation in find_relations(sentence)]
+    """Returns the components named in consecutive sentences and the relations between them; nothing when there are none."""
+    web = Web(talk)
     components = _Components(sentences)
     antecedents = resolve_references(sentences)
-    sure = _weave(talk, antecedents, [relation for relation in relations if components.hold(relation, strict=True)])
-    if len(sure.nodes) >= MIN_COMPONENTS:
-        return sure
-    return _weave(talk, antecedents, [relation for relation in relations if components.hold(relation, strict=False)])
-
-
-def _weave(talk: Talk, antecedents: Mapping[int, Token], relations: Sequence[Relation]) -> Content:
-    web = Web(talk)
-    for relation in relations:
-        source = _place(web, antecedents, relation.source)
-        target = _place(web, antecedents, relation.target)
-        if source is not None and target is not None and source != target:
-            label, cue = _name(relation)
-            web.connect(EdgeDraft(EdgeKind.EDGE_KIND_RELATION, source, target, label, cue_span(talk, cue)))
+    for sentence in sentences:
+        if sentence.text.rstrip("\"'”) ").endswith("?"):
+            continue
+        for relation in find_relations(sentence):
+            if not components.hold(relation):
+                continue
+            source = _place(web, antecedents, relation.source)
+            target = _place(web, antecedents, relation.target)
+            if source is not None and target is not None and source != target:
+                label, cue = _name(relation)
+                web.connect(EdgeDraft(EdgeKind.EDGE_KIND_RELATION, source, target, label, cue_span(talk, cue)))
     return web.finish(DiagramType.DIAGRAM_TYPE_NETWORK)
-
-
-_DOINGS = frozenset(
-    {"work", "task", "job", "order", "range", "level", "case", "time", "effort", "care", "lot", "bit", "protocol"}
-)
-"""Nouns that name what is done rather than what does it."""
-_ABSTRACT_ENDINGS = ("tion", "sion", "ment", "ity", "ness", "ance", "ence", "ing", "ship", "ism")
 
 
 class _Components:
@@ -76,11 +65,11 @@ class _Components:
         self._counts = Counter(noun.lemma_.lower() for noun in nouns)
         self._actors = {noun.lemma_.lower() for noun in nouns if noun.dep_ in ("nsubj", "nsubjpass", "agent")}
 
-    def hold(self, relation: Relation, *, strict: bool) -> bool:
+    def hold(self, relation: Relation) -> bool:
         """Returns whether both ends of a relation are components: those between which something goes always are."""
-        return relation.flow is not None or all(self._include(end, strict) for end in (relation.source, relation.target))
+        return relation.flow is not None or all(self._include(end) for end in (relation.source, relation.target))
 
-    def _include(self, noun: Token, strict: bool) -> bool:
+    def _include(self, noun: Token) -> bool:
         name = noun.lemma_.lower()
         if noun.pos_ in ("PRON", "DET"):
             return True
@@ -89,8 +78,6 @@ class _Components:
         named = any(child.dep_ in ("compound", "amod", "nmod", "poss") for child in noun.children)
         if named or self._counts[name] > 1 or name in self._actors:
             return True
-        if strict:
-            return False
         pointed = any(child.dep_ == "det" and child.lower_ in ("the", "a", "an") for child in noun.children)
         return pointed and name not in _DOINGS and not name.endswith(_ABSTRACT_ENDINGS)
 
@@ -154,10 +141,10 @@ def _name(relation: Relation) -> tuple[str, tuple[Token, ...]]:
             else (text, (relation.verb,))
         )
     passive = any(child.dep_ == "auxpass" for child in relation.verb.children) or relation.verb.dep_ == "acl"
-    if passive and relation.preposition is not None and not any(child.dep_ == "neg" for child in relation.verb.children):
+    near = relation.preposition is not None and abs(relation.preposition.i - relation.verb.i) <= 2
+    if passive and near and relation.preposition is not None and not any(child.dep_ == "neg" for child in relation.verb.children):
         return f"{relation.verb.lower_} {relation.preposition.lower_}", (relation.verb, relation.preposition)
     denial = tuple(child for child in relation.verb.children if child.dep_ == "neg")
-    near = relation.preposition is not None and abs(relation.preposition.i - relation.verb.i) <= 2
     text = verb_label(relation.verb, plural=is_plural(relation.source), preposition=relation.preposition if near else None)
     cue = (
         (*denial, relation.verb) if denial or not near or relation.preposition is None else (relation.verb, relation.preposition)

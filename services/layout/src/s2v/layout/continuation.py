@@ -8,6 +8,9 @@ from s2v.v1.composition_pb2 import SceneLayout
 from s2v.v1.diagram_pb2 import Diagram
 from s2v.v1.storyboard_pb2 import Scene
 
+SHARED = 0.5
+"""Part of the nodes that scenes of one picture have in common, at least."""
+
 
 def find_threads(scenes: Sequence[Scene]) -> list[list[Scene]]:
     """Returns the scenes by the diagram that they show parts of, in the order of their first scene."""
@@ -15,7 +18,11 @@ def find_threads(scenes: Sequence[Scene]) -> list[list[Scene]]:
     by_scene: dict[str, list[Scene]] = {}
     for scene in scenes:
         thread = by_scene.get(scene.continues_scene_id)
-        if thread is None or thread[0].diagram.type != scene.diagram.type or not _agree(thread, scene):
+        if (
+            thread is None
+            or thread[0].diagram.type != scene.diagram.type
+            or not (_overlap(thread, scene) and _agree(thread, scene))
+        ):
             thread = []
             threads.append(thread)
         thread.append(scene)
@@ -60,6 +67,16 @@ def cut_out(picture: SceneLayout, scene: Scene) -> SceneLayout:
             part.routes[-1].reveal_seconds = reveals[route.edge_id]
     part.rules.extend(rule for rule in picture.rules if not rule.node_id or rule.node_id in reveals)
     return part
+
+
+def _overlap(thread: Sequence[Scene], scene: Scene) -> bool:
+    """Tells whether a scene shows again at least half of what it or the scenes before it show.
+
+    One that goes on with other nodes has a picture of its own: in a common one half of the canvas would stay empty.
+    """
+    before = {node.id for each in thread for node in each.diagram.nodes}
+    now = {node.id for node in scene.diagram.nodes}
+    return len(before & now) >= SHARED * min(len(before), len(now))
 
 
 def _agree(thread: Sequence[Scene], scene: Scene) -> bool:

@@ -16,7 +16,7 @@ from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.layout_service_pb2 import ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 
-REVISION = 2
+REVISION = 3
 """Raised by hand when this service changes in a way that changes its results."""
 
 
