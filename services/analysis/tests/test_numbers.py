@@ -51,3 +51,8 @@ def test_ordinals() -> None:
 @given(st.integers(min_value=1000, max_value=2199))
 def test_every_year_in_digits_reads_as_itself(year: int) -> None:
     assert read_year([str(year)]) == year
+
+
+@pytest.mark.parametrize("word", ["infinity", "inf", "nan", "Infinity"])
+def test_words_that_python_takes_for_numbers_are_words(word: str) -> None:
+    assert write_number([word]) is None

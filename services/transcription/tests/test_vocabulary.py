@@ -11,7 +11,7 @@ from s2v.v1.job_pb2 import JobOptions
 def test_terms_are_trimmed_and_kept_once_in_order() -> None:
     checked = check_options(JobOptions(vocabulary=["NATS", " Kubernetes ", "NATS"]))
     assert checked.vocabulary == ("NATS", "Kubernetes")
-    assert make_prompt(checked.vocabulary) == "Glossary: NATS, Kubernetes."
+    assert make_prompt(checked.vocabulary) == "NATS, Kubernetes"
     assert make_prompt(()) is None
 
 

@@ -179,7 +179,7 @@ class CausalWeb:
         if influence.sign is not None or denial:
             plural = influence.cause is not None and is_plural(influence.cause)
             label = verb_label(verb, plural=plural)
-            cue = (*denial, verb)
+            cue = (verb, *denial)
         self.web.connect(EdgeDraft(EdgeKind.EDGE_KIND_CAUSE, source, target, label, cue_span(self.talk, cue)))
 
 

@@ -147,6 +147,6 @@ def _name(relation: Relation) -> tuple[str, tuple[Token, ...]]:
     denial = tuple(child for child in relation.verb.children if child.dep_ == "neg")
     text = verb_label(relation.verb, plural=is_plural(relation.source), preposition=relation.preposition if near else None)
     cue = (
-        (*denial, relation.verb) if denial or not near or relation.preposition is None else (relation.verb, relation.preposition)
+        (relation.verb, *denial) if denial or not near or relation.preposition is None else (relation.verb, relation.preposition)
     )
     return text, cue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 _UNITS = [
@@ -87,9 +88,10 @@ def write_number(words: Sequence[str]) -> str | None:
     """Returns the digits that stand for number words ("twenty" → "20", "2.5 million" as it is); None when they are no number."""
     if words and words[-1].lower() in _KEPT_SCALES and len(words) > 1:
         value = read_number(words[:-1])
-        return None if value is None else f"{_digits(value)} {words[-1].lower()}"
+        return None if value is None or not math.isfinite(value) else f"{_digits(value)} {words[-1].lower()}"
     value = read_number(words)
-    return None if value is None else _digits(value)
+    # "Infinity" and "nan" are numbers to Python, and words to everybody else.
+    return None if value is None or not math.isfinite(value) else _digits(value)
 
 
 def read_year(words: Sequence[str]) -> int | None:

@@ -31,7 +31,7 @@ def write_activity(
     """
     tokens, borrowed = _choose(clause, references)
     chosen = [token for token in sorted(tokens, key=lambda token: token.i) if token.i not in skipped and not token.is_punct]
-    own = sorted({talk.word(token) for token in chosen if token.i not in borrowed})
+    own = sorted({talk.word(token) for token in chosen if token.i not in borrowed}) or [talk.word(clause.verb)]
     words = sorted({talk.word(token) for token in chosen})[:MAX_WORDS]
     text = " ".join(talk.speech.texts[word].strip('.,;:!?"“”()') for word in words)
     return text, (own[0], own[-1] + 1)

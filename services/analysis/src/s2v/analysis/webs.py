@@ -132,10 +132,11 @@ def label_tokens(talk: Talk, node: NodeDraft) -> list[Token]:
 
 
 def cue_span(talk: Talk, cue: Sequence[Token]) -> tuple[int, int]:
-    """Returns the words of a cue as (begin, end): all of it when it stands together, else the one named first."""
+    """Returns the words of a cue as (begin, end): all of it when it stands together or denies, else the one named first."""
     words = sorted({talk.word(token) for token in cue})
     first = talk.word(cue[0])
-    return (words[0], words[-1] + 1) if words[-1] - words[0] <= MAX_CUE_WORDS else (first, first + 1)
+    together = words[-1] - words[0] <= MAX_CUE_WORDS or any(token.dep_ == "neg" for token in cue)
+    return (words[0], words[-1] + 1) if together else (first, first + 1)
 
 
 def verb_label(verb: Token, *, plural: bool = False, preposition: Token | None = None) -> str:

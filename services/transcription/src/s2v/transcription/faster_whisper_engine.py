@@ -48,7 +48,7 @@ class FasterWhisper:
             temperature=search.temperatures,
             word_timestamps=True,
             condition_on_previous_text=False,
-            initial_prompt=make_prompt(request.vocabulary),
+            hotwords=make_prompt(request.vocabulary),
         )
         return [list(_heard(found))]
 
@@ -65,7 +65,7 @@ class FasterWhisper:
             without_timestamps=False,
             clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],
             batch_size=len(requests),
-            initial_prompt=make_prompt(requests[0].vocabulary),
+            hotwords=make_prompt(requests[0].vocabulary),
         )
         windows: list[list[HeardSegment]] = [[] for _ in requests]
         for segment in found:

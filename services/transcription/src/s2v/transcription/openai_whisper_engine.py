@@ -73,6 +73,7 @@ class OpenAIWhisper:
             word_timestamps=True,
             condition_on_previous_text=False,
             initial_prompt=make_prompt(request.vocabulary),
+            carry_initial_prompt=bool(request.vocabulary),
             fp16=self._half,
             verbose=None,
         )
