@@ -78,7 +78,7 @@ def main() -> None:
 
 
 async def make_talk(manifest: Path, talk: Path, seconds: float) -> None:
-    """Writes Opus: 4 hours are 43 MB."""
+    """Writes Opus, as long as whole recordings make it without passing `seconds`: 4 hours are 43 MB."""
     pieces = []
     with tempfile.TemporaryDirectory() as folder:
         for recording in read_manifest(manifest):
@@ -88,9 +88,11 @@ async def make_talk(manifest: Path, talk: Path, seconds: float) -> None:
     with av.open(str(talk), "w") as container:
         stream = container.add_stream("libopus", rate=SAMPLE_RATE, layout="mono", bit_rate=BIT_RATE)
         written = number = 0
-        while written < seconds * SAMPLE_RATE:
+        while True:
             pause = np.zeros(int(PAUSES[number % len(PAUSES)] * SAMPLE_RATE), np.float32)
             sound = np.concatenate([pieces[number % len(pieces)], pause])
+            if written + len(sound) > seconds * SAMPLE_RATE:
+                break
             samples = (np.clip(sound, -1, 1) * 32_767).astype(np.int16)
             frame = av.AudioFrame.from_ndarray(samples[None], "s16", "mono")
             frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, written, Fraction(1, SAMPLE_RATE)
