@@ -11,7 +11,7 @@ import grpc
 
 from s2v.rendering.direct import Rendered, render
 from s2v.runtime.engine import EnginePool
-from s2v.runtime.errors import InvalidInputError, LimitError
+from s2v.runtime.reception import receive
 from s2v.runtime.stage import Progress
 from s2v.v1.rendering_service_pb2 import RenderOptions, RenderProgress, RenderRequest, RenderResponse, RenderResult
 from s2v.v1.rendering_service_pb2_grpc import RenderingServiceServicer
@@ -36,7 +36,7 @@ class RenderingServicer(RenderingServiceServicer):
         """
         with tempfile.TemporaryDirectory(prefix="s2v-render-") as name:
             folder = Path(name)
-            options = await self._receive(request_iterator, folder / "sound")
+            options, _ = await receive(request_iterator, _payload, folder / "sound", self._max_bytes, "audio")
             told: asyncio.Queue[RenderResponse] = asyncio.Queue()
 
             async def progress(done: int, total: int) -> None:
@@ -74,24 +74,6 @@ class RenderingServicer(RenderingServiceServicer):
             progress=progress,
         )
 
-    async def _receive(self, requests: AsyncIterator[RenderRequest], sound: Path) -> RenderOptions:
-        """Spools the sound to a file and returns the options."""
-        options: RenderOptions | None = None
-        size = 0
-        with sound.open("wb") as file:
-            async for request in requests:
-                if request.WhichOneof("payload") == "options":
-                    if options is not None:
-                        raise InvalidInputError("options are sent once, in the first message", field="options")
-                    options = request.options
-                    continue
-                if options is None:
-                    raise InvalidInputError("the first message must hold the options", field="options")
-                size += len(request.audio)
-                if size > self._max_bytes:
-                    most = self._max_bytes / 1e6
-                    raise LimitError(f"the sound is larger than {most:.0f} MB", reason="TOO_LARGE", field="audio")
-                file.write(request.audio)
-        if options is None:
-            raise InvalidInputError("the first message must hold the options", field="options")
-        return options
+
+def _payload(request: RenderRequest) -> RenderOptions | bytes:
+    return request.options if request.WhichOneof("payload") == "options" else request.audio

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 
-from s2v.runtime.errors import InvalidInputError, LimitError
+from s2v.runtime.reception import receive
 from s2v.transcription.direct import DirectTranscriber
 from s2v.v1.transcription_service_pb2 import TranscribeOptions, TranscribeRequest, TranscribeResponse
 from s2v.v1.transcription_service_pb2_grpc import TranscriptionServiceServicer
@@ -34,29 +33,10 @@ class TranscriptionServicer(TranscriptionServiceServicer):
         """
         with tempfile.TemporaryDirectory(prefix="s2v-transcribe-") as folder:
             source = Path(folder) / "source"
-            options, sha256 = await self._receive(request_iterator, source)
+            options, sha256 = await receive(request_iterator, _payload, source, self._max_bytes, "data")
             async for response in self._transcriber.transcribe(source, SOURCE_NAME, sha256, options):
                 yield response
 
-    async def _receive(self, requests: AsyncIterator[TranscribeRequest], source: Path) -> tuple[TranscribeOptions, str]:
-        """Spools the sound to a file. Returns the options and the SHA-256 of the bytes."""
-        options: TranscribeOptions | None = None
-        digest, size = hashlib.sha256(), 0
-        with source.open("wb") as file:
-            async for request in requests:
-                if request.WhichOneof("payload") == "options":
-                    if options is not None:
-                        raise InvalidInputError("options are sent once, in the first message", field="options")
-                    options = request.options
-                    continue
-                if options is None:
-                    raise InvalidInputError("the first message must hold the options, even if they are empty", field="options")
-                size += len(request.data)
-                if size > self._max_bytes:
-                    most = self._max_bytes / 1e6
-                    raise LimitError(
-                        f"the sound is larger than {most:.0f} MB; send it as MP3 or Opus", reason="TOO_LARGE", field="data"
-                    )
-                digest.update(request.data)
-                file.write(request.data)
-        return options or TranscribeOptions(), digest.hexdigest()
+
+def _payload(request: TranscribeRequest) -> TranscribeOptions | bytes:
+    return request.options if request.WhichOneof("payload") == "options" else request.data
