@@ -8,25 +8,26 @@ from s2v.v1.composition_pb2 import FontWeight
 
 def test_every_weight_has_a_file_with_its_digest_and_the_licence_beside_it() -> None:
     for weight in (FontWeight.FONT_WEIGHT_REGULAR, FontWeight.FONT_WEIGHT_MEDIUM, FontWeight.FONT_WEIGHT_SEMI_BOLD):
-        path = fonts.font_path(weight)
+        path = fonts.font_path(fonts.font_file(weight))
         assert path.read_bytes()[:4] == b"OTTO"
         assert len(fonts.font_digests()[path.name]) == 64
     assert "SIL OPEN FONT LICENSE" in (path.parent / "OFL.txt").read_text()
+    assert "Apache License" in (path.parent / "LICENSE-droid.txt").read_text()
+    assert {each.name for each in path.parent.glob("*.[ot]tf")} == set(fonts.font_digests())
 
 
 def test_all_weights_hold_the_same_characters() -> None:
-    characters = [
-        set(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(fonts.font_path(weight)))).unicodes) for weight in fonts.FILES
-    ]
+    characters = [set(fonts.face(file).unicodes) for file in fonts.FILES.values()]
     assert characters[0] == characters[1] == characters[2]
 
 
 def test_missing_characters_are_named_and_invisible_ones_are_not() -> None:
     assert fonts.covers("Grüße, señor → 20 ms − “œuvre”")
-    assert fonts.missing_characters("a 日本 b 日 \u200d\ufe0f\n") == "日本"
+    assert fonts.covers("简体 繁體 日本語 カナ 한국어 العربية فارسی עברית हिन्दी ไทย Ελληνικά Русский 🚀❤️👩‍🔬")
+    assert fonts.missing_characters("a ሰላም b ሰ \u200d\ufe0f\n") == "ሰላም"
 
 
 def test_a_subset_is_small_and_still_a_font_of_these_characters() -> None:
-    data = fonts.subset(FontWeight.FONT_WEIGHT_MEDIUM, "Value present?")
+    data = fonts.subset("Inter-Medium.otf", "Value present?")
     assert len(data) < 20_000
     assert set(map(ord, "Value present?")) <= set(uharfbuzz.Face(uharfbuzz.Blob(data)).unicodes)

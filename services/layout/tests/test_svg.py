@@ -4,8 +4,9 @@ from xml.etree import ElementTree as Tree
 
 import pytest
 
-from s2v.layout import drawio, svg
+from s2v.layout import drawio, png, svg
 from s2v.layout.composition import compose
+from s2v.typeset.fonts import FALLBACKS
 from s2v.v1.storyboard_pb2 import Scene
 
 from .storyboards import CACHE, flowchart, phrase, storyboard, timeline
@@ -56,3 +57,26 @@ def test_the_drawio_file_has_a_page_a_scene_and_shows_markup_as_text() -> None:
     assert all("html=0" in (cell.get("style") or "") for cell in cells if cell.get("value"))
     ids = [cell.get("id") for cell in root.findall("./diagram[1]/mxGraphModel/root/mxCell")]
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "label", ["查询主数据库", "キャッシュ", "데이터베이스", "قاعدة البيانات", "מסד נתונים", "ฐานข้อมูล", "डेटाबेस", "🚀 go"]
+)
+def test_png_and_svg_show_every_script_that_the_fonts_have(label: str) -> None:
+    """The PNG, of bundled fonts alone, changes with the label; the SVG brings the glyphs along; nothing is degraded."""
+    nodes, edges = CACHE
+    board = storyboard(flowchart([*nodes[:3], (nodes[3][0], label)], edges))
+    composition, report = compose(board, 1080, "dark", True)
+    assert not report.degradations
+    (scene,) = composition.scenes
+    drawn = png.draw(composition, scene)
+    assert drawn.startswith(b"\x89PNG")
+    (shape,) = (shape for shape in scene.shapes if shape.node_id == "n3")
+    for text in shape.texts:
+        for line in text.lines:
+            line.text = ""
+    assert png.draw(composition, scene) != drawn
+    composition, _ = compose(board, 1080, "dark", True)
+    whole = svg.draw(composition, composition.scenes[0]).decode()
+    assert any(f'font-family:"{family}"' in whole for family in FALLBACKS.values())

@@ -265,10 +265,13 @@ def analyze(
 @app.command(rich_help_panel=STAGE)
 def layout(
     storyboard: Annotated[Path, typer.Argument(help="Storyboard in JSON; - for standard input.", allow_dash=True)],
-    out: Annotated[Path, typer.Option("-o", "--out", help="File to write, - for standard output; for svg a folder.")] = Path("-"),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="File to write, - for standard output; for svg and png a folder.")
+    ] = Path("-"),
     *,
     form: Annotated[CompositionFormat, typer.Option("--format", help="What to write.")] = CompositionFormat.JSON,
     height: HeightOption = Height.FULL_HD,
+    aspect: AspectOption = Aspect.WIDE,
     theme: ThemeOption = Theme.DARK,
     strict: StrictOption = False,
 ) -> None:
@@ -279,7 +282,7 @@ def layout(
     from s2v.cli import stages
     from s2v.cli.exits import run_now
 
-    run_now(lambda: stages.layout(storyboard, out, form=form, height=int(height), theme=theme, strict=strict))
+    run_now(lambda: stages.layout(storyboard, out, form=form, height=int(height), aspect=aspect, theme=theme, strict=strict))
 
 
 @app.command(rich_help_panel=STAGE)

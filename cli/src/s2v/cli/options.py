@@ -73,6 +73,7 @@ class StoryboardFormat(enum.StrEnum):
 
     JSON = "json"
     MERMAID = "mermaid"
+    MARKDOWN = "markdown"
 
 
 class CompositionFormat(enum.StrEnum):
@@ -80,6 +81,8 @@ class CompositionFormat(enum.StrEnum):
 
     JSON = "json"
     SVG = "svg"
+    PNG = "png"
+    DRAWIO = "drawio"
 
 
 @dataclass(frozen=True)

@@ -48,26 +48,36 @@ def analyze(transcript: Path, out: Path, *, form: str, strict: bool) -> None:
     """Writes the storyboard of a transcript, or of a plain text with word times of an even pace."""
     words = _read_words(transcript)  # before the engine is imported: faults of the input are told at once
     from s2v.analysis.analysis import analyze as make_storyboard
+    from s2v.analysis.markdown import write_outline
     from s2v.analysis.mermaid import write_mermaid
 
     storyboard, report = make_storyboard(words, strict)
-    _write_text(out, write_mermaid(storyboard) if form == "mermaid" else MessageToJson(storyboard))
+    exports: dict[str, Callable[[Storyboard], str]] = {
+        "json": MessageToJson,
+        "mermaid": write_mermaid,
+        "markdown": write_outline,
+    }
+    _write_text(out, exports[form](storyboard))
     _tell(report)
 
 
-def layout(storyboard: Path, out: Path, *, form: str, height: int, theme: str, strict: bool) -> None:
-    """Writes the composition of a storyboard; as SVG a file a scene, named by its id, into the folder `out`."""
-    if form == "svg" and out == STANDARD:
-        raise CommandError("there is an SVG for each scene; name a folder for them with -o DIR", ExitCode.USAGE)
+def layout(storyboard: Path, out: Path, *, form: str, height: int, aspect: str, theme: str, strict: bool) -> None:
+    """Writes the composition of a storyboard; as SVG or PNG a file a scene, named by its id, into the folder `out`."""
+    pictures = form in ("svg", "png")
+    if pictures and out == STANDARD:
+        raise CommandError(f"there is a {form.upper()} for each scene; name a folder for them with -o DIR", ExitCode.USAGE)
     scenes = _read(storyboard, Storyboard)
+    from s2v.layout import drawio, png, svg
     from s2v.layout.composition import compose
-    from s2v.layout.svg import draw
 
-    composition, report = compose(scenes, height, theme, strict)
-    if form == "svg":
+    composition, report = compose(scenes, height, theme, strict, aspect)
+    if pictures:
         out.mkdir(parents=True, exist_ok=True)
+        draw = png.draw if form == "png" else svg.draw
         for scene in composition.scenes:
-            (out / f"{scene.scene_id}.svg").write_bytes(draw(composition, scene))
+            (out / f"{scene.scene_id}.{form}").write_bytes(draw(composition, scene))
+    elif form == "drawio":
+        _write_text(out, drawio.draw(composition).decode())
     else:
         _write_text(out, MessageToJson(composition))
     _tell(report)

@@ -54,7 +54,13 @@ class _ArtifactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact
     ARTIFACT_KIND_CLIP: _ArtifactKind.ValueType  # 14
     """One scene's clip: H.264 in MP4, without sound."""
     ARTIFACT_KIND_JSON: _ArtifactKind.ValueType  # 15
-    """The transcript as JSON, by the JSON mapping of Protocol Buffers."""
+    """The transcript or the storyboard as JSON, by the JSON mapping of Protocol Buffers."""
+    ARTIFACT_KIND_MARKDOWN: _ArtifactKind.ValueType  # 16
+    """The storyboard as an outline in Markdown."""
+    ARTIFACT_KIND_DRAWIO: _ArtifactKind.ValueType  # 17
+    """The diagrams as a file of draw.io (diagrams.net), a page a scene."""
+    ARTIFACT_KIND_PNG: _ArtifactKind.ValueType  # 18
+    """A scene as PNG, as wide as the video."""
 
 class ArtifactKind(_ArtifactKind, metaclass=_ArtifactKindEnumTypeWrapper):
     """What an artifact is."""
@@ -90,7 +96,13 @@ ARTIFACT_KIND_POSTER: ArtifactKind.ValueType  # 13
 ARTIFACT_KIND_CLIP: ArtifactKind.ValueType  # 14
 """One scene's clip: H.264 in MP4, without sound."""
 ARTIFACT_KIND_JSON: ArtifactKind.ValueType  # 15
-"""The transcript as JSON, by the JSON mapping of Protocol Buffers."""
+"""The transcript or the storyboard as JSON, by the JSON mapping of Protocol Buffers."""
+ARTIFACT_KIND_MARKDOWN: ArtifactKind.ValueType  # 16
+"""The storyboard as an outline in Markdown."""
+ARTIFACT_KIND_DRAWIO: ArtifactKind.ValueType  # 17
+"""The diagrams as a file of draw.io (diagrams.net), a page a scene."""
+ARTIFACT_KIND_PNG: ArtifactKind.ValueType  # 18
+"""A scene as PNG, as wide as the video."""
 Global___ArtifactKind: _TypeAlias = ArtifactKind  # noqa: Y015
 
 @_typing.final

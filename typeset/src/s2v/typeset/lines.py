@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 
 from s2v.typeset.shaping import clean, width
@@ -16,6 +17,12 @@ WEAK_END_COST = 0.02
 """What a weak end costs, as a share of the squared line width."""
 SINGLE_WORD_COST = 0.04
 """What a last line of one short word costs, likewise."""
+WIDE = frozenset("WF")
+"""East Asian widths of Han, kana, Hangul and emoji."""
+OPENING = frozenset("（〔［｛〈《「『【([{“‘")
+"""Marks that no line ends with."""
+SMALL_KANA = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ々")
+"""Characters that no line starts with, beside closing marks."""
 MAX_CHARACTERS = 2000
 """More than any canvas takes; what follows is cut before measuring, so that the time stays bounded."""
 
@@ -25,8 +32,8 @@ def wrap(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: 
     """Breaks `text` into as few lines as fit `max_width_px`, and these into lines of like width.
 
     Where `max_lines` are not enough, words are dropped from the end and an ellipsis stands for them (`is_abbreviated` tells).
-    A word that is wider than a line is broken after a mark such as "-" or "/", else between two letters. Returns no line for
-    an empty text.
+    A word that is wider than a line is broken after a mark such as "-" or "/", else between two letters; Han and kana are broken
+    between any two characters but before a closing mark. Returns no line for an empty text.
     """
     words = _words(clean(text)[:MAX_CHARACTERS], weight, size_px, max_width_px)
     if not words:
@@ -47,13 +54,35 @@ def _words(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px
     """Splits at spaces; a piece that ends in a space is followed by one, so that pieces of a broken word join without."""
     pieces: list[str] = []
     for word in text.split():
-        rest = word
+        *ideographs, rest = _between_ideographs(word)
+        pieces += ideographs
         while width(rest, weight, size_px) > max_width_px and len(rest) > 1:
             cut = _cut(rest, weight, size_px, max_width_px)
             pieces.append(rest[:cut])
             rest = rest[cut:]
         pieces.append(rest + " ")
     return tuple(pieces)
+
+
+def _between_ideographs(word: str) -> list[str]:
+    """Cuts a word of Han or kana where a line may end; any other word stays whole."""
+    pieces = [""]
+    for before, character in zip(" " + word, word, strict=False):
+        either = _is_ideograph(before) or _is_ideograph(character)
+        if either and pieces[-1] and before not in OPENING and not _is_closing(character):
+            pieces.append("")
+        pieces[-1] += character
+    return pieces
+
+
+def _is_ideograph(character: str) -> bool:
+    """Hangul is as wide as Han, but has spaces between its words."""
+    return unicodedata.east_asian_width(character) in WIDE and not unicodedata.name(character, "").startswith("HANGUL")
+
+
+def _is_closing(character: str) -> bool:
+    """No line starts with these: marks that close or end, small kana and the sign for a long vowel, and what joins."""
+    return character in SMALL_KANA or unicodedata.category(character) in {"Pe", "Pf", "Po", "Mn", "Mc", "Cf", "Sk", "Lm"}
 
 
 def _cut(word: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float) -> int:
@@ -90,7 +119,8 @@ def _shorten(
     words: tuple[str, ...], weight: FontWeight.ValueType, size_px: float, max_width_px: float, max_lines: int
 ) -> tuple[str, ...]:
     """Drops words from the end until the rest and an ellipsis fit; of a single word, letters."""
-    kept = list(words)
+    first = _fill(words, weight, size_px, max_width_px)[:max_lines]
+    kept = [*words[: sum(map(len, first))], ""]
     while len(kept) > 1:
         kept.pop()
         while len(kept) > 1 and kept[-1].strip().lower() in WEAK_ENDS:

@@ -8,7 +8,8 @@ from functools import cache, lru_cache
 
 import uharfbuzz
 
-from s2v.typeset.fonts import font_path
+from s2v.typeset.fonts import face, font_file
+from s2v.typeset.runs import cut_runs
 from s2v.v1.composition_pb2 import FontWeight
 
 CACHED_LINES = 16384
@@ -19,8 +20,10 @@ CACHED_LINES = 16384
 class Glyph:
     """A glyph at its place on the line."""
 
+    file: str
+    """Name of its font file."""
     glyph_id: int
-    """Number of the glyph in the font file of the line's weight."""
+    """Number of the glyph in that file."""
     x_px: float
     """Origin of the glyph, to the right of the line's left end, in pixels."""
     y_px: float
@@ -71,23 +74,26 @@ def clean(text: str) -> str:
 
 @lru_cache(maxsize=CACHED_LINES)
 def shape(text: str, weight: FontWeight.ValueType, size_px: float) -> Line:
-    """Shapes one line: kerning and the font's own substitutions are applied, as a browser would.
+    """Shapes one line as a browser would: kerning, the fonts' own substitutions, both directions of writing.
 
     `size_px` is the size of the font (its em), in pixels. Errors: ValueError for an unknown weight.
     """
-    font = _font(weight)
-    buffer = uharfbuzz.Buffer()
-    buffer.add_str(clean(text))
-    buffer.guess_segment_properties()
-    uharfbuzz.shape(font, buffer)
-    scale = size_px / font.face.upem
     glyphs = []
-    pen = 0
-    # HarfBuzz has no positions at all for an empty text.
-    for info, position in zip(buffer.glyph_infos, buffer.glyph_positions or (), strict=True):
-        glyphs.append(Glyph(info.codepoint, (pen + position.x_offset) * scale, position.y_offset * scale))
-        pen += position.x_advance
-    return Line(tuple(glyphs), pen * scale)
+    pen = 0.0
+    for run in cut_runs(clean(text), weight):
+        font = _font(run.file)
+        buffer = uharfbuzz.Buffer()
+        buffer.add_str(run.text)
+        buffer.guess_segment_properties()
+        buffer.direction = run.direction
+        uharfbuzz.shape(font, buffer)
+        scale = size_px / font.face.upem
+        # HarfBuzz has no positions at all for an empty text.
+        for info, position in zip(buffer.glyph_infos, buffer.glyph_positions or (), strict=True):
+            place = (pen + position.x_offset * scale, position.y_offset * scale)
+            glyphs.append(Glyph(run.file, info.codepoint, *place))
+            pen += position.x_advance * scale
+    return Line(tuple(glyphs), pen)
 
 
 def width(text: str, weight: FontWeight.ValueType, size_px: float) -> float:
@@ -96,9 +102,9 @@ def width(text: str, weight: FontWeight.ValueType, size_px: float) -> float:
 
 
 @cache
-def outline(weight: FontWeight.ValueType, glyph_id: int) -> tuple[Contour, ...]:
+def outline(file: str, glyph_id: int) -> tuple[Contour, ...]:
     """Returns the closed contours of a glyph in em, y up; empty for a space. Fill them with the non-zero rule."""
-    font = _font(weight)
+    font = _font(file)
     trace = _Trace(font.face.upem)
     font.draw_glyph(glyph_id, _draw_functions(), trace)
     return tuple(trace.contours)
@@ -107,7 +113,7 @@ def outline(weight: FontWeight.ValueType, glyph_id: int) -> tuple[Contour, ...]:
 @cache
 def metrics(weight: FontWeight.ValueType) -> Metrics:
     """Returns the heights of a weight, in em."""
-    font = _font(weight)
+    font = _font(font_file(weight))
     upem = font.face.upem
     extents = font.get_font_extents("ltr")
     tag = uharfbuzz.OTMetricsTag
@@ -120,8 +126,8 @@ def metrics(weight: FontWeight.ValueType) -> Metrics:
 
 
 @cache
-def _font(weight: FontWeight.ValueType) -> uharfbuzz.Font:
-    return uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(font_path(weight)))))
+def _font(file: str) -> uharfbuzz.Font:
+    return uharfbuzz.Font(face(file))
 
 
 class _Trace:

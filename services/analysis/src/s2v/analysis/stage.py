@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from s2v.analysis.analysis import ENGINE, REVISION, engine_identity
 from s2v.analysis.engine import analyze_bytes
+from s2v.analysis.markdown import write_outline
 from s2v.analysis.mermaid import write_mermaid
 from s2v.runtime.stage import File, Output, StageTask, digest
 from s2v.v1.analysis_service_pb2 import AnalyzeResponse
@@ -43,12 +45,13 @@ class AnalysisStage:
         )
 
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
-        """Returns the storyboard with its Mermaid export."""
+        """Returns the storyboard with its exports: Mermaid, an outline in Markdown, JSON."""
         result = AnalyzeResponse.FromString(await task.read(parts[0]))
-        export = File(
-            ArtifactKind.ARTIFACT_KIND_MERMAID,
-            "diagrams.md",
-            "text/markdown; charset=utf-8",
-            data=write_mermaid(result.storyboard).encode(),
-        )
-        return Output(result.storyboard, result.report, [export])
+        board = result.storyboard
+        markdown = "text/markdown; charset=utf-8"
+        exports = [
+            File(ArtifactKind.ARTIFACT_KIND_MERMAID, "diagrams.md", markdown, data=write_mermaid(board).encode()),
+            File(ArtifactKind.ARTIFACT_KIND_MARKDOWN, "outline.md", markdown, data=write_outline(board).encode()),
+            File(ArtifactKind.ARTIFACT_KIND_JSON, "storyboard.json", "application/json", data=MessageToJson(board).encode()),
+        ]
+        return Output(board, result.report, exports)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from s2v.layout import engine, svg
+from s2v.layout import drawio, engine, png, svg
 from s2v.layout.composition import compose
 from s2v.runtime.engine import EnginePool, preload
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.storyboard_pb2 import Storyboard
 
-PRELOADED = ("py_mini_racer", "uharfbuzz", "s2v.layout.processes")
+PRELOADED = ("py_mini_racer", "resvg_py", "uharfbuzz", "s2v.layout.processes")
 LOAD_SECONDS = 60.0
 """Wall time in which a worker must start ELK, in seconds."""
 
@@ -21,6 +21,23 @@ class Composed:
 
     composition: bytes
     report: bytes
+
+
+@dataclass(frozen=True)
+class DrawnScene:
+    """The pictures of a scene."""
+
+    scene_id: str
+    svg: bytes
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The exports of a composition."""
+
+    drawio: bytes
+    scenes: tuple[DrawnScene, ...]
 
 
 def preload_engine() -> None:
@@ -39,7 +56,8 @@ def compose_bytes(storyboard: bytes, height: int, theme: str, strict: bool, aspe
     return Composed(composition.SerializeToString(deterministic=True), report.SerializeToString(deterministic=True))
 
 
-def draw_bytes(composition: bytes) -> list[tuple[str, bytes]]:
-    """Returns the id and the SVG of each scene of a serialised Composition."""
+def draw_bytes(composition: bytes) -> Drawn:
+    """Draws a serialised Composition in every form that is exported."""
     whole = Composition.FromString(composition)
-    return [(scene.scene_id, svg.draw(whole, scene)) for scene in whole.scenes]
+    scenes = [DrawnScene(scene.scene_id, svg.draw(whole, scene), png.draw(whole, scene)) for scene in whole.scenes]
+    return Drawn(drawio.draw(whole), tuple(scenes))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from google.protobuf.message import Message
 
-from s2v.layout import engine
+from s2v.layout import drawio, engine, png, svg
 from s2v.layout.processes import compose_bytes, draw_bytes
 from s2v.runtime.stage import File, Output, StageTask, digest
 from s2v.typeset.fonts import font_digests
@@ -16,7 +16,7 @@ from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.layout_service_pb2 import ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 
-REVISION = 3
+REVISION = 4
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -57,11 +57,13 @@ class LayoutStage:
         return Output(ComposeResponse(composition=composition, report=report))
 
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
-        """Returns the composition with its scenes as SVG."""
+        """Returns the composition with its exports: a file of draw.io, and each scene as SVG and PNG."""
         result = ComposeResponse.FromString(await task.read(parts[0]))
         composition = result.composition.SerializeToString(deterministic=True)
-        pictures = await task.compute(draw_bytes, composition, timeout=self._longest_seconds)
-        files = [
-            File(ArtifactKind.ARTIFACT_KIND_SVG, f"scene-{scene_id}.svg", "image/svg+xml", data=svg) for scene_id, svg in pictures
-        ]
+        drawn = await task.compute(draw_bytes, composition, timeout=self._longest_seconds)
+        files = [File(ArtifactKind.ARTIFACT_KIND_DRAWIO, "diagrams.drawio", drawio.CONTENT_TYPE, data=drawn.drawio)]
+        for scene in drawn.scenes:
+            name = f"scene-{scene.scene_id}"
+            files.append(File(ArtifactKind.ARTIFACT_KIND_SVG, f"{name}.svg", svg.CONTENT_TYPE, data=scene.svg))
+            files.append(File(ArtifactKind.ARTIFACT_KIND_PNG, f"{name}.png", png.CONTENT_TYPE, data=scene.png))
         return Output(result.composition, result.report, files)

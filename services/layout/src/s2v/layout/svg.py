@@ -12,7 +12,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from s2v.layout.canvas import picture_texts
 from s2v.layout.quality import BEHIND, flatten
-from s2v.typeset.fonts import FAMILY, subset
+from s2v.typeset.fonts import FALLBACKS, FAMILY, FILES, subset
+from s2v.typeset.runs import cut_runs, is_right_to_left
 from s2v.typeset.themes import Theme, theme
 from s2v.v1.composition_pb2 import (
     ColorRole,
@@ -38,6 +39,11 @@ BAR_WIDTH = 9.0
 """Of the heavier edge of a cause."""
 ARROW = 18.0
 """Length and width of an arrowhead."""
+FAMILIES = ", ".join((FAMILY, *FALLBACKS.values(), "sans-serif"))
+EMBED, END_EMBEDDING = "\u202b", "\u202c"
+"""Unicode's marks around a text that is written from right to left."""
+ANY_WEIGHT = "100 900"
+"""Of the fonts behind Inter, which have one weight only."""
 CSS_WEIGHTS = {FontWeight.FONT_WEIGHT_REGULAR: 400, FontWeight.FONT_WEIGHT_MEDIUM: 500, FontWeight.FONT_WEIGHT_SEMI_BOLD: 600}
 
 
@@ -82,29 +88,36 @@ def _describe(scene: SceneLayout) -> str:
 
 
 def _fonts(blocks: Iterable[TextBlock]) -> str:
-    used: dict[FontWeight.ValueType, set[str]] = {}
+    used: dict[str, set[str]] = {}
     for block in blocks:
-        used.setdefault(block.weight, set()).update(*(line.text for line in block.lines))
+        for line in block.lines:
+            for run in cut_runs(line.text, block.weight):
+                used.setdefault(run.file, set()).update(run.text)
+    weights = {file: f"{CSS_WEIGHTS[weight]}" for weight, file in FILES.items()}
     faces = []
-    for weight in sorted(used):
-        data = b64encode(subset(weight, "".join(sorted(used[weight])))).decode()
+    for file, characters in sorted(used.items()):
+        data = b64encode(subset(file, "".join(sorted(characters)))).decode()
+        form, kind = ("opentype", "otf") if file.endswith(".otf") else ("truetype", "ttf")
         faces.append(
-            f'@font-face{{font-family:"{FAMILY}";font-weight:{CSS_WEIGHTS[weight]};'
-            f'src:url(data:font/otf;base64,{data}) format("opentype")}}'
+            f'@font-face{{font-family:"{FALLBACKS.get(file, FAMILY)}";font-weight:{weights.get(file, ANY_WEIGHT)};'
+            f'src:url(data:font/{kind};base64,{data}) format("{form}")}}'
         )
     return "".join(faces)
 
 
 def _text(block: TextBlock, look: Theme) -> str:
     lines = "".join(
-        f'<tspan x="{_number(line.x)}" y="{_number(line.baseline_y)}">{escape(printable(line.text))}</tspan>'
+        f'<tspan x="{_number(line.x)}" y="{_number(line.baseline_y)}">{escape(_directed(line.text))}</tspan>'
         for line in block.lines
     )
     whole = f"<title>{escape(printable(block.full_text))}</title>" if block.full_text else ""
-    return (
-        f'<text font-family="{FAMILY}, sans-serif" font-weight="{CSS_WEIGHTS[block.weight]}" font-size="{_number(block.size_px)}"'
-        f' fill="{look.color(block.color)}">{whole}{lines}</text>'
-    )
+    size = f'font-weight="{CSS_WEIGHTS[block.weight]}" font-size="{_number(block.size_px)}"'
+    return f'<text font-family="{FAMILIES}" {size} fill="{look.color(block.color)}">{whole}{lines}</text>'
+
+
+def _directed(text: str) -> str:
+    """Embeds a line that is written from the right, so that its left end stays where the coordinates are."""
+    return f"{EMBED}{printable(text)}{END_EMBEDDING}" if is_right_to_left(text) else printable(text)
 
 
 def _shape(shape: Shape, look: Theme, unit: float) -> str:

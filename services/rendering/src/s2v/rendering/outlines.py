@@ -84,7 +84,7 @@ def text(words: str, weight: FontWeight.ValueType, size_px: float, x: float, bas
     """Returns the filled outlines of a line of text; fill them with the non-zero rule."""
     pieces = []
     for glyph in shape_text(words, weight, size_px).glyphs:
-        for contour in glyph_outline(weight, glyph.glyph_id):
+        for contour in glyph_outline(glyph.file, glyph.glyph_id):
             points = np.asarray(contour.points) * (size_px, -size_px) + (x + glyph.x_px, baseline_y - glyph.y_px)
             pieces.append(np.stack([points[:-1:3], points[1::3], points[2::3], points[3::3]], axis=1).reshape(-1, 2))
     return np.concatenate(pieces) if pieces else NOTHING
