@@ -1,4 +1,7 @@
-"""A small stage on the real bus, store and worker processes: it turns a text into capital letters, a word a part."""
+"""A small stage on the real bus, store and worker processes: it turns a text into capital letters, a word a part.
+
+A word that starts with "+" is chained to the one before it and shows what that has become.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import StringValue
 
 from s2v.runtime.errors import EngineError, InvalidInputError
-from s2v.runtime.stage import File, Output, StageTask
+from s2v.runtime.stage import File, Output, Part, StageTask
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.report_pb2 import Degradation, Stage, StageReport
@@ -21,16 +23,17 @@ def capitals(word: str, folder: str) -> str:
     """Runs in a worker process. Leaves a mark each time, so that tests can count; some words misbehave."""
     with (Path(folder) / word).open("a") as marks:
         marks.write(f"{os.getpid()}\n")
+    behaviour = word.lstrip("+")
     attempts = len((Path(folder) / word).read_text().splitlines())
-    if word == "die-once" and attempts == 1:
+    if behaviour == "die-once" and attempts == 1:
         os._exit(9)
-    if word == "slow":
+    if behaviour == "slow":
         time.sleep(30)
-    if word == "flaky" and attempts < 3:
+    if behaviour == "flaky" and attempts < 3:
         raise EngineError("the engine hiccuped")
-    if word == "broken":
+    if behaviour == "broken":
         raise EngineError("the engine is broken")
-    if word == "refused":
+    if behaviour == "refused":
         raise InvalidInputError("talk.wav has no speech", reason="NO_SPEECH")
     return word.upper()
 
@@ -47,13 +50,14 @@ class Letters:
     def identity(self, options: JobOptions) -> bytes:
         return b"letters 1"
 
-    async def plan(self, task: StageTask) -> Sequence[Message]:
+    async def plan(self, task: StageTask) -> Sequence[Part]:
         text = (await task.read(task.source)).decode()
-        return [StringValue(value=word) for word in text.split()]
+        return [Part(StringValue(value=word), chained=word.startswith("+")) for word in text.split()]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
         word = StringValue.FromString(part).value
-        return Output(StringValue(value=await task.compute(capitals, word, str(self.folder), timeout=60)))
+        before = StringValue.FromString(await task.read(task.before)).value if task.before is not None else ""
+        return Output(StringValue(value=before + await task.compute(capitals, word, str(self.folder), timeout=60)))
 
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
         words = [StringValue.FromString(await task.read(part)).value for part in parts]

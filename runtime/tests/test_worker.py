@@ -249,6 +249,18 @@ async def test_two_workers_share_the_parts_and_join_once(desk: Desk) -> None:
     assert all(desk.letters.marks(f"word{number}") == 1 for number in range(12))
 
 
+async def test_a_chained_part_gets_what_the_one_before_it_has_made(desk: Desk) -> None:
+    """Also when the worker at it dies, or when the one before comes from the cache; it is cached with what it goes on from."""
+    async with desk.working(), desk.working():
+        record = await desk.until(await desk.submit("one +two +die-once other +flaky"), transcribed)
+        assert await desk.text(record) == "ONE ONE+TWO ONE+TWO+DIE-ONCE OTHER OTHER+FLAKY"
+        record = await desk.until(await desk.submit("zero one +two"), transcribed)
+        assert await desk.text(record) == "ZERO ONE ONE+TWO"
+        assert record.job.report.stages[0].cached_parts == 2
+        record = await desk.until(await desk.submit("other +two one"), transcribed)
+        assert await desk.text(record) == "OTHER OTHER+TWO ONE"
+
+
 async def test_a_task_of_an_earlier_run_is_dropped(desk: Desk) -> None:
     job_id = await desk.submit("fenced word")
 

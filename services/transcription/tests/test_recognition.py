@@ -7,8 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2v.transcription.engine import HeardSegment, HeardWord
-from s2v.transcription.recognition import ATTENTION_LEAD_SECONDS, MAX_WORD_SECONDS, place_words
-from s2v.transcription.voice_activity import Span, kept_sound
+from s2v.transcription.recognition import (
+    ATTENTION_LEAD_SECONDS,
+    CHAINED_WINDOWS,
+    CONTEXT_TOKENS,
+    MAX_WORD_SECONDS,
+    Examination,
+    make_window,
+    parts,
+    place_words,
+)
+from s2v.transcription.voice_activity import Span, Window, kept_sound
+from s2v.v1.diagram_pb2 import TimeSpan
+from s2v.v1.work_pb2 import TranscriptionPart
 
 SPEECH = [Span(1, 5), Span(65, 70)]
 KEPT = kept_sound(SPEECH, 0, 80)
@@ -48,3 +59,28 @@ def test_a_hyphenated_name_is_one_word() -> None:
     (segment,) = place_words(heard((" Berners", 1.0, 1.5), ("-Lee", 1.5, 2.0), (" –", 2.0, 2.1)), KEPT, SPEECH, "en")
     assert [word.text for word in segment.words] == ["Berners-Lee –"]
     assert segment.text == "Berners-Lee –"
+
+
+@given(st.integers(1, 500))
+def test_windows_go_on_from_one_another_in_short_chains_of_like_length(count: int) -> None:
+    """An even number of them, so that two workers are done together; the first window goes on from nothing."""
+    windows = tuple(Window((Span(20 * n, 20 * n + 15),), 20 * n, 20 * n + 15) for n in range(count))
+    made = parts(Examination(20.0 * count, 15.0 * count, windows, "en", 1.0, 1.0), (), in_chains=True)
+    starts = [number for number, part in enumerate(made) if not part.goes_on]
+    lengths = [after - before for before, after in itertools.pairwise([*starts, count])]
+    assert starts[0] == 0
+    assert max(lengths) <= CHAINED_WINDOWS
+    assert max(lengths) - min(lengths) <= 1
+    assert len(lengths) % 2 == 0 or count == 1
+
+
+def test_what_is_handed_on_ends_with_what_was_heard_last_and_is_nothing_when_the_engine_is_unsure() -> None:
+    part = TranscriptionPart(start_seconds=0, end_seconds=10, speech=[TimeSpan(start_seconds=1, end_seconds=9)], language="en")
+    part.context_tokens.extend(range(CONTEXT_TOKENS))
+    words = (HeardWord(" so", 1.0, 2.0, 0.9),)
+    sure, unsure = HeardSegment(words, 0.0, False, (901, 902)), HeardSegment(words, 0.0, True, (903,))
+    handed = list(make_window([sure], part, []).context_tokens)
+    assert len(handed) == CONTEXT_TOKENS
+    assert handed[-3:] == [CONTEXT_TOKENS - 1, 901, 902]
+    assert not make_window([sure, unsure], part, []).context_tokens
+    assert not make_window([HeardSegment(words, 0.0, False)], part, []).context_tokens, "a remote engine hands nothing on"

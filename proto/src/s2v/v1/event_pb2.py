@@ -28,7 +28,7 @@ from s2v.v1 import job_pb2 as s2v_dot_v1_dot_job__pb2
 from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12s2v/v1/event.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\"\xd1\x02\n\x08JobEvent\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\rstate_changed\x18\x04 \x01(\x0b\x32\x17.s2v.v1.JobStateChangedH\x00\x12-\n\rstage_started\x18\x05 \x01(\x0b\x32\x14.s2v.v1.StageStartedH\x00\x12-\n\rpart_finished\x18\x06 \x01(\x0b\x32\x14.s2v.v1.PartFinishedH\x00\x12/\n\x0estage_finished\x18\x07 \x01(\x0b\x32\x15.s2v.v1.StageFinishedH\x00\x12/\n\x0e\x61ttempt_failed\x18\x08 \x01(\x0b\x32\x15.s2v.v1.AttemptFailedH\x00\x42\x07\n\x05\x65vent\"S\n\x0fJobStateChanged\x12\x1f\n\x05state\x18\x01 \x01(\x0e\x32\x10.s2v.v1.JobState\x12\x1f\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x10.s2v.v1.JobError\"A\n\x0cStageStarted\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x13\n\x0bparts_total\x18\x02 \x01(\r\"\x87\x01\n\x0cPartFinished\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x0c\n\x04part\x18\x02 \x01(\r\x12\x12\n\nparts_done\x18\x03 \x01(\r\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12\"\n\x08\x61rtifact\x18\x05 \x01(\x0b\x32\x10.s2v.v1.Artifact\"Y\n\rStageFinished\x12#\n\x06report\x18\x01 \x01(\x0b\x32\x13.s2v.v1.StageReport\x12#\n\tartifacts\x18\x02 \x03(\x0b\x32\x10.s2v.v1.Artifact\"y\n\rAttemptFailed\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x1f\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.s2v.v1.JobError\x12\x18\n\x10retry_in_seconds\x18\x04 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12s2v/v1/event.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\"\xd1\x02\n\x08JobEvent\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\rstate_changed\x18\x04 \x01(\x0b\x32\x17.s2v.v1.JobStateChangedH\x00\x12-\n\rstage_started\x18\x05 \x01(\x0b\x32\x14.s2v.v1.StageStartedH\x00\x12-\n\rpart_finished\x18\x06 \x01(\x0b\x32\x14.s2v.v1.PartFinishedH\x00\x12/\n\x0estage_finished\x18\x07 \x01(\x0b\x32\x15.s2v.v1.StageFinishedH\x00\x12/\n\x0e\x61ttempt_failed\x18\x08 \x01(\x0b\x32\x15.s2v.v1.AttemptFailedH\x00\x42\x07\n\x05\x65vent\"b\n\x0fJobStateChanged\x12\x1f\n\x05state\x18\x01 \x01(\x0e\x32\x10.s2v.v1.JobState\x12\x1f\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x10.s2v.v1.JobError\x12\r\n\x05\x65poch\x18\x03 \x01(\r\"A\n\x0cStageStarted\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x13\n\x0bparts_total\x18\x02 \x01(\r\"\x87\x01\n\x0cPartFinished\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x0c\n\x04part\x18\x02 \x01(\r\x12\x12\n\nparts_done\x18\x03 \x01(\r\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12\"\n\x08\x61rtifact\x18\x05 \x01(\x0b\x32\x10.s2v.v1.Artifact\"Y\n\rStageFinished\x12#\n\x06report\x18\x01 \x01(\x0b\x32\x13.s2v.v1.StageReport\x12#\n\tartifacts\x18\x02 \x03(\x0b\x32\x10.s2v.v1.Artifact\"y\n\rAttemptFailed\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x1f\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.s2v.v1.JobError\x12\x18\n\x10retry_in_seconds\x18\x04 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,13 +38,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBEVENT']._serialized_start=126
   _globals['_JOBEVENT']._serialized_end=463
   _globals['_JOBSTATECHANGED']._serialized_start=465
-  _globals['_JOBSTATECHANGED']._serialized_end=548
-  _globals['_STAGESTARTED']._serialized_start=550
-  _globals['_STAGESTARTED']._serialized_end=615
-  _globals['_PARTFINISHED']._serialized_start=618
-  _globals['_PARTFINISHED']._serialized_end=753
-  _globals['_STAGEFINISHED']._serialized_start=755
-  _globals['_STAGEFINISHED']._serialized_end=844
-  _globals['_ATTEMPTFAILED']._serialized_start=846
-  _globals['_ATTEMPTFAILED']._serialized_end=967
+  _globals['_JOBSTATECHANGED']._serialized_end=563
+  _globals['_STAGESTARTED']._serialized_start=565
+  _globals['_STAGESTARTED']._serialized_end=630
+  _globals['_PARTFINISHED']._serialized_start=633
+  _globals['_PARTFINISHED']._serialized_end=768
+  _globals['_STAGEFINISHED']._serialized_start=770
+  _globals['_STAGEFINISHED']._serialized_end=859
+  _globals['_ATTEMPTFAILED']._serialized_start=861
+  _globals['_ATTEMPTFAILED']._serialized_end=982
 # @@protoc_insertion_point(module_scope)

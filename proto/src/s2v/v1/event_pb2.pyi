@@ -94,8 +94,11 @@ class JobStateChanged(_message.Message):
 
     STATE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
     state: _job_pb2.JobState.ValueType
     """The new state."""
+    epoch: _builtins.int
+    """Run of the job to which this belongs, from 1; a later run begins when an ended job is made again."""
     @_builtins.property
     def error(self) -> _job_pb2.JobError:
         """Why, for a failed job."""
@@ -105,10 +108,11 @@ class JobStateChanged(_message.Message):
         *,
         state: _job_pb2.JobState.ValueType = ...,
         error: _job_pb2.JobError | None = ...,
+        epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "error", b"error", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

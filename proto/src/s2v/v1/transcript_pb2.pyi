@@ -161,6 +161,7 @@ class TranscriptWindow(_message.Message):
     SOUND_SECONDS_FIELD_NUMBER: _builtins.int
     DEGRADATIONS_FIELD_NUMBER: _builtins.int
     REPEATED_WORDS_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
     """Start of the window in the sound, in seconds."""
     end_seconds: _builtins.float
@@ -181,6 +182,12 @@ class TranscriptWindow(_message.Message):
     def degradations(self) -> _containers.RepeatedCompositeFieldContainer[_report_pb2.Degradation]:
         """Fallbacks that were used for it; empty when none was."""
 
+    @_builtins.property
+    def context_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The engine's tokens of the words last heard, those of time among them: what the next window goes on from. Empty when it had better
+        not, or when the engine takes none.
+        """
+
     def __init__(
         self,
         *,
@@ -192,10 +199,11 @@ class TranscriptWindow(_message.Message):
         sound_seconds: _builtins.float = ...,
         degradations: _abc.Iterable[_report_pb2.Degradation] | None = ...,
         repeated_words: _builtins.int = ...,
+        context_tokens: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degradations", b"degradations", "end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "repeated_words", b"repeated_words", "segments", b"segments", "sound_seconds", b"sound_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "degradations", b"degradations", "end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "repeated_words", b"repeated_words", "segments", b"segments", "sound_seconds", b"sound_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -53,6 +53,34 @@ TASK_KIND_JOIN: TaskKind.ValueType  # 3
 """Put the parts together."""
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
+class _Tier:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TierEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tier.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TIER_UNSPECIFIED: _Tier.ValueType  # 0
+    """Not said."""
+    TIER_HOT: _Tier.ValueType  # 1
+    """Where jobs are worked on."""
+    TIER_WARM: _Tier.ValueType  # 2
+    """Recent results."""
+    TIER_COLD: _Tier.ValueType  # 3
+    """Archive."""
+
+class Tier(_Tier, metaclass=_TierEnumTypeWrapper):
+    """Where the objects of an ended job are."""
+
+TIER_UNSPECIFIED: Tier.ValueType  # 0
+"""Not said."""
+TIER_HOT: Tier.ValueType  # 1
+"""Where jobs are worked on."""
+TIER_WARM: Tier.ValueType  # 2
+"""Recent results."""
+TIER_COLD: Tier.ValueType  # 3
+"""Archive."""
+Global___Tier: _TypeAlias = Tier  # noqa: Y015
+
 @_typing.final
 class Task(_message.Message):
     """A message on s2v.v1.work.<stage>.<priority>. It carries names, never media."""
@@ -323,18 +351,24 @@ class Plan(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PARTS_FIELD_NUMBER: _builtins.int
+    CHAINED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def parts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """A serialised message of the stage's own for each part."""
+
+    @_builtins.property
+    def chained(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of the parts that wait for the part before them, as they need what it makes."""
 
     def __init__(
         self,
         *,
         parts: _abc.Iterable[_builtins.bytes] | None = ...,
+        chained: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chained", b"chained", "parts", b"parts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -355,6 +389,8 @@ class TranscriptionPart(_message.Message):
     SOUND_SECONDS_FIELD_NUMBER: _builtins.int
     GAIN_FIELD_NUMBER: _builtins.int
     VOCABULARY_FIELD_NUMBER: _builtins.int
+    GOES_ON_FIELD_NUMBER: _builtins.int
+    CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
     """Start of the window in the sound, in seconds."""
     end_seconds: _builtins.float
@@ -367,6 +403,8 @@ class TranscriptionPart(_message.Message):
     """Length of the whole sound, in seconds."""
     gain: _builtins.float
     """What the sound is multiplied with, so that a quiet talk is as loud as others."""
+    goes_on: _builtins.bool
+    """Whether the window goes on from what was heard in the one before it."""
     @_builtins.property
     def pcm(self) -> _artifact_pb2.ObjectRef:
         """The whole sound as 16 kHz mono signed 16-bit little-endian PCM, without a header."""
@@ -378,6 +416,10 @@ class TranscriptionPart(_message.Message):
     @_builtins.property
     def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names and jargon of the talk."""
+
+    @_builtins.property
+    def context_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What was heard there, as TranscriptWindow.context_tokens says it; filled in when that window is done."""
 
     def __init__(
         self,
@@ -391,10 +433,12 @@ class TranscriptionPart(_message.Message):
         sound_seconds: _builtins.float = ...,
         gain: _builtins.float = ...,
         vocabulary: _abc.Iterable[_builtins.str] | None = ...,
+        goes_on: _builtins.bool = ...,
+        context_tokens: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["pcm", b"pcm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "gain", b"gain", "language", b"language", "language_probability", b"language_probability", "pcm", b"pcm", "sound_seconds", b"sound_seconds", "speech", b"speech", "start_seconds", b"start_seconds", "vocabulary", b"vocabulary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "end_seconds", b"end_seconds", "gain", b"gain", "goes_on", b"goes_on", "language", b"language", "language_probability", b"language_probability", "pcm", b"pcm", "sound_seconds", b"sound_seconds", "speech", b"speech", "start_seconds", b"start_seconds", "vocabulary", b"vocabulary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -443,22 +487,314 @@ class Terminal(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     JOB_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    STAGES_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """Epoch of the run that ended."""
     @_builtins.property
     def job(self) -> _job_pb2.Job:
         """The job as it ended."""
+
+    @_builtins.property
+    def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageRecord]:
+        """What the workers knew of each stage."""
 
     def __init__(
         self,
         *,
         job: _job_pb2.Job | None = ...,
+        epoch: _builtins.int = ...,
+        stages: _abc.Iterable[Global___StageRecord] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "job", b"job", "stages", b"stages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Terminal: _TypeAlias = Terminal  # noqa: Y015
+
+@_typing.final
+class Checkpoint(_message.Message):
+    """A finished stage, in S3 as <stage>/checkpoint.pb: a job goes on after it when its record was lost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    ARTIFACTS_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    stage: _report_pb2.Stage.ValueType
+    """The stage."""
+    epoch: _builtins.int
+    """Epoch of the run that finished it; one before the job's latest run does not count."""
+    @_builtins.property
+    def output(self) -> _artifact_pb2.ObjectRef:
+        """The serialised artifact."""
+
+    @_builtins.property
+    def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.Artifact]:
+        """What was made, by name."""
+
+    @_builtins.property
+    def report(self) -> _report_pb2.StageReport:
+        """What the stage said."""
+
+    def __init__(
+        self,
+        *,
+        stage: _report_pb2.Stage.ValueType = ...,
+        epoch: _builtins.int = ...,
+        output: _artifact_pb2.ObjectRef | None = ...,
+        artifacts: _abc.Iterable[_artifact_pb2.Artifact] | None = ...,
+        report: _report_pb2.StageReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "epoch", b"epoch", "output", b"output", "report", b"report", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Checkpoint: _TypeAlias = Checkpoint  # noqa: Y015
+
+@_typing.final
+class DeadLetter(_message.Message):
+    """A task that was given up, kept on s2v.v1.dead.<stage> for 30 days."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PAYLOAD_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    STACK_FIELD_NUMBER: _builtins.int
+    BURIED_AT_FIELD_NUMBER: _builtins.int
+    priority: _job_pb2.Priority.ValueType
+    """Priority of its job."""
+    attempts: _builtins.int
+    """Attempts that it had."""
+    traceparent: _builtins.str
+    """W3C traceparent of the last attempt."""
+    stack: _builtins.str
+    """Stack trace of the last attempt, its last 4 KB."""
+    @_builtins.property
+    def task(self) -> Global___Task:
+        """The task."""
+
+    @_builtins.property
+    def error(self) -> _job_pb2.JobError:
+        """Why it was given up."""
+
+    @_builtins.property
+    def payload(self) -> _artifact_pb2.ObjectRef:
+        """What it worked on: its stage's plan, or the source when nothing was planned."""
+
+    @_builtins.property
+    def buried_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was given up."""
+
+    def __init__(
+        self,
+        *,
+        task: Global___Task | None = ...,
+        priority: _job_pb2.Priority.ValueType = ...,
+        error: _job_pb2.JobError | None = ...,
+        attempts: _builtins.int = ...,
+        payload: _artifact_pb2.ObjectRef | None = ...,
+        traceparent: _builtins.str = ...,
+        stack: _builtins.str = ...,
+        buried_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["buried_at", b"buried_at", "error", b"error", "payload", b"payload", "task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "buried_at", b"buried_at", "error", b"error", "payload", b"payload", "priority", b"priority", "stack", b"stack", "task", b"task", "traceparent", b"traceparent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadLetter: _TypeAlias = DeadLetter  # noqa: Y015
+
+@_typing.final
+class CatalogueEntry(_message.Message):
+    """An ended job in the catalogue, at the key <tenant>.<day>.<job>."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    ACCESSED_AT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    tier: Global___Tier.ValueType
+    """Where its objects are."""
+    size_bytes: _builtins.int
+    """All its objects, in bytes; 0 until they were first moved."""
+    @_builtins.property
+    def job(self) -> _job_pb2.Job:
+        """The job without its artifacts and report."""
+
+    @_builtins.property
+    def accessed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was last asked for, or ended."""
+
+    def __init__(
+        self,
+        *,
+        job: _job_pb2.Job | None = ...,
+        tier: Global___Tier.ValueType = ...,
+        accessed_at: _timestamp_pb2.Timestamp | None = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["accessed_at", b"accessed_at", "job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accessed_at", b"accessed_at", "job", b"job", "size_bytes", b"size_bytes", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CatalogueEntry: _TypeAlias = CatalogueEntry  # noqa: Y015
+
+@_typing.final
+class Maintenance(_message.Message):
+    """Kept while no new jobs are taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """What callers are told."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Maintenance: _TypeAlias = Maintenance  # noqa: Y015
+
+@_typing.final
+class SpooledResult(_message.Message):
+    """A result that waits on local disk for S3 to come back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIFACT_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    artifact: _builtins.bytes
+    """The serialised artifact."""
+    cpu_seconds: _builtins.float
+    """Processor time that it took, in seconds."""
+    @_builtins.property
+    def report(self) -> _report_pb2.StageReport:
+        """What the stage said."""
+
+    @_builtins.property
+    def files(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.Artifact]:
+        """The other files; the key of each is its name in the spool."""
+
+    def __init__(
+        self,
+        *,
+        artifact: _builtins.bytes = ...,
+        report: _report_pb2.StageReport | None = ...,
+        files: _abc.Iterable[_artifact_pb2.Artifact] | None = ...,
+        cpu_seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "cpu_seconds", b"cpu_seconds", "files", b"files", "report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpooledResult: _TypeAlias = SpooledResult  # noqa: Y015
+
+@_typing.final
+class BackupManifest(_message.Message):
+    """What one run of the backup has kept, in its destination as runs/<set>/<time>.pb."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SET_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    FINISHED_AT_FIELD_NUMBER: _builtins.int
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    set: _builtins.str
+    """What was kept: "jobs" or the name of a folder."""
+    @_builtins.property
+    def started_at(self) -> _timestamp_pb2.Timestamp:
+        """When it started; all that was acknowledged before is in it."""
+
+    @_builtins.property
+    def finished_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was whole."""
+
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedCompositeFieldContainer[Global___BackupObject]:
+        """All objects, new or known from the run before."""
+
+    def __init__(
+        self,
+        *,
+        set: _builtins.str = ...,
+        started_at: _timestamp_pb2.Timestamp | None = ...,
+        finished_at: _timestamp_pb2.Timestamp | None = ...,
+        objects: _abc.Iterable[Global___BackupObject] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "started_at", b"started_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "objects", b"objects", "set", b"set", "started_at", b"started_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupManifest: _TypeAlias = BackupManifest  # noqa: Y015
+
+@_typing.final
+class BackupObject(_message.Message):
+    """An object in a backup; its bytes are at blobs/<sha256>."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    MODIFIED_AT_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """Where it is restored to."""
+    size_bytes: _builtins.int
+    """Its length, in bytes."""
+    sha256: _builtins.str
+    """SHA-256, lower-case hexadecimal."""
+    @_builtins.property
+    def modified_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        size_bytes: _builtins.int = ...,
+        sha256: _builtins.str = ...,
+        modified_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["modified_at", b"modified_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "modified_at", b"modified_at", "sha256", b"sha256", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BackupObject: _TypeAlias = BackupObject  # noqa: Y015
 
 @_typing.final
 class UploadRecord(_message.Message):

@@ -81,11 +81,13 @@ class Execution:
                 return
             record = await self._make_plan(record, task)
             entry = stage_record(record, self._stage)
+        plan = Plan.FromString(await self.store.read(entry.plan))
         if entry.parts_total == 1:
-            await self._join(await self._run(record, 0))
+            await self._join(await self._run(record, plan, 0))
             return
         for part in range(entry.parts_total):
-            if part not in entry.parts:
+            ready = part not in plan.chained or part - 1 in entry.parts
+            if ready and part not in entry.parts:
                 await self._publish(record, TaskKind.TASK_KIND_PART, part)
         if len(entry.parts) == entry.parts_total:
             await self._publish(record, TaskKind.TASK_KIND_JOIN)
@@ -94,13 +96,17 @@ class Execution:
         started_ns = time.time_ns()
         queued = max(0.0, started_ns / 1e9 - task.published_at.ToNanoseconds() / 1e9)
         with self._task(record) as context:
-            parts = [part.SerializeToString(deterministic=True) for part in await self.work.plan(context)]
+            parts = await self.work.plan(context)
+            made = Plan(
+                parts=[part.message.SerializeToString(deterministic=True) for part in parts],
+                chained=[number for number, part in enumerate(parts) if part.chained],
+            )
             plan = await context.store(
                 File(
                     ArtifactKind.ARTIFACT_KIND_UNSPECIFIED,
                     "plan.pb",
                     "application/x-protobuf",
-                    data=Plan(parts=parts).SerializeToString(),
+                    data=made.SerializeToString(),
                 )
             )
 
@@ -127,25 +133,30 @@ class Execution:
 
     async def _part(self, record: JobRecord, task: Task) -> None:
         entry = stage_record(record, self._stage)
+        plan = Plan.FromString(await self.store.read(entry.plan))
         if task.part not in entry.parts:
-            record = await self._run(record, task.part)
+            record = await self._run(record, plan, task.part)
             entry = stage_record(record, self._stage)
+        waiting = task.part + 1
+        if waiting in plan.chained and waiting not in entry.parts:
+            await self._publish(record, TaskKind.TASK_KIND_PART, waiting)
         if len(entry.parts) == entry.parts_total:
             await self._publish(record, TaskKind.TASK_KIND_JOIN)
 
-    async def _run(self, record: JobRecord, number: int) -> JobRecord:
+    async def _run(self, record: JobRecord, plan: Plan, number: int) -> JobRecord:
         """Does a part and records it."""
         entry = stage_record(record, self._stage)
         if number in entry.parts:
             return record
-        payload = Plan.FromString(await self.store.read(entry.plan)).parts[number]
-        key = digest(f"{self._name}.part", self.work.identity(record.job.options), payload)
+        before = entry.parts[number - 1].output if number in plan.chained else None
+        inputs = (plan.parts[number], before.sha256 if before else "")
+        key = digest(f"{self._name}.part", self.work.identity(record.job.options), *inputs)
         caching = self.caching and entry.parts_total > 1
         hit = await self._cache.get(record.job.tenant, self._stage, key, self._prefix(record)) if caching else None
         cpu_seconds = 0.0
         if hit is None:
-            with self._task(record) as context:
-                output = await self.work.run(context, payload)
+            with self._task(record, before) as context:
+                output = await self.work.run(context, plan.parts[number])
                 self._refuse_degraded(record, output)
                 hit = await self._keep(context, output, f"part-{number:04d}.pb")
                 cpu_seconds = context.cpu_seconds
@@ -267,9 +278,9 @@ class Execution:
         return f"{prefix(record.job.tenant, record.job.id)}{self._name}/"
 
     @contextmanager
-    def _task(self, record: JobRecord) -> Iterator[JobTask]:
+    def _task(self, record: JobRecord, before: ObjectRef | None = None) -> Iterator[JobTask]:
         with tempfile.TemporaryDirectory(prefix=f"s2v-{self._name}-") as folder:
-            yield JobTask(record, self._stage, self.store, self.pool, Path(folder))
+            yield JobTask(record, self._stage, self.store, self.pool, Path(folder), before=before)
 
     async def _publish(self, record: JobRecord, kind: TaskKind.ValueType, part: int = 0) -> None:
         task = Task(tenant=record.job.tenant, job_id=record.job.id, stage=self._stage, kind=kind, part=part, epoch=record.epoch)

@@ -71,6 +71,8 @@ class StageTask(Protocol):
     """The upload in S3."""
     workspace: Path
     """An empty folder, removed after the task."""
+    before: ObjectRef | None
+    """What the part before this one has made, if this one is chained to it."""
 
     def input(self, stage: Stage.ValueType) -> ObjectRef:
         """Returns where the finished artifact of an earlier stage is."""
@@ -96,6 +98,17 @@ class StageTask(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Part:
+    """A piece of a stage's work that a worker does by itself."""
+
+    message: Message
+    """What it is. With `identity`, and what the part before has made if it is chained, it determines the result: parts are cached
+    by them."""
+    chained: bool = False
+    """Whether it needs what the part before it makes, and so waits for it."""
+
+
 class StageWork(Protocol):
     """A stage of the pipeline. Its methods run on the event loop and compute nothing themselves: they call `task.compute`."""
 
@@ -108,11 +121,8 @@ class StageWork(Protocol):
         """
         ...
 
-    async def plan(self, task: StageTask) -> Sequence[Message]:
-        """Cuts the work into parts: a message for each.
-
-        A part's message and `identity` must determine its result, as parts are cached by them.
-        """
+    async def plan(self, task: StageTask) -> Sequence[Part]:
+        """Cuts the work into parts."""
         ...
 
     async def run(self, task: StageTask, part: bytes) -> Output:

@@ -21,12 +21,22 @@ T = TypeVar("T")
 class JobTask:
     """One task of one job: its inputs, a folder, the store, and the engine's worker processes."""
 
-    def __init__(self, record: JobRecord, stage: Stage.ValueType, store: ObjectStore, pool: EnginePool, workspace: Path) -> None:
+    def __init__(
+        self,
+        record: JobRecord,
+        stage: Stage.ValueType,
+        store: ObjectStore,
+        pool: EnginePool,
+        workspace: Path,
+        *,
+        before: ObjectRef | None = None,
+    ) -> None:
         self.job_id = record.job.id
         self.source_name = record.job.source_name
         self.options = record.job.options
         self.source = record.source
         self.workspace = workspace
+        self.before = before
         self.cpu_seconds = 0.0
         """Processor time that this task's computations have taken."""
         self._record = record

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from google.protobuf.json_format import MessageToJson
-from google.protobuf.message import Message
 
 from s2v.analysis.analysis import ENGINE, REVISION, engine_identity
 from s2v.analysis.engine import analyze_bytes
 from s2v.analysis.markdown import write_outline
 from s2v.analysis.mermaid import write_mermaid
-from s2v.runtime.stage import File, Output, StageTask, digest
+from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.v1.analysis_service_pb2 import AnalyzeResponse
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.job_pb2 import JobOptions
@@ -32,9 +31,9 @@ class AnalysisStage:
         """Returns all that a storyboard depends on besides its transcript: engine, models, strictness, revision."""
         return digest(ENGINE, *self._identity, str(options.strict), str(REVISION))
 
-    async def plan(self, task: StageTask) -> Sequence[Message]:
+    async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns the one part: where the transcript is."""
-        return [task.input(Stage.STAGE_TRANSCRIPTION)]
+        return [Part(task.input(Stage.STAGE_TRANSCRIPTION))]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
         """Analyses the transcript. Errors: InvalidInputError, DegradedError, EngineTimeoutError."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from google.protobuf.message import Message
-
 from s2v.layout import drawio, engine, png, svg
 from s2v.layout.processes import compose_bytes, draw_bytes
-from s2v.runtime.stage import File, Output, StageTask, digest
+from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
@@ -34,9 +32,9 @@ class LayoutStage:
         chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
         return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts)
 
-    async def plan(self, task: StageTask) -> Sequence[Message]:
+    async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns the one part: where the storyboard is."""
-        return [task.input(Stage.STAGE_ANALYSIS)]
+        return [Part(task.input(Stage.STAGE_ANALYSIS))]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
         """Places all scenes.

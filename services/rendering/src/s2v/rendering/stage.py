@@ -9,7 +9,7 @@ from importlib.metadata import version
 from s2v.rendering import encoder, engine
 from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip, plan_clips
 from s2v.rendering.production import CAPTIONS, ENGINE, FILM, POSTER, Material, engine_version, finish_video, report_video
-from s2v.runtime.stage import File, Output, StageTask, digest
+from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
@@ -34,10 +34,10 @@ class RenderingStage:
         rate = options.frame_rate or DEFAULT_RATE
         return digest(ENGINE, engine_version(), *encoding, *fonts, str(rate), str(options.strict), str(REVISION))
 
-    async def plan(self, task: StageTask) -> Sequence[RenderingPart]:
+    async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns a part for each scene. Errors: InvalidInputError."""
         composition = Composition.FromString(await task.read(task.input(Stage.STAGE_LAYOUT)))
-        return plan_clips(composition, task.options.frame_rate or DEFAULT_RATE)
+        return [Part(clip) for clip in plan_clips(composition, task.options.frame_rate or DEFAULT_RATE)]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
         """Draws one scene's clip. Errors: InvalidInputError, DegradedError, EngineTimeoutError."""

@@ -27,6 +27,7 @@ from s2v.transcription.talk import Compute, Listener, Plan, check_options, plan_
 from s2v.v1.report_pb2 import StageReport
 from s2v.v1.transcript_pb2 import Transcript, TranscriptWindow
 from s2v.v1.transcription_service_pb2 import TranscribeOptions, TranscribeResponse, TranscribeResult
+from s2v.v1.work_pb2 import TranscriptionPart
 
 T = TypeVar("T")
 
@@ -119,7 +120,7 @@ class DirectTranscriber:
         windows = []
         with tempfile.TemporaryDirectory(prefix="s2v-transcribe-") as folder:
             pcm = Path(folder) / "talk.pcm"
-            plan = await plan_talk(source, pcm, name, checked, compute)
+            plan = await plan_talk(source, pcm, name, checked, compute, in_chains=self.listener.hears_in_chains)
             async for window in self._hear(plan, pcm, compute, strict=checked.strict):
                 if checked.strict and window.degradations:
                     raise DegradedError(f"{window.degradations[0].reason}; the call is strict")
@@ -134,7 +135,15 @@ class DirectTranscriber:
 
     async def _hear(self, plan: Plan, pcm: Path, compute: Compute, *, strict: bool) -> AsyncIterator[TranscriptWindow]:
         """Transcribes all windows, as many at once as there are workers, and yields them in order of time."""
-        tasks = [asyncio.create_task(self.listener.hear(pcm, part, compute, strict=strict)) for part in plan.parts]
+        tasks: list[asyncio.Task[TranscriptWindow]] = []
+
+        async def hear(part: TranscriptionPart, before: asyncio.Task[TranscriptWindow] | None) -> TranscriptWindow:
+            if before is not None:
+                part.context_tokens.extend((await asyncio.shield(before)).context_tokens)
+            return await self.listener.hear(pcm, part, compute, strict=strict)
+
+        for part in plan.parts:
+            tasks.append(asyncio.create_task(hear(part, tasks[-1] if part.goes_on else None)))
         try:
             for task in tasks:
                 yield await task

@@ -44,6 +44,8 @@ class HeardSegment:
     no_speech_probability: float
     low_confidence: bool
     """Whether the engine remained unsure, or the text repeats itself, even after the wider search."""
+    tokens: tuple[int, ...] = ()
+    """The model's own, those of time among them; empty where the engine does not tell."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Request:
     """One of Whisper's codes."""
     vocabulary: tuple[str, ...] = ()
     """Names and jargon, as they are written."""
+    context: tuple[int, ...] = ()
+    """Tokens of what was heard just before."""
 
 
 class Transcriber(Protocol):

@@ -49,6 +49,7 @@ class FasterWhisper:
             word_timestamps=True,
             condition_on_previous_text=False,
             hotwords=make_prompt(request.vocabulary),
+            initial_prompt=request.context or None,
         )
         return [list(_heard(found))]
 
@@ -93,4 +94,6 @@ def _heard(segments: Iterable[faster_whisper.transcribe.Segment], offset: float 
             HeardWord(word.word, word.start - offset, word.end - offset, word.probability) for word in segment.words or ()
         )
         if words:
-            yield HeardSegment(words, segment.no_speech_prob, is_unsure(segment.avg_logprob, segment.compression_ratio))
+            yield HeardSegment(
+                words, segment.no_speech_prob, is_unsure(segment.avg_logprob, segment.compression_ratio), tuple(segment.tokens)
+            )

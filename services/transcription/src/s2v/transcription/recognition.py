@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +43,13 @@ aligner. With it 97 % of the starts are within 200 ms, without it 87 %."""
 MAX_WORD_SECONDS = 2.0  # a longer word has swallowed what is around it
 MIN_WORD_SECONDS = 0.02  # one step of Whisper's clock
 TAIL_SECONDS = 0.1  # a word may ring so long after the detector says that speech is over
+
+CHAINED_WINDOWS = 4
+"""Windows that are heard one after the other, each going on from the one before, at most. With two or four of them word errors
+are 1.5 % on 13 minutes of speech, without 2.1 %; longer chains gain nothing, and those of different chains are heard side by
+side."""
+CONTEXT_TOKENS = 220
+"""Tokens that a window goes on from, at most: what Whisper takes (223). With 100 of them word errors are 1.6 %."""
 
 CPU_FALLBACK = "TRANSCRIPTION_CPU"
 
@@ -105,8 +113,12 @@ def examine(pcm: Path, language: str) -> Examination:
     return Examination(seconds, spoken, windows, found, probability, gain)
 
 
-def parts(examination: Examination, vocabulary: Sequence[str]) -> list[TranscriptionPart]:
-    """Returns a part for each window, without the reference to its sound. `vocabulary` holds the talk's names and jargon."""
+def parts(examination: Examination, vocabulary: Sequence[str], *, in_chains: bool) -> list[TranscriptionPart]:
+    """Returns a part for each window, without the reference to its sound. `vocabulary` holds the talk's names and jargon.
+
+    In chains, a window goes on from what was heard in the one before it, unless it is the first of its chain.
+    """
+    first = _chain_starts(len(examination.windows)) if in_chains else range(len(examination.windows))
     return [
         TranscriptionPart(
             start_seconds=window.start,
@@ -117,9 +129,17 @@ def parts(examination: Examination, vocabulary: Sequence[str]) -> list[Transcrip
             sound_seconds=examination.sound_seconds,
             gain=examination.gain,
             vocabulary=vocabulary,
+            goes_on=number not in first,
         )
-        for window in examination.windows
+        for number, window in enumerate(examination.windows)
     ]
+
+
+def _chain_starts(windows: int) -> frozenset[int]:
+    """Returns the windows that begin a chain: an even number of chains of like length, so that two workers are done together."""
+    chains = math.ceil(windows / CHAINED_WINDOWS)
+    chains = min(windows, chains + chains % 2)
+    return frozenset(round(chain * windows / chains) for chain in range(chains))
 
 
 def byte_range(part: TranscriptionPart) -> tuple[int, int]:
@@ -164,7 +184,7 @@ def make_request(sound: bytes | Path, part: TranscriptionPart) -> Request:
     pieces = [
         samples[round((span.start - origin) * SAMPLE_RATE) : round((span.end - origin) * SAMPLE_RATE)] for span in _kept(part)
     ]
-    return Request(np.concatenate(pieces), part.language, tuple(part.vocabulary))
+    return Request(np.concatenate(pieces), part.language, tuple(part.vocabulary), tuple(part.context_tokens))
 
 
 def make_window(heard: Sequence[HeardSegment], part: TranscriptionPart, degradations: Sequence[Degradation]) -> TranscriptWindow:
@@ -179,7 +199,16 @@ def make_window(heard: Sequence[HeardSegment], part: TranscriptionPart, degradat
         sound_seconds=part.sound_seconds,
         degradations=degradations,
         repeated_words=repeated,
+        context_tokens=_context(heard, part) if not repeated else (),
     )
+
+
+def _context(heard: Sequence[HeardSegment], part: TranscriptionPart) -> list[int]:
+    """Returns what the next window may go on from: nothing if the engine is unsure, as it would go on being wrong."""
+    if any(segment.low_confidence or not segment.tokens for segment in heard):
+        return []
+    tokens = [*part.context_tokens, *(token for segment in heard for token in segment.tokens)]
+    return tokens[-CONTEXT_TOKENS:]
 
 
 def _speech(part: TranscriptionPart) -> list[Span]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from google.protobuf.json_format import MessageToJson
 
 from s2v.runtime import captions
-from s2v.runtime.stage import File, Output, StageTask, digest
+from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.transcription import recognition
 from s2v.transcription.talk import Listener, check_options, plan_talk
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
@@ -16,7 +16,7 @@ from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.transcript_pb2 import TranscriptWindow
 from s2v.v1.work_pb2 import TranscriptionPart
 
-REVISION = 3
+REVISION = 4
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -33,22 +33,25 @@ class TranscriptionStage:
         noise = "noise reduced" if options.reduce_noise else ""
         return digest(*self._listener.identity(), options.language, noise, *options.vocabulary, str(REVISION))
 
-    async def plan(self, task: StageTask) -> Sequence[TranscriptionPart]:
+    async def plan(self, task: StageTask) -> Sequence[Part]:
         """Decodes the source, keeps its PCM, and cuts it into windows.
 
         Errors: InvalidInputError (not media, NO_SPEECH, language unknown), LimitError.
         """
         source, pcm = task.workspace / "source", task.workspace / "talk.pcm"
         await task.download(task.source, source)
-        plan = await plan_talk(source, pcm, task.source_name, check_options(task.options), task.compute)
+        options, chains = check_options(task.options), self._listener.hears_in_chains
+        plan = await plan_talk(source, pcm, task.source_name, options, task.compute, in_chains=chains)
         kept = await task.store(File(ArtifactKind.ARTIFACT_KIND_UNSPECIFIED, "talk.pcm", "application/octet-stream", path=pcm))
         for part in plan.parts:
             part.pcm.CopyFrom(kept)
-        return plan.parts
+        return [Part(part, chained=part.goes_on) for part in plan.parts]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
-        """Transcribes a window; reads only its own bytes of the sound."""
+        """Transcribes a window; reads only its own bytes of the sound, and what the window before it hands on."""
         window = TranscriptionPart.FromString(part)
+        if task.before is not None:
+            window.context_tokens.extend(TranscriptWindow.FromString(await task.read(task.before)).context_tokens)
         pcm = await task.read(window.pcm, *recognition.byte_range(window))
         heard = await self._listener.hear(pcm, window, task.compute, strict=task.options.strict)
         return Output(heard, StageReport(degradations=heard.degradations))

@@ -13,7 +13,7 @@ from s2v.runtime.errors import EngineError, InvalidInputError, SetupError
 from s2v.runtime.vocabulary import check_vocabulary
 from s2v.transcription import recognition
 from s2v.transcription.devices import Device
-from s2v.transcription.engine import engine_version
+from s2v.transcription.engine import FASTER_WHISPER, engine_version
 from s2v.transcription.joining import join_windows
 from s2v.transcription.languages import whisper_language
 from s2v.transcription.models import Model
@@ -66,17 +66,17 @@ def check_options(options: JobOptions | TranscribeOptions) -> TalkOptions:
     )
 
 
-async def plan_talk(source: Path, pcm: Path, name: str, options: TalkOptions, compute: Compute) -> Plan:
+async def plan_talk(source: Path, pcm: Path, name: str, options: TalkOptions, compute: Compute, *, in_chains: bool) -> Plan:
     """Decodes a source to `pcm`, finds its speech, its language unless it is given, and its windows.
 
-    `name` is what people call the source.
+    `name` is what people call the source; `in_chains` is `Listener.hears_in_chains`.
     Errors: InvalidInputError (of the sandbox; NO_SPEECH when nobody speaks), LimitError.
     """
     await sandbox.decode(source, pcm, name, reduce_noise=options.reduce_noise)
     examination = await compute(recognition.examine, pcm, options.language, timeout=EXAMINATION_SECONDS)
     if not examination.windows:
         raise no_speech(name, examination.sound_seconds)
-    return Plan(examination, recognition.parts(examination, options.vocabulary))
+    return Plan(examination, recognition.parts(examination, options.vocabulary, in_chains=in_chains))
 
 
 def no_speech(name: str, seconds: float) -> InvalidInputError:
@@ -98,9 +98,15 @@ class Listener:
     beam: int
     remote: RemoteTranscriber | None = None
 
+    @property
+    def hears_in_chains(self) -> bool:
+        """Whether a window can go on from what was heard before it: not if several are heard at once, nor with OpenAI's code."""
+        return self.engine == FASTER_WHISPER and self.device.batch_size == 1
+
     def identity(self) -> tuple[str, ...]:
         """Returns all that the words of a window depend on besides their sound."""
-        return (engine_version(self.engine), self.model.sha256, self.device.compute_type, str(self.beam))
+        chained = "chained" if self.hears_in_chains else ""
+        return (engine_version(self.engine), self.model.sha256, self.device.compute_type, str(self.beam), chained)
 
     async def hear(self, sound: bytes | Path, part: TranscriptionPart, compute: Compute, *, strict: bool) -> TranscriptWindow:
         """Transcribes a window, given its own sound or the file of the whole.
