@@ -1,10 +1,12 @@
 """Protects what the stage promises: sizes, times, titles, determinism, honest reports, clear refusals."""
 
 from itertools import pairwise
+from math import dist
 
 import pytest
 
 from s2v.layout import engine
+from s2v.layout.canvas import find_places
 from s2v.layout.composition import compose
 from s2v.layout.quality import faults
 from s2v.runtime.errors import DegradedError, InvalidInputError, LimitError, S2VError
@@ -160,3 +162,26 @@ def test_a_canvas_that_does_not_exist_is_refused() -> None:
     assert compose(Storyboard(), 1080, "dark", False)[0] == Composition(
         width=1920, height=1080, theme="dark", font_sha256=compose(board(), 1080, "dark", False)[0].font_sha256
     )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("height", [1080, 720])
+def test_what_an_edit_leaves_alone_stays_where_it_is(height: int) -> None:
+    """A corrected label moves nothing; a node added at the end moves the others less than if nothing were known of them."""
+    nodes = [(STEP, f"Step number {n} of the way") for n in range(9)]
+    edges = [(0, 1, ""), (0, 2, ""), (1, 3, ""), (2, 3, ""), (3, 4, ""), (4, 5, ""), (4, 6, ""), (5, 7, ""), (6, 8, "")]
+    before, _ = compose(storyboard(flowchart(nodes, edges)), height, "dark", False)
+    corrected = [*nodes[:4], (STEP, "Step number four of it"), *nodes[5:]]
+    after, _ = compose(storyboard(flowchart(corrected, edges)), 1080, "dark", False, previous=before)
+    assert _moved(before, after) < 2.0
+    grown = ([*nodes, (STEP, "Added later"), (STEP, "And another")], [*edges, (2, 9, ""), (9, 10, "")])
+    free, _ = compose(storyboard(flowchart(*grown)), 1080, "dark", False)
+    held, _ = compose(storyboard(flowchart(*grown)), 1080, "dark", False, previous=before)
+    assert faults(held.scenes[0].quality) == 0
+    assert _moved(before, held) <= _moved(before, free)
+
+
+def _moved(before: Composition, after: Composition) -> float:
+    """Returns how far the node has moved that has moved farthest, in px."""
+    old, new = find_places(before.scenes[0], after.width / before.width), find_places(after.scenes[0], 1.0)
+    return max(dist(old[node], new[node]) for node in old.keys() & new.keys())

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from s2v.v1 import artifact_pb2 as _artifact_pb2
+from s2v.v1 import edit_pb2 as _edit_pb2
 from s2v.v1 import report_pb2 as _report_pb2
 import builtins as _builtins
 import sys
@@ -195,6 +196,10 @@ class Job(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
+    EDITS_FIELD_NUMBER: _builtins.int
+    APPLIED_EDITS_FIELD_NUMBER: _builtins.int
+    UNMATCHED_PATCHES_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id (ULID), given by the gateway."""
     tenant: _builtins.str
@@ -205,6 +210,8 @@ class Job(_message.Message):
     """Length of the sound, in seconds."""
     state: Global___JobState.ValueType
     """Where it is."""
+    applied_edits: _builtins.int
+    """How many of the edits its latest run applies; those after them wait for RerunJob."""
     @_builtins.property
     def options(self) -> Global___JobOptions:
         """What was asked for."""
@@ -237,6 +244,18 @@ class Job(_message.Message):
     def finished_at(self) -> _timestamp_pb2.Timestamp:
         """When it ended; unset before."""
 
+    @_builtins.property
+    def edits(self) -> _containers.RepeatedCompositeFieldContainer[_edit_pb2.Edit]:
+        """What users have corrected, in order; not in lists of jobs."""
+
+    @_builtins.property
+    def unmatched_patches(self) -> _containers.RepeatedCompositeFieldContainer[_edit_pb2.UnmatchedPatch]:
+        """Patches that its latest run could not apply."""
+
+    @_builtins.property
+    def rating(self) -> Global___Rating:
+        """What a user thinks of the video; unset: nothing yet."""
+
     def __init__(
         self,
         *,
@@ -253,14 +272,58 @@ class Job(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
+        edits: _abc.Iterable[_edit_pb2.Edit] | None = ...,
+        applied_edits: _builtins.int = ...,
+        unmatched_patches: _abc.Iterable[_edit_pb2.UnmatchedPatch] | None = ...,
+        rating: Global___Rating | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "options", b"options", "report", b"report", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "options", b"options", "rating", b"rating", "report", b"report", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "created_at", b"created_at", "error", b"error", "finished_at", b"finished_at", "id", b"id", "options", b"options", "report", b"report", "source_name", b"source_name", "source_seconds", b"source_seconds", "stages", b"stages", "state", b"state", "tenant", b"tenant", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_edits", b"applied_edits", "artifacts", b"artifacts", "created_at", b"created_at", "edits", b"edits", "error", b"error", "finished_at", b"finished_at", "id", b"id", "options", b"options", "rating", b"rating", "report", b"report", "source_name", b"source_name", "source_seconds", b"source_seconds", "stages", b"stages", "state", b"state", "tenant", b"tenant", "unmatched_patches", b"unmatched_patches", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class Rating(_message.Message):
+    """What a user thinks of a video."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STARS_FIELD_NUMBER: _builtins.int
+    REMARK_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    RATED_AT_FIELD_NUMBER: _builtins.int
+    APPLIED_EDITS_FIELD_NUMBER: _builtins.int
+    stars: _builtins.int
+    """1 (of no use) to 5 (just right)."""
+    remark: _builtins.str
+    """Why, at most 2,000 characters; may be empty."""
+    user: _builtins.str
+    """Who says so; given by the gateway where callers are known."""
+    applied_edits: _builtins.int
+    """How many of the job's edits the video had applied."""
+    @_builtins.property
+    def rated_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        stars: _builtins.int = ...,
+        remark: _builtins.str = ...,
+        user: _builtins.str = ...,
+        rated_at: _timestamp_pb2.Timestamp | None = ...,
+        applied_edits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rated_at", b"rated_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_edits", b"applied_edits", "rated_at", b"rated_at", "remark", b"remark", "stars", b"stars", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rating: _TypeAlias = Rating  # noqa: Y015
 
 @_typing.final
 class StageProgress(_message.Message):

@@ -80,6 +80,26 @@ class JobServiceStub:
                 request_serializer=s2v_dot_v1_dot_job__service__pb2.GetArtifactRequest.SerializeToString,
                 response_deserializer=s2v_dot_v1_dot_job__service__pb2.GetArtifactResponse.FromString,
                 _registered_method=True)
+        self.EditJob = channel.unary_unary(
+                '/s2v.v1.JobService/EditJob',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.EditJobRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.EditJobResponse.FromString,
+                _registered_method=True)
+        self.RerunJob = channel.unary_unary(
+                '/s2v.v1.JobService/RerunJob',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.RerunJobRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.RerunJobResponse.FromString,
+                _registered_method=True)
+        self.DeleteJob = channel.unary_unary(
+                '/s2v.v1.JobService/DeleteJob',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.DeleteJobRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.DeleteJobResponse.FromString,
+                _registered_method=True)
+        self.RateJob = channel.unary_unary(
+                '/s2v.v1.JobService/RateJob',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.RateJobRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.RateJobResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
@@ -158,6 +178,38 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EditJob(self, request, context):
+        """Adds corrections to an ended job's log of edits; RerunJob applies them. All patches of a request are taken, or none.
+        Errors: NOT_FOUND (job), INVALID_ARGUMENT (a patch that matches nothing or cannot be made; see its field), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_EDIT: no transcript or storyboard yet, EDITED_MEANWHILE), RESOURCE_EXHAUSTED (too many edits).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RerunJob(self, request, context):
+        """Begins another run of an ended job, which applies its edits. Only what depends on them is made again: what a stage has found, and the clips of unchanged scenes, stay.
+        Errors: NOT_FOUND (job), INVALID_ARGUMENT (stage), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_DO, NO_INPUT: an earlier stage has made nothing).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteJob(self, request, context):
+        """Deletes a job and all that was kept of it: objects, record, events, results in the cache. One that is at work is cancelled first.
+        Errors: NOT_FOUND (job).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RateJob(self, request, context):
+        """Keeps what a user thinks of the video; a later rating takes the place of an earlier one.
+        Errors: NOT_FOUND (job), INVALID_ARGUMENT (stars, remark), FAILED_PRECONDITION (JOB_NOT_DONE: there is no video).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -205,6 +257,26 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.GetArtifact,
                     request_deserializer=s2v_dot_v1_dot_job__service__pb2.GetArtifactRequest.FromString,
                     response_serializer=s2v_dot_v1_dot_job__service__pb2.GetArtifactResponse.SerializeToString,
+            ),
+            'EditJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditJob,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.EditJobRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.EditJobResponse.SerializeToString,
+            ),
+            'RerunJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RerunJob,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.RerunJobRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.RerunJobResponse.SerializeToString,
+            ),
+            'DeleteJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteJob,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.DeleteJobRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.DeleteJobResponse.SerializeToString,
+            ),
+            'RateJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.RateJob,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.RateJobRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.RateJobResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -451,6 +523,114 @@ class JobService:
             '/s2v.v1.JobService/GetArtifact',
             s2v_dot_v1_dot_job__service__pb2.GetArtifactRequest.SerializeToString,
             s2v_dot_v1_dot_job__service__pb2.GetArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EditJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/EditJob',
+            s2v_dot_v1_dot_job__service__pb2.EditJobRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.EditJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RerunJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/RerunJob',
+            s2v_dot_v1_dot_job__service__pb2.RerunJobRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.RerunJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/DeleteJob',
+            s2v_dot_v1_dot_job__service__pb2.DeleteJobRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.DeleteJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RateJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/RateJob',
+            s2v_dot_v1_dot_job__service__pb2.RateJobRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.RateJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,22 @@ class JobServiceStub:
     """Streams an artifact.
     Errors: NOT_FOUND (job, artifact).
     """
+    EditJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.EditJobRequest, _job_service_pb2.EditJobResponse]
+    """Adds corrections to an ended job's log of edits; RerunJob applies them. All patches of a request are taken, or none.
+    Errors: NOT_FOUND (job), INVALID_ARGUMENT (a patch that matches nothing or cannot be made; see its field), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_EDIT: no transcript or storyboard yet, EDITED_MEANWHILE), RESOURCE_EXHAUSTED (too many edits).
+    """
+    RerunJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RerunJobRequest, _job_service_pb2.RerunJobResponse]
+    """Begins another run of an ended job, which applies its edits. Only what depends on them is made again: what a stage has found, and the clips of unchanged scenes, stay.
+    Errors: NOT_FOUND (job), INVALID_ARGUMENT (stage), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_DO, NO_INPUT: an earlier stage has made nothing).
+    """
+    DeleteJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _job_service_pb2.DeleteJobResponse]
+    """Deletes a job and all that was kept of it: objects, record, events, results in the cache. One that is at work is cancelled first.
+    Errors: NOT_FOUND (job).
+    """
+    RateJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.RateJobRequest, _job_service_pb2.RateJobResponse]
+    """Keeps what a user thinks of the video; a later rating takes the place of an earlier one.
+    Errors: NOT_FOUND (job), INVALID_ARGUMENT (stars, remark), FAILED_PRECONDITION (JOB_NOT_DONE: there is no video).
+    """
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
@@ -110,6 +126,22 @@ class JobServiceAsyncStub(JobServiceStub):
     GetArtifact: _aio.UnaryStreamMultiCallable[_job_service_pb2.GetArtifactRequest, _job_service_pb2.GetArtifactResponse]  # type: ignore[assignment]
     """Streams an artifact.
     Errors: NOT_FOUND (job, artifact).
+    """
+    EditJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.EditJobRequest, _job_service_pb2.EditJobResponse]  # type: ignore[assignment]
+    """Adds corrections to an ended job's log of edits; RerunJob applies them. All patches of a request are taken, or none.
+    Errors: NOT_FOUND (job), INVALID_ARGUMENT (a patch that matches nothing or cannot be made; see its field), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_EDIT: no transcript or storyboard yet, EDITED_MEANWHILE), RESOURCE_EXHAUSTED (too many edits).
+    """
+    RerunJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RerunJobRequest, _job_service_pb2.RerunJobResponse]  # type: ignore[assignment]
+    """Begins another run of an ended job, which applies its edits. Only what depends on them is made again: what a stage has found, and the clips of unchanged scenes, stay.
+    Errors: NOT_FOUND (job), INVALID_ARGUMENT (stage), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_DO, NO_INPUT: an earlier stage has made nothing).
+    """
+    DeleteJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.DeleteJobRequest, _job_service_pb2.DeleteJobResponse]  # type: ignore[assignment]
+    """Deletes a job and all that was kept of it: objects, record, events, results in the cache. One that is at work is cancelled first.
+    Errors: NOT_FOUND (job).
+    """
+    RateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.RateJobRequest, _job_service_pb2.RateJobResponse]  # type: ignore[assignment]
+    """Keeps what a user thinks of the video; a later rating takes the place of an earlier one.
+    Errors: NOT_FOUND (job), INVALID_ARGUMENT (stars, remark), FAILED_PRECONDITION (JOB_NOT_DONE: there is no video).
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -203,6 +235,46 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.GetArtifactResponse], _abc.AsyncIterator[_job_service_pb2.GetArtifactResponse]]:
         """Streams an artifact.
         Errors: NOT_FOUND (job, artifact).
+        """
+
+    @_abc_1.abstractmethod
+    def EditJob(
+        self,
+        request: _job_service_pb2.EditJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.EditJobResponse, _abc.Awaitable[_job_service_pb2.EditJobResponse]]:
+        """Adds corrections to an ended job's log of edits; RerunJob applies them. All patches of a request are taken, or none.
+        Errors: NOT_FOUND (job), INVALID_ARGUMENT (a patch that matches nothing or cannot be made; see its field), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_EDIT: no transcript or storyboard yet, EDITED_MEANWHILE), RESOURCE_EXHAUSTED (too many edits).
+        """
+
+    @_abc_1.abstractmethod
+    def RerunJob(
+        self,
+        request: _job_service_pb2.RerunJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.RerunJobResponse, _abc.Awaitable[_job_service_pb2.RerunJobResponse]]:
+        """Begins another run of an ended job, which applies its edits. Only what depends on them is made again: what a stage has found, and the clips of unchanged scenes, stay.
+        Errors: NOT_FOUND (job), INVALID_ARGUMENT (stage), FAILED_PRECONDITION (JOB_RUNNING, NOTHING_TO_DO, NO_INPUT: an earlier stage has made nothing).
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteJob(
+        self,
+        request: _job_service_pb2.DeleteJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.DeleteJobResponse, _abc.Awaitable[_job_service_pb2.DeleteJobResponse]]:
+        """Deletes a job and all that was kept of it: objects, record, events, results in the cache. One that is at work is cancelled first.
+        Errors: NOT_FOUND (job).
+        """
+
+    @_abc_1.abstractmethod
+    def RateJob(
+        self,
+        request: _job_service_pb2.RateJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.RateJobResponse, _abc.Awaitable[_job_service_pb2.RateJobResponse]]:
+        """Keeps what a user thinks of the video; a later rating takes the place of an earlier one.
+        Errors: NOT_FOUND (job), INVALID_ARGUMENT (stars, remark), FAILED_PRECONDITION (JOB_NOT_DONE: there is no video).
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

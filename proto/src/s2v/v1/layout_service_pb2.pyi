@@ -30,6 +30,7 @@ class ComposeRequest(_message.Message):
     THEME_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
     ASPECT_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
     height: _builtins.int
     """Shorter side of the canvas in pixels: 720, 1080 (0 means 1080) or 2160."""
     theme: _builtins.str
@@ -42,6 +43,10 @@ class ComposeRequest(_message.Message):
     def storyboard(self) -> _storyboard_pb2.Storyboard:
         """What to place."""
 
+    @_builtins.property
+    def previous(self) -> _composition_pb2.Composition:
+        """The composition of the storyboard before it was edited, if there is one: what is in both stays where it is, as far as it can."""
+
     def __init__(
         self,
         *,
@@ -50,10 +55,11 @@ class ComposeRequest(_message.Message):
         theme: _builtins.str = ...,
         strict: _builtins.bool = ...,
         aspect: _builtins.str = ...,
+        previous: _composition_pb2.Composition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["storyboard", b"storyboard"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["previous", b"previous", "storyboard", b"storyboard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "height", b"height", "storyboard", b"storyboard", "strict", b"strict", "theme", b"theme"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "height", b"height", "previous", b"previous", "storyboard", b"storyboard", "strict", b"strict", "theme", b"theme"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

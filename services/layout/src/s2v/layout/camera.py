@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2v.layout.canvas import Canvas, shift
+from s2v.layout.canvas import Canvas, find_move, shift
 from s2v.layout.quality import Box, box_of, extent
 from s2v.v1.composition_pb2 import CameraKeyframe, SceneLayout, Shape
 
@@ -17,12 +17,21 @@ SLACK = 28.0
 
 
 def place(picture: SceneLayout, canvas: Canvas) -> None:
-    """Moves a picture into the middle of the diagram area; where it is larger, its start to the start of the area."""
+    """Moves a picture into the middle of the diagram area; where it is larger, its start to the start of the area.
+
+    One that takes another's place stands where that stood, as far as it stays within the area.
+    """
     area = canvas.area
     left, top, right, bottom = extent(picture)
     spare_x, spare_y = area.width - (right - left), area.height - (bottom - top)
     dx = area.x + (spare_x / 2 if spare_x >= -SLACK else 0.0) - left
     dy = area.y + (spare_y / 2 if spare_y >= -SLACK else 0.0) - top
+    if canvas.before.keys() & {shape.node_id for shape in picture.shapes}:
+        wanted_x, wanted_y, _ = find_move(picture, canvas.before)
+        if spare_x > 0:
+            dx = min(max(wanted_x, area.x - left), area.x + spare_x - left)
+        if spare_y > 0:
+            dy = min(max(wanted_y, area.y - top), area.y + spare_y - top)
     shift(picture, dx, dy)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import hypot
 
 from s2v.v1.composition_pb2 import Composition, Point, Rect, SceneLayout, TextBlock
 
@@ -28,6 +29,8 @@ class Canvas:
     """Where the diagram area starts, below the title."""
     bottom: float
     """Where it ends, above what stays free for players' controls and captions."""
+    before: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Where nodes stood, by their ids, in a picture that the new one takes the place of: their centres."""
 
     @property
     def area(self) -> Rect:
@@ -59,6 +62,28 @@ def shift(scene: SceneLayout, dx: float, dy: float) -> None:
         for line in block.lines:
             line.x += dx
             line.baseline_y += dy
+
+
+def find_places(scene: SceneLayout, factor: float) -> dict[str, tuple[float, float]]:
+    """Returns the centres of a scene's shapes by the ids of their nodes, multiplied by `factor`."""
+    return {
+        shape.node_id: ((shape.rect.x + shape.rect.width / 2) * factor, (shape.rect.y + shape.rect.height / 2) * factor)
+        for shape in scene.shapes
+    }
+
+
+def find_move(picture: SceneLayout, before: Mapping[str, tuple[float, float]]) -> tuple[float, float, float]:
+    """Returns by how much a picture must be shifted so that its nodes stand where they stood, in the mean, and how far each is
+    from there then, in the mean; zeros where none stood anywhere.
+    """
+    now = find_places(picture, 1.0)
+    shared = sorted(now.keys() & before.keys())
+    if not shared:
+        return 0.0, 0.0, 0.0
+    dx = sum(before[node][0] - now[node][0] for node in shared) / len(shared)
+    dy = sum(before[node][1] - now[node][1] for node in shared) / len(shared)
+    away = sum(hypot(now[node][0] + dx - before[node][0], now[node][1] + dy - before[node][1]) for node in shared)
+    return dx, dy, away / len(shared)
 
 
 def scale(composition: Composition, canvas: Canvas, height: int) -> None:

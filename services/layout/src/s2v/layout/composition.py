@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import hypot
 
 from s2v.layout import camera, engine
-from s2v.layout.canvas import CANVASES, DEFAULT_HEIGHT, HEIGHTS, WIDE, Canvas, picture_texts, scale
+from s2v.layout.canvas import CANVASES, DEFAULT_HEIGHT, HEIGHTS, WIDE, Canvas, find_places, picture_texts, scale
 from s2v.layout.cause_effect import compose_cause_effect
 from s2v.layout.comparison import compose_comparison
 from s2v.layout.continuation import cut_out, find_threads, unite
@@ -48,10 +49,13 @@ UNPLACED = frozenset((DiagramType.DIAGRAM_TYPE_TIMELINE, DiagramType.DIAGRAM_TYP
 """Types whose composers choose the place on the canvas themselves."""
 
 
-def compose(storyboard: Storyboard, height: int, theme: str, strict: bool, aspect: str = "") -> tuple[Composition, StageReport]:
+def compose(
+    storyboard: Storyboard, height: int, theme: str, strict: bool, aspect: str = "", *, previous: Composition | None = None
+) -> tuple[Composition, StageReport]:
     """Places every scene on a canvas whose shorter side has `height` pixels (720, 1080 or 2160; 0: 1080).
 
-    `aspect` is "16:9" (default), "9:16" or "1:1"; an empty `theme` is the default one. The report holds all but times.
+    `aspect` is "16:9" (default), "9:16" or "1:1"; an empty `theme` is the default one. What is in `previous`, the composition of
+    the storyboard before an edit, stays where it is, as far as it can. The report holds all but times.
     Errors: InvalidInputError, LimitError; DegradedError when `strict` and a fallback was needed.
     """
     height, theme, canvas = check_canvas(height, theme, aspect)
@@ -65,10 +69,11 @@ def compose(storyboard: Storyboard, height: int, theme: str, strict: bool, aspec
         font_sha256=font_digests(),
     )
     report = StageReport(stage=Stage.STAGE_LAYOUT, engine=engine.NAME, engine_version=engine.VERSION)
+    places = _find_places(previous, canvas)
     layouts = {
         scene.id: _finish(scene, cut_out(picture, scene) if len(thread) > 1 else picture, canvas)
         for thread in find_threads(storyboard.scenes)
-        for picture in [_draw(unite(thread) if len(thread) > 1 else thread[0], canvas)]
+        for picture in [_draw(thread, canvas, places)]
         for scene in thread
     }
     composition.scenes.extend(layouts[scene.id] for scene in storyboard.scenes)
@@ -96,8 +101,18 @@ def check_canvas(height: int, theme: str, aspect: str = "") -> tuple[int, str, C
         raise InvalidInputError(str(error), field="theme") from error
 
 
-def _draw(scene: Scene, canvas: Canvas) -> SceneLayout:
-    """Returns the picture of a scene at its place."""
+def _find_places(previous: Composition | None, canvas: Canvas) -> dict[str, dict[str, tuple[float, float]]]:
+    """Returns where the nodes of each scene stood, by its id, on layout's canvas; nothing of a canvas of another shape."""
+    if previous is None or previous.width * canvas.height != previous.height * canvas.width:
+        return {}
+    return {scene.scene_id: find_places(scene, canvas.width / previous.width) for scene in previous.scenes}
+
+
+def _draw(thread: Sequence[Scene], canvas: Canvas, places: Mapping[str, Mapping[str, tuple[float, float]]]) -> SceneLayout:
+    """Returns the picture of scenes that share one, at its place."""
+    scene = unite(thread) if len(thread) > 1 else thread[0]
+    stood = {node: place for each in thread for node, place in places.get(each.id, {}).items()}
+    canvas = replace(canvas, before=stood)
     picture = COMPOSERS[scene.diagram.type](scene, canvas)
     if scene.diagram.type not in UNPLACED:
         camera.place(picture, canvas)

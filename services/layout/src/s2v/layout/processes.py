@@ -8,7 +8,7 @@ from s2v.layout import drawio, engine, png, svg
 from s2v.layout.composition import compose
 from s2v.runtime.engine import EnginePool, preload
 from s2v.v1.composition_pb2 import Composition
-from s2v.v1.storyboard_pb2 import Storyboard
+from s2v.v1.layout_service_pb2 import ComposeRequest
 
 PRELOADED = ("py_mini_racer", "resvg_py", "uharfbuzz", "s2v.layout.processes")
 LOAD_SECONDS = 60.0
@@ -50,9 +50,11 @@ def make_pool(workers: int) -> EnginePool:
     return EnginePool(workers, engine.load)
 
 
-def compose_bytes(storyboard: bytes, height: int, theme: str, strict: bool, aspect: str = "") -> Composed:
-    """Composes a serialised Storyboard. Errors: as `compose`."""
-    composition, report = compose(Storyboard.FromString(storyboard), height, theme, strict, aspect)
+def compose_bytes(request: bytes) -> Composed:
+    """Composes what a serialised ComposeRequest asks for. Errors: as `compose`."""
+    asked = ComposeRequest.FromString(request)
+    previous = asked.previous if asked.HasField("previous") else None
+    composition, report = compose(asked.storyboard, asked.height, asked.theme, asked.strict, asked.aspect, previous=previous)
     return Composed(composition.SerializeToString(deterministic=True), report.SerializeToString(deterministic=True))
 
 

@@ -29,9 +29,7 @@ class LayoutServicer(LayoutServiceServicer):
         started = time.time()
         remaining = context.time_remaining()
         timeout = self._longest_seconds if remaining is None else min(remaining, self._longest_seconds)
-        storyboard = request.storyboard.SerializeToString()
-        options = (request.height, request.theme, request.strict, request.aspect)
-        measured = await self._pool.run(compose_bytes, storyboard, *options, timeout=timeout)
+        measured = await self._pool.run(compose_bytes, request.SerializeToString(), timeout=timeout)
         report = StageReport.FromString(measured.value.report)
         report.stage = Stage.STAGE_LAYOUT
         report.started_at.FromNanoseconds(int(started * 1e9))

@@ -11,8 +11,9 @@ from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import JobOptions
-from s2v.v1.layout_service_pb2 import ComposeResponse
+from s2v.v1.layout_service_pb2 import ComposeRequest, ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
+from s2v.v1.storyboard_pb2 import Storyboard
 
 REVISION = 4
 """Raised by hand when this service changes in a way that changes its results."""
@@ -41,16 +42,11 @@ class LayoutStage:
 
         Errors: InvalidInputError, LimitError, DegradedError, EngineTimeoutError.
         """
-        storyboard, options = await task.read(ObjectRef.FromString(part)), task.options
-        result = await task.compute(
-            compose_bytes,
-            storyboard,
-            options.height,
-            options.theme,
-            options.strict,
-            options.aspect,
-            timeout=self._longest_seconds,
+        storyboard, options = Storyboard.FromString(await task.read(ObjectRef.FromString(part))), task.options
+        request = ComposeRequest(
+            storyboard=storyboard, height=options.height, theme=options.theme, strict=options.strict, aspect=options.aspect
         )
+        result = await task.compute(compose_bytes, request.SerializeToString(), timeout=self._longest_seconds)
         composition, report = Composition.FromString(result.composition), StageReport.FromString(result.report)
         return Output(ComposeResponse(composition=composition, report=report))
 
