@@ -16,6 +16,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 
 import av
@@ -30,7 +31,7 @@ from s2v.transcription.voice_activity import SAMPLE_RATE, read_samples
 from s2v.v1.artifact_pb2 import ArtifactKind
 from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.transcript_pb2 import Transcript
+from s2v.v1.transcript_pb2 import Segment, Transcript
 
 BIT_RATE = 24_000
 PAUSES = (0.6, 1.2, 2.5)  # seconds between recordings, by turns
@@ -58,6 +59,8 @@ class LongTalkReport:
     words: int
     same_transcript: bool
     """Whether both passes have the same words at the same times."""
+    first_difference: str
+    """Where they part, in both; empty if they do not."""
     undisturbed: Pass
     disturbed: Pass
     load: float
@@ -110,7 +113,16 @@ async def measure(talk: Path, home: Path, hours: float) -> LongTalkReport:
         plain, first, windows = await transcribe(client, talk, service, kill=False)
         killed, second, _ = await transcribe(client, talk, service, kill=True)
     words = sum(len(segment.words) for segment in plain.segments)
-    return LongTalkReport(hours, windows, words, plain == killed, first, second, round(os.getloadavg()[0], 2))
+    parted = find_difference(plain, killed)
+    return LongTalkReport(hours, windows, words, plain == killed, parted, first, second, round(os.getloadavg()[0], 2))
+
+
+def find_difference(one: Transcript, other: Transcript) -> str:
+    """Returns the first sentences that differ, with their times."""
+    for a, b in zip_longest(one.segments, other.segments, fillvalue=Segment()):
+        if a != b:
+            return f"{a.start_seconds:.2f} s: {a.text!r}; {b.start_seconds:.2f} s: {b.text!r}"
+    return ""
 
 
 async def transcribe(client: Client, talk: Path, service: psutil.Process, *, kill: bool) -> tuple[Transcript, Pass, int]:

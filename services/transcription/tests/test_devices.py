@@ -8,7 +8,7 @@ import pytest
 
 from s2v.runtime.errors import EngineError, SetupError
 from s2v.transcription.devices import CPU, CUDA, Device, choose_device, is_out_of_memory
-from s2v.transcription.engine import HeardSegment, HeardWord, Request, Search
+from s2v.transcription.engine import HeardSegment, HeardWord, Request
 from s2v.transcription.resident import ResidentEngine
 
 FULL = RuntimeError("CUDA failed with error out of memory")
@@ -59,7 +59,7 @@ class SmallGpu:
         self.room = room if device.kind == CUDA else 1
         self.passes: list[int] = []
 
-    def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
+    def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
         if len(requests) > self.room:
             raise FULL
         self.passes.append(len(requests))
@@ -97,7 +97,7 @@ def test_a_gpu_without_room_for_one_window_is_left_for_the_processor_and_that_is
 
 def test_a_full_processor_is_an_error_and_other_failures_are_not_hidden() -> None:
     class Broken(SmallGpu):
-        def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
+        def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
             raise self.failure
 
         failure: RuntimeError = FULL

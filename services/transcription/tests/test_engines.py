@@ -12,7 +12,7 @@ from s2v.transcription import recognition
 from s2v.transcription.batching import BatchingPool
 from s2v.transcription.checkpoint import read_checkpoint
 from s2v.transcription.devices import CPU, Device
-from s2v.transcription.engine import FASTER_WHISPER, OPENAI_WHISPER, HeardWord, Request, Search, Transcriber, hear, load_engine
+from s2v.transcription.engine import FASTER_WHISPER, OPENAI_WHISPER, HeardWord, Request, Transcriber, hear, load_engine
 from s2v.transcription.models import Model, find_model
 from s2v.transcription.settings import TranscriptionSettings
 from s2v.transcription.voice_activity import SAMPLE_RATE, Samples, read_samples
@@ -76,9 +76,9 @@ def test_windows_heard_together_are_as_if_heard_alone(faster, talk_pcm: Path) ->
         Request(read_samples(talk_pcm, int(start * SAMPLE_RATE), int(seconds * SAMPLE_RATE)), "en")
         for start, seconds in ((0, 12), (14.5, 9), (30, 20))
     ]
-    together = faster.transcribe(windows, Search(1))
+    together = faster.transcribe(windows, 1)
     for request, heard in zip(windows, together, strict=True):
-        (alone,) = faster.transcribe([request], Search(1))
+        (alone,) = faster.transcribe([request], 1)
         ours, theirs = ([word for segment in one for word in segment.words] for one in (heard, alone))
         assert plain(ours)[:8] == plain(theirs)[:8]
         assert abs(len(ours) - len(theirs)) <= 2

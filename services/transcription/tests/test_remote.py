@@ -13,7 +13,7 @@ import pytest
 from s2v.runtime.errors import EngineError, UnavailableError
 from s2v.transcription import recognition
 from s2v.transcription.devices import CPU, Device
-from s2v.transcription.engine import FASTER_WHISPER, Request, Search, load_engine
+from s2v.transcription.engine import FASTER_WHISPER, Request, load_engine
 from s2v.transcription.models import find_model
 from s2v.transcription.remote import CODE, RemoteTranscriber
 from s2v.transcription.settings import TranscriptionSettings
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _hear(self, sound: bytes) -> bytes:
-        (segments,) = self.server.engine.transcribe([Request(to_samples(sound[44:]), "en")], Search(1))
+        (segments,) = self.server.engine.transcribe([Request(to_samples(sound[44:]), "en")], 1)
         words = [word for segment in segments for word in segment.words]
         return json.dumps(
             {

@@ -22,7 +22,6 @@ ENGINES = (FASTER_WHISPER, OPENAI_WHISPER)
 
 LOW_LOG_PROBABILITY = -0.6  # mean log probability of a segment's tokens; below, it is heard again with a wider search
 HIGH_COMPRESSION = 2.4  # text that zlib makes so many times smaller repeats itself (Whisper's own threshold)
-SEED = 1  # of the sampling at temperatures above 0: the same sound gives the same text
 
 
 @dataclass(frozen=True)
@@ -48,17 +47,9 @@ class HeardSegment:
     """The model's own, those of time among them; empty where the engine does not tell."""
 
 
-@dataclass(frozen=True)
-class Search:
-    """How an engine looks for the likeliest text."""
-
-    beam: int
-    """Texts that are followed at once; 1 takes the likeliest token at each place."""
-    temperatures: tuple[float, ...] = (0.0,)
-    """Tried in order until the text is likely enough and does not repeat itself."""
-
-
-CAREFUL = Search(5, (0.0, 0.2, 0.4))
+CAREFUL_BEAM = 5
+"""Texts that are followed at once where the first search is unsure. Nothing is sampled: at higher temperatures the words of a
+window would depend on what its process has heard before, and they are no truer."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +69,11 @@ class Request:
 class Transcriber(Protocol):
     """An engine with its model loaded."""
 
-    def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
-        """Transcribes windows of the same language and vocabulary in one pass, and returns the segments of each."""
+    def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
+        """Transcribes windows of the same language and vocabulary in one pass, and returns the segments of each.
+
+        `beam` texts are followed at once; 1 takes the likeliest token at each place.
+        """
         ...
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:
@@ -105,10 +99,10 @@ def load_engine(name: str, model: Model, device: Device) -> Transcriber:
 
 def hear(engine: Transcriber, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
     """Transcribes windows of the same language and vocabulary; those that are unsure are searched again, each by itself."""
-    heard = engine.transcribe(requests, Search(beam))
+    heard = engine.transcribe(requests, beam)
     for place, segments in enumerate(heard):
         if any(segment.low_confidence for segment in segments):
-            (heard[place],) = engine.transcribe([requests[place]], CAREFUL)
+            (heard[place],) = engine.transcribe([requests[place]], CAREFUL_BEAM)
     return heard
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from s2v.runtime.errors import SetupError
 from s2v.transcription.devices import Device
-from s2v.transcription.engine import SEED, HeardSegment, HeardWord, Request, Search, is_unsure, make_prompt
+from s2v.transcription.engine import HeardSegment, HeardWord, Request, is_unsure, make_prompt
 from s2v.transcription.models import Model
 from s2v.transcription.voice_activity import SAMPLE_RATE, Samples
 
@@ -33,19 +33,16 @@ class FasterWhisper:
             str(model.path), device=device.kind, compute_type=device.compute_type, cpu_threads=1, local_files_only=True
         )
 
-    def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
-        """Several windows go through the encoder and decoder together, at the first temperature."""
-        import ctranslate2
-
-        ctranslate2.set_random_seed(SEED)
+    def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
+        """Several windows go through the encoder and decoder together."""
         if len(requests) > 1:
-            return self._transcribe_together(requests, search)
+            return self._transcribe_together(requests, beam)
         (request,) = requests
         found, _ = self._model.transcribe(
             request.samples,
             language=request.language,
-            beam_size=search.beam,
-            temperature=search.temperatures,
+            beam_size=beam,
+            temperature=0.0,
             word_timestamps=True,
             condition_on_previous_text=False,
             hotwords=make_prompt(request.vocabulary),
@@ -53,15 +50,15 @@ class FasterWhisper:
         )
         return [list(_heard(found))]
 
-    def _transcribe_together(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
+    def _transcribe_together(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
         import faster_whisper
 
         edges = np.cumsum([0, *(len(request.samples) for request in requests)]) / SAMPLE_RATE
         found, _ = faster_whisper.BatchedInferencePipeline(self._model).transcribe(
             np.concatenate([request.samples for request in requests]),
             language=requests[0].language,
-            beam_size=search.beam,
-            temperature=search.temperatures[0],
+            beam_size=beam,
+            temperature=0.0,
             word_timestamps=True,
             without_timestamps=False,
             clip_timestamps=[{"start": start, "end": end} for start, end in pairwise(edges)],

@@ -12,7 +12,7 @@ import numpy as np
 from s2v.runtime.errors import SetupError
 from s2v.transcription.checkpoint import read_checkpoint
 from s2v.transcription.devices import CPU, Device
-from s2v.transcription.engine import SEED, HeardSegment, HeardWord, Request, Search, is_unsure, make_prompt
+from s2v.transcription.engine import HeardSegment, HeardWord, Request, is_unsure, make_prompt
 from s2v.transcription.models import Model
 from s2v.transcription.voice_activity import Samples
 
@@ -55,21 +55,19 @@ class OpenAIWhisper:
             _set_published_heads(self._model, model)
         self._model = self._model.to(device.kind).eval()
 
-    def transcribe(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
-        """The windows are heard one after the other: OpenAI's code decodes with its fallbacks one window at a time."""
-        return [list(_heard(self._transcribe(request, search))) for request in requests]
+    def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
+        """The windows are heard one after the other: OpenAI's code decodes one window at a time."""
+        return [list(_heard(self._transcribe(request, beam))) for request in requests]
 
-    def _transcribe(self, request: Request, search: Search) -> list[_Segment]:
-        import torch
+    def _transcribe(self, request: Request, beam: int) -> list[_Segment]:
         import whisper
 
-        torch.manual_seed(SEED)
         result = whisper.transcribe(
             self._model,
             np.ascontiguousarray(request.samples, np.float32),
             language=request.language,
-            beam_size=search.beam if search.beam > 1 else None,
-            temperature=search.temperatures,
+            beam_size=beam if beam > 1 else None,
+            temperature=0.0,
             word_timestamps=True,
             condition_on_previous_text=False,
             initial_prompt=make_prompt(request.vocabulary),
