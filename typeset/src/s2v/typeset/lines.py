@@ -27,7 +27,7 @@ MAX_CHARACTERS = 2000
 """More than any canvas takes; what follows is cut before measuring, so that the time stays bounded."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def wrap(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float, max_lines: int) -> tuple[str, ...]:
     """Breaks `text` into as few lines as fit `max_width_px`, and these into lines of like width.
 

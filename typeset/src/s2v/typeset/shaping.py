@@ -12,11 +12,11 @@ from s2v.typeset.fonts import face, font_file
 from s2v.typeset.runs import cut_runs
 from s2v.v1.composition_pb2 import FontWeight
 
-CACHED_LINES = 16384
-"""Texts whose shape is remembered in a process; a line takes about 2 KB."""
+CACHED_LINES = 4096
+"""Texts whose shape is remembered in a process; a line takes about 3 KB."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Glyph:
     """A glyph at its place on the line."""
 
@@ -30,7 +30,7 @@ class Glyph:
     """Origin of the glyph above the baseline, in pixels; 0 for most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """A shaped line of text."""
 
