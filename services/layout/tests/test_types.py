@@ -16,7 +16,7 @@ from s2v.v1.composition_pb2 import RouteKind, SceneLayout, ShapeKind
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene
 
-from .storyboards import ANY, STEP, diagram, storyboard
+from .storyboards import ANY, STEP, diagram, storyboard, timeline
 
 pytestmark = pytest.mark.integration
 
@@ -206,3 +206,14 @@ def test_a_scene_that_goes_on_with_other_nodes_has_the_canvas_for_itself() -> No
 def _named(name: str, continues: str, nodes: tuple[str, ...]) -> Scene:
     diagram = Diagram(type=DiagramType.DIAGRAM_TYPE_HIERARCHY, nodes=[Node(id=node, label=node) for node in nodes])
     return Scene(id=name, continues_scene_id=continues, diagram=diagram)
+
+
+@pytest.mark.parametrize("title", ["", "History"])
+@pytest.mark.parametrize("aspect", list(CANVASES))
+def test_a_timeline_stands_in_the_middle_of_every_canvas(aspect: str, title: str) -> None:
+    scene = timeline([(1998, "First prototype"), (2001, "Company founded"), (2007, "Public release")])
+    scene.title = title
+    layout, area = lay_out(scene, aspect), CANVASES[aspect].area
+    places = [shape.rect.y for shape in layout.shapes]
+    middle = sum(places) / len(places)
+    assert area.y + 0.3 * area.height < middle < area.y + 0.7 * area.height

@@ -54,13 +54,14 @@ def _words(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px
     """Splits at spaces; a piece that ends in a space is followed by one, so that pieces of a broken word join without."""
     pieces: list[str] = []
     for word in text.split():
-        *ideographs, rest = _between_ideographs(word)
-        pieces += ideographs
-        while width(rest, weight, size_px) > max_width_px and len(rest) > 1:
-            cut = _cut(rest, weight, size_px, max_width_px)
-            pieces.append(rest[:cut])
-            rest = rest[cut:]
-        pieces.append(rest + " ")
+        for piece in _between_ideographs(word):
+            rest = piece
+            while width(rest, weight, size_px) > max_width_px and len(rest) > 1:
+                cut = _cut(rest, weight, size_px, max_width_px)
+                pieces.append(rest[:cut])
+                rest = rest[cut:]
+            pieces.append(rest)
+        pieces[-1] += " "
     return tuple(pieces)
 
 

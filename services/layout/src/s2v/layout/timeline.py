@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from s2v.layout import timeline_down
+from s2v.layout import camera, timeline_down
 from s2v.layout.accents import IN_TURN
 from s2v.layout.canvas import WIDE, Canvas
 from s2v.layout.paragraph import Paragraph, Style, compose_text
@@ -71,7 +71,9 @@ def compose_timeline(scene: Scene, canvas: Canvas) -> SceneLayout:
     """Places the events of a scene's timeline in the diagram area; on a narrow canvas the axis runs down."""
     nodes = _in_order(scene.diagram.nodes)
     if not canvas.is_wide:
-        return timeline_down.lay_out(nodes, canvas)
+        picture = timeline_down.lay_out(nodes, canvas)
+        camera.place(picture, canvas)
+        return picture
     count = (len(nodes) + EVENTS_A_ROW - 1) // EVENTS_A_ROW
     size = (len(nodes) + count - 1) // count
     rows = [nodes[start : start + size] for start in range(0, len(nodes), size)]

@@ -30,7 +30,7 @@ LABEL_LINES = 4
 
 
 def lay_out(nodes: Sequence[Node], canvas: Canvas) -> SceneLayout:
-    """Returns the events in the order given, from the top of the diagram area."""
+    """Returns the events in the order given, one below the other, not yet at their place."""
     area = canvas.area
     for sizes in SIZES:
         events = [_set(node, number, sizes, area.width - TEXT_INDENT) for number, node in enumerate(nodes)]
