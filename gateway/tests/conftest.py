@@ -16,18 +16,27 @@ import numpy as np
 import pytest
 
 from s2v.client.errors import JobServiceError, translate
+from s2v.gateway.deletion import Deletion
+from s2v.gateway.edits import Edits
 from s2v.gateway.housekeeping import Housekeeping
 from s2v.gateway.intake import Intake
+from s2v.gateway.quotas import Quotas
 from s2v.gateway.requests import BUCKET, Requests
+from s2v.gateway.reruns import Reruns
 from s2v.gateway.servicer import Servicer
 from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Uploads
+from s2v.gateway.virus_scanner import VirusScanner
 from s2v.gateway.watching import Watching
+from s2v.gateway.webhook_http import Outbound
+from s2v.gateway.webhooks import Webhooks
 from s2v.runtime.bus import WORK_STREAM, Bus
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.server import Server
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore
+from s2v.runtime.tenants import Authenticator
+from s2v.runtime.usage import UsageCounter
 from s2v.v1.job_pb2 import Job, JobOptions
 from s2v.v1.job_service_pb2 import CreateJobRequest, StartUploadRequest, WriteUploadRequest
 from s2v.v1.job_service_pb2_grpc import JobServiceStub, add_JobServiceServicer_to_server
@@ -48,6 +57,8 @@ class Door:
     housekeeping: Housekeeping
     tasks_before: int
     stop: asyncio.Event
+    port: int
+    webhooks: Webhooks
 
     async def start(self, name: str, size_bytes: int, sha256: str = "") -> str:
         request = StartUploadRequest(name=name, size_bytes=size_bytes, sha256=sha256)
@@ -103,18 +114,38 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
         own = GatewaySettings.model_validate({**settings.model_dump(), "tenant": tenant, **overrides})
         requests = Requests(bus)
         await requests.prepare()
+        quotas, usage = Quotas(bus, jobs, own), UsageCounter(bus)
+        await quotas.prepare()
+        await usage.prepare()
+        scanner = VirusScanner(own.clamd) if own.clamd else None
+        webhooks = Webhooks(bus, store, Outbound(frozenset(filter(None, own.webhook_hosts.split(",")))))
+        await webhooks.prepare()
         uploads = Uploads(store, own)
-        intake = Intake(uploads, requests, jobs, bus, store, own)
+        intake = Intake(uploads, requests, jobs, bus, store, own, quotas, usage, scanner)
         stop = asyncio.Event()
-        server = Server(own)
-        servicer = Servicer(tenant, uploads=uploads, intake=intake, watching=Watching(bus, jobs, stop), jobs=jobs, store=store)
+        server = Server(own, Authenticator(own, store) if own.auth == "on" else None)
+        servicer = Servicer(
+            tenant,
+            uploads=uploads,
+            intake=intake,
+            watching=Watching(bus, jobs, stop),
+            edits=Edits(jobs, store),
+            reruns=Reruns(jobs, bus, quotas, usage),
+            deletion=Deletion(jobs, requests, bus, store, webhooks),
+            quotas=quotas,
+            webhooks=webhooks,
+            jobs=jobs,
+            store=store,
+        )
         server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
         await server.start()
         before = (await bus.jetstream.stream_info(WORK_STREAM)).state.messages
         try:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
                 housekeeping = Housekeeping(uploads, jobs, bus, store, own)
-                yield Door(JobServiceStub(channel), own, bus, store, jobs, uploads, housekeeping, before, stop)
+                yield Door(
+                    JobServiceStub(channel), own, bus, store, jobs, uploads, housekeeping, before, stop, server.port, webhooks
+                )
         finally:
             await server.stop(0)
 

@@ -20,11 +20,16 @@ from s2v.rendering.still import paint_still
 from s2v.runtime.errors import DegradedError, InvalidInputError
 from s2v.typeset.themes import THEMES, theme
 from s2v.v1.composition_pb2 import ColorRole, Composition
+from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.work_pb2 import RenderingPart
 
 
 def part_of(composition: Composition, number: int, rate: int = 30) -> RenderingPart:
     return plan_clips(composition, rate)[number]
+
+
+def order(part: RenderingPart) -> bytes:
+    return ClipOrder(part=part).SerializeToString()
 
 
 def small(*scenes, theme: str = "dark") -> Composition:
@@ -48,7 +53,7 @@ def test_decoded_colours_are_those_of_the_theme(name: str, tmp_path: Path) -> No
     scene = compositions.flowchart(0, 6.5)
     scene.rules.append(compositions.rule(400, 900, 1500, 900, 80, compositions.ROSE))
     path = tmp_path / "clip.mp4"
-    make_clip(part_of(compositions.composition(scene, theme=name), 0).SerializeToString(), path, True)
+    make_clip(order(part_of(compositions.composition(scene, theme=name), 0)), path, True)
     with av.open(str(path)) as container:
         codec = container.streams.video[0].codec_context
         assert (codec.color_primaries, codec.color_trc, codec.colorspace, codec.color_range) == (1, 1, 1, 1)
@@ -79,7 +84,7 @@ def test_painting_regions_gives_the_whole_picture(tmp_path: Path, monkeypatch: p
     """Each of manim's frames, painted in parts, equals the same moment painted at once and without manim."""
     monkeypatch.setattr("s2v.rendering.scene.ClipEncoder", Recorder)
     part = part_of(compositions.talk(), 1)
-    cast = assemble(part)
+    cast = assemble(ClipOrder(part=part))
     encoder = film_scene(part, cast, tmp_path / "clip.mp4")
     assert isinstance(encoder, Recorder)
     assert len(encoder.pictures) == encoder.distinct_frames
@@ -95,7 +100,7 @@ def test_clips_have_exact_lengths_sparse_repeats_and_key_frames_on_the_clock(tmp
     assert [(part.first_frame, part.frame_count) for part in parts] == [(0, 219), (219, 314)]
     for part in parts:
         path = tmp_path / f"{part.first_frame}.mp4"
-        facts = make_clip(part.SerializeToString(), path, True)
+        facts = make_clip(order(part), path, True)
         sent = packets(path)
         frames = [frame for frame, _ in sent]
         assert frames[0] == 0
@@ -124,7 +129,7 @@ def test_hostile_text_is_drawn_as_text(tmp_path: Path) -> None:
     text = "<b>&amp;</b> \\textbf{x} %s {0} \u202e\u0000\U0001f600 ../../etc/passwd"
     scene.shapes[0].texts[0].CopyFrom(compositions.block(text, 20, 180, 20, anchor=0))
     scene.chapter = text
-    assert make_clip(part_of(small(scene), 0).SerializeToString(), tmp_path / "clip.mp4", True).degraded == ""
+    assert make_clip(order(part_of(small(scene), 0)), tmp_path / "clip.mp4", True).degraded == ""
 
 
 @pytest.mark.integration
@@ -135,11 +140,11 @@ def test_when_manim_fails_the_scene_is_shown_without_motion_and_says_so(tmp_path
     monkeypatch.setattr(clips, "film_scene", fail)
     part = part_of(small(compositions.flowchart(0, 6.5)), 0)
     path = tmp_path / "clip.mp4"
-    facts = make_clip(part.SerializeToString(), path, False)
+    facts = make_clip(order(part), path, False)
     assert "no canvas" in facts.degraded
     assert packets(path)[-1][0] == part.frame_count - 1
     with pytest.raises(DegradedError, match="no canvas"):
-        make_clip(part.SerializeToString(), path, True)
+        make_clip(order(part), path, True)
 
 
 def test_a_composition_measured_with_other_fonts_is_refused() -> None:

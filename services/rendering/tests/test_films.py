@@ -218,3 +218,38 @@ def children() -> set[int]:
         found.update(below)
         rest += below
     return found
+
+
+async def test_the_stream_is_the_film_in_fragments_of_four_seconds(pool: EnginePool, tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "sound.wav", "pcm_s16le", 44_100)
+    (tmp_path / "out").mkdir()
+    made = await direct.render(
+        pool,
+        small_talk(),
+        sound,
+        None,
+        tmp_path / "out",
+        frame_rate=30,
+        strict=True,
+        progress=direct.ignore_progress,
+        extras=direct.Extras(hls=True),
+    )
+    lengths = list(made.video.hls.segment_seconds)
+    assert lengths[:-1] == [4.0] * (len(lengths) - 1)
+    assert sum(lengths) == pytest.approx(made.video.frame_count / 30, abs=1e-6)
+    playlist = tmp_path / "out" / "video.m3u8"
+    assert [float(line[8:-1]) for line in playlist.read_text().splitlines() if line.startswith("#EXTINF:")] == pytest.approx(
+        lengths
+    )
+    pictures = []
+    for file in (made.film, playlist):
+        with av.open(str(file)) as container:
+            pictures.append([frame.to_ndarray().tobytes() for frame in container.decode(video=0)])
+    assert pictures[0] == pictures[1]
+    late, correlation = lag(read_sound(playlist))
+    with av.open(str(playlist)) as container:
+        first = next(container.decode(video=0))
+        # What AAC puts before the sound is in the fragments: the pictures start later by as much.
+        late -= float(first.pts * first.time_base)
+    assert abs(late) < 1 / 60
+    assert correlation > 0.99

@@ -20,6 +20,7 @@ from s2v.rendering.posing import pose_inks
 from s2v.typeset.shaping import width
 from s2v.typeset.themes import THEMES, theme
 from s2v.v1.composition_pb2 import FontWeight, Rect, RouteKind
+from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.work_pb2 import RenderingPart
 
 coordinates = st.floats(-2000, 2000)
@@ -80,13 +81,13 @@ def test_colours_become_bt709_limited_range(colors: np.ndarray) -> None:
     """Against the standard's own formulae, in floating point. A block of four pixels has one colour, so chroma is exact too."""
     rgb = colors.repeat(2, axis=0).repeat(2, axis=1)
     picture = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
-    planes = Planes(12, 8)
+    y, cb, cr = (np.empty(size, np.uint8) for size in ((8, 12), (4, 6), (4, 6)))
+    planes = Planes(y, cb, cr)
     planes.update(np.ascontiguousarray(picture), Region(0, 0, 12, 8))
     red, green, blue = (colors[..., n] / 255 for n in range(3))
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     expected = [16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748]
-    y, cb, cr = planes.data[:96].reshape(8, 12)[::2, ::2], planes.data[96:120].reshape(4, 6), planes.data[120:].reshape(4, 6)
-    for plane, exact in zip((y, cb, cr), expected, strict=True):
+    for plane, exact in zip((y[::2, ::2], cb, cr), expected, strict=True):
         assert np.abs(plane - exact).max() <= 1.0
 
 
@@ -108,7 +109,7 @@ def test_a_node_that_stays_moves_from_its_old_place_to_its_new_one() -> None:
             line.x += 120
     part = RenderingPart(scene=after, previous=before, width=1920, height=1080, theme="dark", frame_rate=30)
     part.first_frame, part.frame_count = 240, 240
-    cast = assemble(part)
+    cast = assemble(ClipOrder(part=part))
     moving = next(each for each in cast.figures if each.element.key.id == "a" and each.origin)
     start, middle, end = (cast.inks(moving, seconds) for seconds in (8.0, 8.2, 9.0))
     left = [inks[0].curves[:, 0].min() for inks in (start, middle, end)]

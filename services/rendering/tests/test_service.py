@@ -126,7 +126,7 @@ async def test_the_stage_joins_clips_that_came_from_the_cache(
 
     parts = []
     for number, part in enumerate(await work.plan(task("plan"))):
-        output = await work.run(task(f"part{number}"), part.SerializeToString(deterministic=True))
+        output = await work.run(task(f"part{number}"), part.message.SerializeToString(deterministic=True))
         kept = await task(f"keep{number}").store(File(ArtifactKind.ARTIFACT_KIND_UNSPECIFIED, "part.pb", "", data=b"-"))
         output.artifact.object.key = f"{tenant}/jobs/gone/rendering/{output.artifact.object.key.rsplit('/', 1)[-1]}"
         parts.append(await store.put(f"{kept.key}{number}", output.artifact.SerializeToString()))

@@ -8,19 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from s2v.cli import administration, dead, delete, edit, keys, rate, storage, usage, webhooks
 from s2v.cli.options import (
     Aspect,
     AspectOption,
+    BrandOption,
+    BurnCaptionsOption,
     CompositionFormat,
     DataDirOption,
+    Finish,
     FrameRate,
     FrameRateOption,
     GatewayOption,
     Height,
     HeightOption,
+    HlsOption,
     JobId,
     JsonOption,
     LanguageOption,
+    LogoOption,
     OutOption,
     Priority,
     PriorityOption,
@@ -92,6 +98,10 @@ def make(
     language: LanguageOption = "",
     vocabulary: VocabularyOption = "",
     reduce_noise: ReduceNoiseOption = False,
+    hls: HlsOption = False,
+    burn_captions: BurnCaptionsOption = False,
+    brand: BrandOption = None,
+    logo: LogoOption = None,
     strict: StrictOption = False,
     priority: PriorityOption = Priority.NORMAL,
     keep: Annotated[
@@ -111,7 +121,8 @@ def make(
     from s2v.cli.make import Order, make_video
 
     words = Words(language, vocabulary, reduce_noise)
-    options = _options(theme, height, fps, aspect, words, strict=strict, priority=priority)
+    finish = Finish(hls, burn_captions, brand, logo)
+    options = _options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
     run(make_video(Order(talk, out, options, keep, as_json, _target(data_dir, gateway))))
 
 
@@ -138,6 +149,10 @@ def submit(
     language: LanguageOption = "",
     vocabulary: VocabularyOption = "",
     reduce_noise: ReduceNoiseOption = False,
+    hls: HlsOption = False,
+    burn_captions: BurnCaptionsOption = False,
+    brand: BrandOption = None,
+    logo: LogoOption = None,
     strict: StrictOption = False,
     priority: PriorityOption = Priority.NORMAL,
     data_dir: DataDirOption = None,
@@ -148,7 +163,8 @@ def submit(
     from s2v.cli.exits import run
 
     words = Words(language, vocabulary, reduce_noise)
-    options = _options(theme, height, fps, aspect, words, strict=strict, priority=priority)
+    finish = Finish(hls, burn_captions, brand, logo)
+    options = _options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
     run(jobs.submit(talk, options, _target(data_dir, gateway)))
 
 
@@ -210,6 +226,14 @@ def cancel(job: JobId, as_json: JsonOption = False, data_dir: DataDirOption = No
     from s2v.cli.exits import run
 
     run(jobs.cancel(job, _target(data_dir, gateway), as_json=as_json))
+
+
+edit.register(app)
+rate.register(app)
+delete.register(app)
+
+
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=JOB)
 
 
 @app.command()
@@ -293,6 +317,10 @@ def render(
     audio: Annotated[Path, typer.Option(help="Recording that becomes the sound.")],
     transcript: Annotated[Path | None, typer.Option(help="Transcript in JSON, for captions.")] = None,
     fps: FrameRateOption = FrameRate.DEFAULT,
+    hls: HlsOption = False,
+    burn_captions: BurnCaptionsOption = False,
+    brand: BrandOption = None,
+    logo: LogoOption = None,
     strict: StrictOption = False,
 ) -> None:
     """Composition and sound to video.
@@ -302,7 +330,8 @@ def render(
     from s2v.cli import stages
     from s2v.cli.exits import run
 
-    run(stages.render(composition, out, audio=audio, transcript=transcript, fps=int(fps), strict=strict))
+    finish = Finish(hls, burn_captions, brand, logo)
+    run(stages.render(composition, out, audio=audio, transcript=transcript, fps=int(fps), finish=finish, strict=strict))
 
 
 models_app = typer.Typer(no_args_is_help=True, help="Whisper models on this machine.")
@@ -333,6 +362,16 @@ def list_models(as_json: JsonOption = False) -> None:
     run_now(lambda: models.show(as_json=as_json))
 
 
+OPERATOR = "For operators: NATS and S3 behind the gateway"
+app.add_typer(dead.app, name="dead", rich_help_panel=OPERATOR)
+app.add_typer(administration.maintenance_app, name="maintenance", rich_help_panel=OPERATOR)
+app.add_typer(storage.app, name="storage", rich_help_panel=OPERATOR)
+app.command(rich_help_panel=OPERATOR)(administration.migrate)
+app.command(rich_help_panel=OPERATOR)(administration.reconcile)
+app.add_typer(keys.app, name="keys", rich_help_panel=OPERATOR)
+usage.register(app, OPERATOR)
+
+
 def _target(data_dir: Path | None, gateway: str) -> Target:
     from s2v.cli.connection import Target
     from s2v.cli.stack import default_home
@@ -340,10 +379,25 @@ def _target(data_dir: Path | None, gateway: str) -> Target:
     return Target(data_dir.expanduser().absolute() if data_dir else default_home(), gateway)
 
 
-def _options(
-    theme: Theme, height: Height, fps: FrameRate, aspect: Aspect, words: Words, *, strict: bool, priority: Priority
+def _options(  # noqa: PLR0917 - a choice each
+    theme: Theme,
+    height: Height,
+    fps: FrameRate,
+    aspect: Aspect,
+    words: Words,
+    finish: Finish,
+    *,
+    strict: bool,
+    priority: Priority,
 ) -> JobOptions:
+    from s2v.cli.brand import read_brand
+    from s2v.cli.exits import report
     from s2v.v1 import job_pb2
+
+    try:
+        brand = read_brand(finish, theme)
+    except Exception as error:
+        report(error)
 
     return job_pb2.JobOptions(
         theme=theme,
@@ -353,6 +407,9 @@ def _options(
         language=words.language,
         vocabulary=words.terms,
         reduce_noise=words.reduce_noise,
+        hls=finish.hls,
+        burn_captions=finish.burn_captions,
+        brand=brand,
         strict=strict,
         priority=job_pb2.Priority.Value(f"PRIORITY_{priority.name}"),
     )

@@ -100,6 +100,17 @@ class Words:
         return [term.strip() for term in self.vocabulary.split(",") if term.strip()]
 
 
+@dataclass(frozen=True)
+class Finish:
+    """What a video has besides, and how it is dressed."""
+
+    hls: bool
+    burn_captions: bool
+    brand: Path | None
+    """Colours in JSON."""
+    logo: Path | None
+
+
 Talk = Annotated[Path, typer.Argument(help="Recording of speech: WAV, MP3, MP4, OGG, FLAC …", show_default=False)]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, as s2v submit and s2v list show it.")]
 ThemeOption = Annotated[Theme, typer.Option(help="Colours of the video.")]
@@ -115,6 +126,17 @@ ReduceNoiseOption = Annotated[
     typer.Option("--reduce-noise", help="Take out steady noise first. It helps only where noise is nearly as loud as the voice."),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail instead of falling back to a lesser engine.")]
+HlsOption = Annotated[bool, typer.Option("--hls", help="Also make the video for HTTP Live Streaming.")]
+BurnCaptionsOption = Annotated[bool, typer.Option("--burn-captions", help="Draw the captions into the picture as well.")]
+BrandOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Colours of one's own in JSON: background, surface, text, muted, line, accents.", show_default=False
+    ),
+]
+LogoOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Logo at the lower right: PNG or SVG, at most 64 KiB.", show_default=False)
+]
 PriorityOption = Annotated[Priority, typer.Option(help="How soon the job has its turn.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (the contract's protobuf JSON) instead of text.")]
 OutOption = Annotated[Path, typer.Option("-o", "--out", help="File to write; - for standard output.", allow_dash=True)]

@@ -12,9 +12,10 @@ from typing import TypeVar
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from google.protobuf.message import Message
 
+from s2v.cli.brand import read_brand
 from s2v.cli.exits import CommandError, ExitCode, errors
 from s2v.cli.make import check_folder, check_talk
-from s2v.cli.options import Words
+from s2v.cli.options import Finish, Words
 from s2v.cli.progress import JobProgress
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
@@ -83,13 +84,17 @@ def layout(storyboard: Path, out: Path, *, form: str, height: int, aspect: str, 
     _tell(report)
 
 
-async def render(composition: Path, out: Path, *, audio: Path, transcript: Path | None, fps: int, strict: bool) -> None:
-    """Writes the video of a composition and its sound; captions and poster beside it."""
+async def render(
+    composition: Path, out: Path, *, audio: Path, transcript: Path | None, fps: int, finish: Finish, strict: bool
+) -> None:
+    """Writes the video of a composition and its sound; captions, poster and stream beside it."""
     check_talk(audio)
     check_folder(out.parent)
     pictures = _read(composition, Composition)
     words = _read(transcript, Transcript) if transcript else None
-    from s2v.rendering.direct import render_file
+    from s2v.rendering.direct import Extras, render_file
+
+    extras = Extras(read_brand(finish, pictures.theme), finish.burn_captions, finish.hls)
 
     with JobProgress(errors, ["rendering"]) as progress:
 
@@ -101,7 +106,7 @@ async def render(composition: Path, out: Path, *, audio: Path, transcript: Path 
             progress.happened(event)
 
         tell_event(JobEvent(stage_started=StageStarted(stage=Stage.STAGE_RENDERING, parts_total=len(pictures.scenes))))
-        _, report = await render_file(pictures, audio, words, out, frame_rate=fps, strict=strict, progress=tell)
+        _, report = await render_file(pictures, audio, words, out, frame_rate=fps, strict=strict, progress=tell, extras=extras)
         tell_event(JobEvent(stage_finished=StageFinished(report=report)))
     _tell(report)
 

@@ -1,6 +1,7 @@
 """The Python client of Speech to Visuals."""
 
+from s2v.client.access import Access
 from s2v.client.client import Client
 from s2v.client.errors import JobServiceError
 
-__all__ = ["Client", "JobServiceError"]
+__all__ = ["Access", "Client", "JobServiceError"]

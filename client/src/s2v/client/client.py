@@ -6,18 +6,20 @@ import asyncio
 import os
 import secrets
 import uuid
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import grpc
 
+from s2v.client.access import Access
 from s2v.client.backoff import Backoff
 from s2v.client.download import Download
 from s2v.client.errors import JobServiceError, broken, translate
 from s2v.client.upload import FileUpload, Progress
 from s2v.v1.artifact_pb2 import Artifact
+from s2v.v1.edit_pb2 import Patch
 from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import Job, JobOptions, JobState
 from s2v.v1.job_service_pb2 import (
@@ -25,14 +27,31 @@ from s2v.v1.job_service_pb2 import (
     CancelJobResponse,
     CreateJobRequest,
     CreateJobResponse,
+    CreateWebhookRequest,
+    CreateWebhookResponse,
+    DeleteJobRequest,
+    DeleteJobResponse,
+    DeleteWebhookRequest,
+    EditJobRequest,
+    EditJobResponse,
     GetArtifactRequest,
     GetJobRequest,
     GetJobResponse,
+    ListDeliveriesRequest,
+    ListDeliveriesResponse,
     ListJobsRequest,
     ListJobsResponse,
+    ListWebhooksRequest,
+    ListWebhooksResponse,
+    RateJobRequest,
+    RateJobResponse,
+    RerunJobRequest,
+    RerunJobResponse,
     WatchJobRequest,
 )
 from s2v.v1.job_service_pb2_grpc import JobServiceStub
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.webhook_pb2 import Delivery, Webhook
 
 T = TypeVar("T")
 
@@ -61,11 +80,14 @@ class Client:
     Every method raises JobServiceError; a server that does not answer is asked again for `patience_seconds` first.
     """
 
-    def __init__(self, target: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """`target` is the gateway's address, host:port."""
+    def __init__(self, target: str, patience_seconds: float = PATIENCE_SECONDS, access: Access | None = None) -> None:
+        """`target` is the gateway's address, host:port; `access` says who calls, over which TLS; None: as the environment says.
+
+        Errors: OSError for a file that the environment names.
+        """
         self._target = target
         self._patience_seconds = patience_seconds
-        self._channel = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+        self._channel = (access or Access.from_environment()).open_channel(target, CHANNEL_OPTIONS)
         self._stub = JobServiceStub(self._channel)
 
     async def upload(self, path: Path, progress: Progress | None = None) -> str:
@@ -151,6 +173,56 @@ class Client:
         request = CancelJobRequest(job_id=job_id)
         response: CancelJobResponse = await self._call(lambda: self._stub.CancelJob(request, timeout=CALL_SECONDS))
         return response.job
+
+    async def edit(self, job_id: str, patches: Sequence[Patch], after_revision: int | None = None, user: str = "") -> Job:
+        """Adds corrections to the log of an ended job, and returns it; `rerun` applies them.
+
+        `after_revision` is how many edits the job had when the patches were made; None: not checked.
+        """
+        request = EditJobRequest(job_id=job_id, patches=patches, after_revision=after_revision, user=user)
+        response: EditJobResponse = await self._call(lambda: self._stub.EditJob(request, timeout=CALL_SECONDS))
+        return response.job
+
+    async def rerun(self, job_id: str, from_stage: Stage.ValueType = Stage.STAGE_UNSPECIFIED) -> Job:
+        """Begins another run of an ended job, which applies its edits, and returns it. Unspecified: only what the edits need."""
+        request = RerunJobRequest(job_id=job_id, from_stage=from_stage)
+        response: RerunJobResponse = await self._call(lambda: self._stub.RerunJob(request, timeout=CALL_SECONDS))
+        return response.job
+
+    async def delete(self, job_id: str) -> int:
+        """Deletes a job and all that was kept of it, and returns how many objects that were."""
+        request = DeleteJobRequest(job_id=job_id)
+        response: DeleteJobResponse = await self._call(lambda: self._stub.DeleteJob(request, timeout=CALL_SECONDS))
+        return response.objects
+
+    async def rate(self, job_id: str, stars: int, remark: str = "", user: str = "") -> Job:
+        """Says what a user thinks of a video, 1 (of no use) to 5 (just right), and returns the job."""
+        request = RateJobRequest(job_id=job_id, stars=stars, remark=remark, user=user)
+        response: RateJobResponse = await self._call(lambda: self._stub.RateJob(request, timeout=CALL_SECONDS))
+        return response.job
+
+    async def create_webhook(self, url: str) -> tuple[Webhook, str]:
+        """Sets up a webhook that is told when jobs end, and returns it with the secret that signs what it is told."""
+        request = CreateWebhookRequest(url=url)
+        response: CreateWebhookResponse = await self._call(lambda: self._stub.CreateWebhook(request, timeout=CALL_SECONDS))
+        return response.webhook, response.secret
+
+    async def list_webhooks(self) -> Sequence[Webhook]:
+        """Returns the webhooks by the time they were made."""
+        request = ListWebhooksRequest()
+        response: ListWebhooksResponse = await self._call(lambda: self._stub.ListWebhooks(request, timeout=CALL_SECONDS))
+        return response.webhooks
+
+    async def delete_webhook(self, webhook_id: str) -> None:
+        """Deletes a webhook and its deliveries."""
+        request = DeleteWebhookRequest(webhook_id=webhook_id)
+        await self._call(lambda: self._stub.DeleteWebhook(request, timeout=CALL_SECONDS))
+
+    async def list_deliveries(self, webhook_id: str) -> Sequence[Delivery]:
+        """Returns the latest deliveries of a webhook, newest first."""
+        request = ListDeliveriesRequest(webhook_id=webhook_id)
+        response: ListDeliveriesResponse = await self._call(lambda: self._stub.ListDeliveries(request, timeout=CALL_SECONDS))
+        return response.deliveries
 
     async def download(self, job_id: str, name: str, path: Path) -> Artifact:
         """Writes an artifact to `path`, which appears, or is replaced, only when the whole is there and its SHA-256 is right.

@@ -50,4 +50,5 @@ async def _read(jobs: Jobs, tenant: str, job_id: str) -> Job | None:
         return None
     job.ClearField("artifacts")
     job.ClearField("report")
+    job.ClearField("edits")
     return job

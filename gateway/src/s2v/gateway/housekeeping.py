@@ -12,26 +12,19 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import nats.errors
-from nats.js.errors import Error as JetStreamError
-
-from s2v.gateway.intake import first_task
 from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Uploads
 from s2v.runtime import cache
-from s2v.runtime.bus import PRIORITIES, WORK_STREAM, Bus
-from s2v.runtime.errors import NotFoundError, UnavailableError
-from s2v.runtime.jobs import FINISHED, Jobs, prefix
-from s2v.runtime.stage import NAMES
+from s2v.runtime.bus import Bus
+from s2v.runtime.errors import UnavailableError
+from s2v.runtime.jobs import Jobs, prefix
+from s2v.runtime.mover import Mover
+from s2v.runtime.reconciler import Reconciler
+from s2v.runtime.retention import Retention
 from s2v.runtime.store import ObjectStore
-from s2v.v1.job_pb2 import StageState
-from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import JobRecord
+from s2v.runtime.tiers import TieredStore
 
 log = logging.getLogger(__name__)
-
-CONCLUDE_SECONDS = (60.0, 3600.0)
-"""A job that ended so long ago, in seconds from … to, is looked at: is its end written to S3 and announced?"""
 
 
 @dataclass
@@ -44,10 +37,18 @@ class Housekeeping:
     store: ObjectStore
     settings: GatewaySettings
 
+    def __post_init__(self) -> None:
+        self._reconciler = Reconciler(
+            self.bus, self.jobs, self.store, self.settings.lost_after_seconds, self.settings.stalled_after_seconds
+        )
+        self._retention = Retention(self.store, self.jobs, self.settings)
+        self._mover = Mover(self.store, self.jobs, self.settings) if isinstance(self.store, TieredStore) else None
+
     async def run(self, stop: asyncio.Event) -> None:
         """Sweeps and reconciles from time to time until `stop` is set."""
         async with asyncio.TaskGroup() as group:
             group.create_task(_repeat(self.sweep, self.settings.sweep_seconds, stop))
+            group.create_task(_repeat(self.tidy, self.settings.sweep_seconds, stop))
             group.create_task(_repeat(self.reconcile, self.settings.reconcile_seconds, stop))
 
     async def sweep(self) -> None:
@@ -64,53 +65,23 @@ class Housekeeping:
             await self.uploads.discard(tenant, upload_id)
             log.info("expired upload deleted", extra={"tenant": tenant, "upload_id": upload_id})
 
-    async def reconcile(self) -> None:
-        """Publishes the task of each job that nobody works on, and concludes jobs whose end was not written.
+    async def tidy(self) -> None:
+        """Deletes what is kept long enough of ended jobs, and moves the rest between the tiers of storage.
 
         Errors: UnavailableError.
         """
-        tenant = self.settings.tenant
-        for job_id in await self.jobs.list(tenant):
-            try:
-                record = await self.jobs.get(tenant, job_id)
-            except NotFoundError:
-                continue
-            if record.job.state in FINISHED:
-                await self._conclude(record)
-            else:
-                await self._wake(record)
+        tenant, now = self.settings.tenant, time.time()
+        await self._retention.expire(tenant, now)
+        if self._mover is not None:
+            await self._mover.run(tenant, now)
 
-    async def _conclude(self, record: JobRecord) -> None:
-        earliest, latest = CONCLUDE_SECONDS
-        job = record.job
-        if not earliest < _age(job.finished_at.ToNanoseconds()) < latest:
-            return
-        if not await self.store.exists(f"{prefix(job.tenant, job.id)}terminal.pb"):
-            log.warning("the end of a job was not written; now it is", extra={"job_id": job.id})
-            await self.jobs.conclude(record)
+    async def reconcile(self) -> None:
+        """Makes all records again if NATS has lost them; wakes jobs that nobody works on; writes missing ends.
 
-    async def _wake(self, record: JobRecord) -> None:
-        job, settings = record.job, self.settings
-        idle = _age(job.updated_at.ToNanoseconds())
-        if idle < settings.lost_after_seconds:
-            return
-        stage = next(entry.stage for entry in record.stages if entry.state != StageState.STAGE_STATE_SUCCEEDED)
-        if idle < settings.stalled_after_seconds and not await self._queue_empty(stage, PRIORITIES[job.options.priority]):
-            return
-        task = first_task(record)
-        task.stage = stage
-        log.warning("nobody works on a job; its task is published again", extra={"job_id": job.id, "stage": NAMES[stage]})
-        # The same try has the same name at every gateway; another one follows when the job still has not changed.
-        tries = int(idle // settings.lost_after_seconds)
-        await self.bus.publish_task(task, job.options.priority, again=f".again.{job.updated_at.ToNanoseconds()}.{tries}")
-
-    async def _queue_empty(self, stage: Stage.ValueType, priority: str) -> bool:
-        """Says whether no task of a stage waits or is at work: then a job that is in this stage has lost its own."""
-        try:
-            info = await self.bus.jetstream.consumer_info(WORK_STREAM, f"{NAMES[stage]}-{priority}")
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
-        return not info.num_pending and not info.num_ack_pending
+        Errors: UnavailableError.
+        """
+        await self._reconciler.heal()
+        await self._reconciler.reconcile(self.settings.tenant)
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, stop: asyncio.Event) -> None:
@@ -121,8 +92,3 @@ async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, stop: asy
             log.warning("housekeeping waits: %s", error)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)
-
-
-def _age(nanoseconds: int) -> float:
-    """Returns the seconds since a time."""
-    return (time.time_ns() - nanoseconds) / 1e9

@@ -16,15 +16,18 @@ from pathlib import Path
 from ulid import ULID
 
 from s2v.gateway import options as job_options
+from s2v.gateway.quotas import Quotas
 from s2v.gateway.requests import Requests
 from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Upload, Uploads, check_complete
+from s2v.gateway.virus_scanner import VirusScanner
 from s2v.runtime import sandbox, telemetry
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import DataLossError, InvalidInputError, LimitError, NotFoundError, UnavailableError
 from s2v.runtime.jobs import Jobs, prefix
 from s2v.runtime.sandbox import MediaInfo
 from s2v.runtime.store import ObjectStore
+from s2v.runtime.usage import UsageCounter
 from s2v.v1.artifact_pb2 import Artifact, ArtifactKind
 from s2v.v1.job_pb2 import Job, JobOptions
 from s2v.v1.report_pb2 import Stage
@@ -51,15 +54,19 @@ class Intake:
     bus: Bus
     store: ObjectStore
     settings: GatewaySettings
+    quotas: Quotas
+    usage: UsageCounter
+    scanner: VirusScanner | None
+    """None: files are not scanned."""
 
     def __post_init__(self) -> None:
         self._slots = asyncio.Semaphore(self.settings.intakes)
 
     async def create(self, tenant: str, request_id: str, upload_id: str, options: JobOptions) -> Job:
-        """Makes a job of a whole upload, or returns the one that an earlier request with this id has made.
+        """Makes a job of a whole upload, or returns the one that an earlier request with this id has made, which costs no quota.
 
-        Errors: InvalidInputError (options; reasons of the sandbox, TOO_SHORT, TOO_LONG), NotFoundError (upload),
-        PreconditionError (upload not whole), DataLossError (CHECKSUM_MISMATCH), LimitError, UnavailableError.
+        Errors: InvalidInputError (options; INFECTED, reasons of the sandbox, TOO_SHORT, TOO_LONG), NotFoundError (upload),
+        PreconditionError (upload not whole), DataLossError (CHECKSUM_MISMATCH), LimitError, QuotaError, UnavailableError.
         """
         options = job_options.complete(options)
         promised = await self.requests.find(tenant, request_id)
@@ -67,7 +74,9 @@ class Intake:
             return job
         upload = await self.uploads.open(tenant, upload_id)
         check_complete(upload)
+        await self.quotas.spend_call(tenant)
         job_id = await self.requests.promise(tenant, request_id, promised or str(ULID()))
+        await self.quotas.hold_job(tenant, job_id)
         try:
             async with self._slots:
                 job = await self._accept(upload, job_id, options)
@@ -81,6 +90,7 @@ class Intake:
             log.info("refused: %s", error.message, extra={"reason": error.reason, "tenant": tenant})
             await self.uploads.discard(tenant, upload_id)
             await self.requests.forget(tenant, request_id)
+            await self.quotas.release_job(tenant, job_id)
             raise
         await self.uploads.discard(tenant, upload_id)
         return job
@@ -97,6 +107,8 @@ class Intake:
                     reason="CHECKSUM_MISMATCH",
                     field="sha256",
                 )
+            if self.scanner is not None:
+                await self.scanner.check(path, name)
             info = await sandbox.probe(path, name)
             self._check_length(name, info.duration_seconds)
             await self.uploads.claim(upload, job_id)
@@ -117,6 +129,7 @@ class Intake:
                 return other
             raise
         await self.bus.publish_task(first_task(record), options.priority)
+        await self.usage.add_job(tenant, info.duration_seconds, upload.record.size_bytes)
         log.info("accepted", extra={"job_id": job_id, "tenant": tenant, "seconds": round(info.duration_seconds, 1)})
         return record.job
 

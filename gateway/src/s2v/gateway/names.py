@@ -11,6 +11,7 @@ from s2v.runtime.errors import InvalidInputError, NotFoundError
 NAME_BYTES = 255
 """Longest file name, in bytes of UTF-8, as on most file systems."""
 REQUEST_ID_CHARACTERS = 64
+USER_CHARACTERS = 100
 
 _SEPARATORS = re.compile(r"[/\\]")
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -91,6 +92,16 @@ def missing_upload(given: str) -> NotFoundError:
         reason="UPLOAD_NOT_FOUND",
         field="upload_id",
     )
+
+
+def user(given: str) -> str:
+    """Returns the name by which a user wants to be known.
+
+    Errors: InvalidInputError.
+    """
+    if len(given) > USER_CHARACTERS or not given.isprintable():
+        raise InvalidInputError(f"user must be at most {USER_CHARACTERS} printable characters", field="user")
+    return given
 
 
 def job_id(given: str) -> str:

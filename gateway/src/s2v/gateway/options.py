@@ -9,7 +9,7 @@ from typing import TypeVar
 from s2v.runtime.bus import PRIORITIES
 from s2v.runtime.errors import InvalidInputError
 from s2v.runtime.vocabulary import check_vocabulary
-from s2v.v1.job_pb2 import JobOptions, Priority
+from s2v.v1.job_pb2 import Brand, JobOptions, Priority
 
 T = TypeVar("T", int, str)
 
@@ -23,6 +23,12 @@ ASPECTS = ("16:9", "9:16", "1:1")
 LANGUAGE_CHARACTERS = 35
 """Longest language tag that RFC 5646 (section 4.4.1) asks software to take."""
 
+ACCENTS = 6
+"""Colours of parts that a brand may set."""
+LOGO_BYTES = 64 * 1024
+"""Largest logo: it travels in the job's record."""
+
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -47,7 +53,24 @@ def complete(options: JobOptions) -> JobOptions:
         aspect=_chosen("aspect", options.aspect[:80], ASPECTS),
         vocabulary=check_vocabulary(options.vocabulary, "options.vocabulary"),
         reduce_noise=options.reduce_noise,
+        hls=options.hls,
+        burn_captions=options.burn_captions,
+        brand=_check_brand(options.brand) if options.HasField("brand") else None,
     )
+
+
+def _check_brand(brand: Brand) -> Brand:
+    """Returns the brand. Its colours are set against the theme's, and its logo is opened, by rendering alone."""
+    colors = [(name, getattr(brand, name)) for name in ("background", "surface", "text", "muted", "line")]
+    colors += [(f"accents[{number}]", color) for number, color in enumerate(brand.accents)]
+    for name, color in colors:
+        if color and not _COLOR.fullmatch(color):
+            raise _refused(f"brand.{name}", color[:80], "write a colour as #RRGGBB")
+    if len(brand.accents) > ACCENTS:
+        raise _refused("brand.accents", f"{len(brand.accents)} colours", f"give at most {ACCENTS}")
+    if len(brand.logo) > LOGO_BYTES:
+        raise _refused("brand.logo", f"{len(brand.logo)} bytes", f"give a PNG or SVG file of at most {LOGO_BYTES}")
+    return brand
 
 
 def _chosen(field: str, given: T, allowed: Sequence[T]) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import nats.errors
-from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
@@ -11,10 +10,7 @@ from nats.js.kv import KeyValue
 from s2v.gateway import names
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import UnavailableError
-
-BUCKET = "s2v-requests"
-MEMORY_SECONDS = 24 * 3600
-"""How long a request id is remembered."""
+from s2v.runtime.schema import REQUESTS_BUCKET as BUCKET
 
 
 class Requests:
@@ -25,15 +21,11 @@ class Requests:
         self._ids: KeyValue | None = None
 
     async def prepare(self) -> None:
-        """Makes the bucket when it does not exist.
+        """Opens the bucket.
 
         Errors: UnavailableError.
         """
-        config = KeyValueConfig(bucket=BUCKET, history=1, ttl=MEMORY_SECONDS, storage=StorageType.FILE)
-        try:
-            self._ids = await self._bus.jetstream.create_key_value(config)
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS did not make the bucket {BUCKET}: {error}") from error
+        self._ids = await self._bus.bucket(BUCKET)
 
     async def find(self, tenant: str, request_id: str) -> str:
         """Returns the id of the job that a request stands for; empty: the request is new.
@@ -68,6 +60,24 @@ class Requests:
         """
         try:
             await self._bus.jetstream.purge_stream(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{_key(tenant, request_id)}")
+        except (nats.errors.Error, JetStreamError) as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+
+    async def forget_job(self, tenant: str, job_id: str) -> None:
+        """Forgets the requests that stand for a job that is deleted.
+
+        Errors: UnavailableError.
+        """
+        try:
+            watcher = await self._bucket.watch(f"{tenant}.*", ignore_deletes=True)
+            try:
+                async for entry in watcher:
+                    if entry is None:  # that was all
+                        return
+                    if entry.value == job_id.encode():
+                        await self._bus.jetstream.purge_stream(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{entry.key}")
+            finally:
+                await watcher.stop()
         except (nats.errors.Error, JetStreamError) as error:
             raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
 

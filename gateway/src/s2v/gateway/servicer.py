@@ -7,27 +7,49 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from s2v.gateway import catalogue, names
+from s2v.gateway import catalogue, names, ratings
+from s2v.gateway.deletion import Deletion
+from s2v.gateway.edits import Edits
 from s2v.gateway.intake import Intake
+from s2v.gateway.quotas import Quotas
+from s2v.gateway.reruns import Reruns
 from s2v.gateway.uploads import Uploads
 from s2v.gateway.watching import Watching
-from s2v.runtime.errors import NotFoundError
+from s2v.gateway.webhooks import Webhooks
+from s2v.runtime.errors import ForbiddenError, NotFoundError
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.store import ObjectStore
-from s2v.v1.job_pb2 import Job
+from s2v.runtime.tenants import Caller, current_caller
+from s2v.v1.job_pb2 import Job, Priority, Rating
 from s2v.v1.job_service_pb2 import (
     CancelJobRequest,
     CancelJobResponse,
     CreateJobRequest,
     CreateJobResponse,
+    CreateWebhookRequest,
+    CreateWebhookResponse,
+    DeleteJobRequest,
+    DeleteJobResponse,
+    DeleteWebhookRequest,
+    DeleteWebhookResponse,
+    EditJobRequest,
+    EditJobResponse,
     GetArtifactRequest,
     GetArtifactResponse,
     GetJobRequest,
     GetJobResponse,
+    ListDeliveriesRequest,
+    ListDeliveriesResponse,
     ListJobsRequest,
     ListJobsResponse,
+    ListWebhooksRequest,
+    ListWebhooksResponse,
     QueryUploadRequest,
     QueryUploadResponse,
+    RateJobRequest,
+    RateJobResponse,
+    RerunJobRequest,
+    RerunJobResponse,
     StartUploadRequest,
     StartUploadResponse,
     WatchJobRequest,
@@ -45,9 +67,26 @@ class Servicer(JobServiceServicer):
     """The front door."""
 
     def __init__(
-        self, tenant: str, *, uploads: Uploads, intake: Intake, watching: Watching, jobs: Jobs, store: ObjectStore
+        self,
+        tenant: str,
+        *,
+        uploads: Uploads,
+        intake: Intake,
+        watching: Watching,
+        edits: Edits,
+        reruns: Reruns,
+        deletion: Deletion,
+        quotas: Quotas,
+        webhooks: Webhooks,
+        jobs: Jobs,
+        store: ObjectStore,
     ) -> None:
         self._tenant = tenant
+        self._edits = edits
+        self._reruns = reruns
+        self._deletion = deletion
+        self._quotas = quotas
+        self._webhooks = webhooks
         self._uploads = uploads
         self._intake = intake
         self._jobs = jobs
@@ -55,36 +94,46 @@ class Servicer(JobServiceServicer):
         self._store = store
 
     async def StartUpload(self, request: StartUploadRequest, context: grpc.aio.ServicerContext) -> StartUploadResponse:
-        upload_id = await self._uploads.start(self._tenant, request.name, request.size_bytes, request.sha256)
-        return StartUploadResponse(upload_id=upload_id)
+        tenant = self._caller().tenant
+        await self._quotas.spend_call(tenant)
+        upload_id = await self._uploads.start(tenant, request.name, request.size_bytes, request.sha256)
+        form = self._uploads.post_form(tenant, upload_id, request.size_bytes) if request.by_post else None
+        return StartUploadResponse(upload_id=upload_id, post=form)
 
     async def WriteUpload(
         self, request_iterator: AsyncIterator[WriteUploadRequest], context: grpc.aio.ServicerContext
     ) -> WriteUploadResponse:
-        return WriteUploadResponse(committed_size=await self._uploads.write(self._tenant, request_iterator))
+        return WriteUploadResponse(committed_size=await self._uploads.write(self._caller().tenant, request_iterator))
 
     async def QueryUpload(self, request: QueryUploadRequest, context: grpc.aio.ServicerContext) -> QueryUploadResponse:
-        upload = await self._uploads.open(self._tenant, request.upload_id)
+        upload = await self._uploads.open(await self._reader(), request.upload_id)
         return QueryUploadResponse(committed_size=upload.committed_size, complete=upload.complete)
 
     async def CreateJob(self, request: CreateJobRequest, context: grpc.aio.ServicerContext) -> CreateJobResponse:
-        job = await self._intake.create(self._tenant, request.request_id, request.upload_id, request.options)
+        caller = self._caller()
+        if request.options.priority == Priority.PRIORITY_HIGH and not caller.high_priority:
+            raise ForbiddenError(
+                "this caller may not ask for high priority; leave options.priority out, or ask the operator for it",
+                reason="NOT_ENTITLED",
+                field="options.priority",
+            )
+        job = await self._intake.create(caller.tenant, request.request_id, request.upload_id, request.options)
         return CreateJobResponse(job=job)
 
     async def GetJob(self, request: GetJobRequest, context: grpc.aio.ServicerContext) -> GetJobResponse:
         return GetJobResponse(job=await self._job(request.job_id))
 
     async def ListJobs(self, request: ListJobsRequest, context: grpc.aio.ServicerContext) -> ListJobsResponse:
-        jobs, token = await catalogue.page(self._jobs, self._tenant, request.page_size, request.page_token, request.state)
+        jobs, token = await catalogue.page(self._jobs, await self._reader(), request.page_size, request.page_token, request.state)
         return ListJobsResponse(jobs=jobs, next_page_token=token)
 
     async def WatchJob(self, request: WatchJobRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[WatchJobResponse]:
         job_id = names.job_id(request.job_id)
-        async for event in self._watching.watch(self._tenant, job_id, request.after_sequence):
+        async for event in self._watching.watch(await self._reader(), job_id, request.after_sequence):
             yield WatchJobResponse(event=event)
 
     async def CancelJob(self, request: CancelJobRequest, context: grpc.aio.ServicerContext) -> CancelJobResponse:
-        record = await self._jobs.cancel(self._tenant, names.job_id(request.job_id))
+        record = await self._jobs.cancel(await self._reader(), names.job_id(request.job_id))
         return CancelJobResponse(job=record.job)
 
     async def GetArtifact(
@@ -101,5 +150,53 @@ class Servicer(JobServiceServicer):
         async for data in self._store.stream(artifact.object, CHUNK_BYTES):
             yield GetArtifactResponse(data=data)
 
+    async def EditJob(self, request: EditJobRequest, context: grpc.aio.ServicerContext) -> EditJobResponse:
+        after = request.after_revision if request.HasField("after_revision") else None
+        tenant, job_id, user = await self._reader(), names.job_id(request.job_id), self._user(request.user)
+        return EditJobResponse(job=await self._edits.add(tenant, job_id, request.patches, after, user))
+
+    async def RerunJob(self, request: RerunJobRequest, context: grpc.aio.ServicerContext) -> RerunJobResponse:
+        job = await self._reruns.begin(self._caller().tenant, names.job_id(request.job_id), request.from_stage)
+        return RerunJobResponse(job=job)
+
+    async def DeleteJob(self, request: DeleteJobRequest, context: grpc.aio.ServicerContext) -> DeleteJobResponse:
+        tenant = await self._reader()
+        return DeleteJobResponse(objects=await self._deletion.delete(tenant, names.job_id(request.job_id)))
+
+    async def RateJob(self, request: RateJobRequest, context: grpc.aio.ServicerContext) -> RateJobResponse:
+        rating = Rating(stars=request.stars, remark=request.remark, user=self._user(request.user))
+        return RateJobResponse(job=await ratings.rate(self._jobs, await self._reader(), names.job_id(request.job_id), rating))
+
+    async def CreateWebhook(self, request: CreateWebhookRequest, context: grpc.aio.ServicerContext) -> CreateWebhookResponse:
+        record = await self._webhooks.create(await self._reader(), request.url)
+        return CreateWebhookResponse(webhook=record.webhook, secret=record.secret)
+
+    async def ListWebhooks(self, request: ListWebhooksRequest, context: grpc.aio.ServicerContext) -> ListWebhooksResponse:
+        records = await self._webhooks.list(await self._reader())
+        return ListWebhooksResponse(webhooks=[record.webhook for record in records])
+
+    async def DeleteWebhook(self, request: DeleteWebhookRequest, context: grpc.aio.ServicerContext) -> DeleteWebhookResponse:
+        await self._webhooks.delete(await self._reader(), request.webhook_id)
+        return DeleteWebhookResponse()
+
+    async def ListDeliveries(self, request: ListDeliveriesRequest, context: grpc.aio.ServicerContext) -> ListDeliveriesResponse:
+        return ListDeliveriesResponse(deliveries=await self._webhooks.deliveries(await self._reader(), request.webhook_id))
+
     async def _job(self, job_id: str) -> Job:
-        return (await self._jobs.get(self._tenant, names.job_id(job_id))).job
+        return (await self._jobs.get(await self._reader(), names.job_id(job_id))).job
+
+    def _caller(self) -> Caller:
+        return current_caller(self._tenant)
+
+    async def _reader(self) -> str:
+        """Returns the tenant for a call that costs a token of its bucket of reads.
+
+        Errors: QuotaError, UnavailableError.
+        """
+        tenant = self._caller().tenant
+        await self._quotas.spend_read(tenant)
+        return tenant
+
+    def _user(self, given: str) -> str:
+        """Returns who does something: the caller where he is known, else as he says."""
+        return self._caller().user or names.user(given)

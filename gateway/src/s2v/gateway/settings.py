@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from s2v.runtime.settings import RuntimeSettings
@@ -12,6 +14,22 @@ class GatewaySettings(RuntimeSettings):
 
     tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     """Tenant of every caller."""
+    quotas: Literal["off", "on"] = "off"
+    """Whether the quotas below hold, for each tenant."""
+    quota_calls_per_hour: int = Field(default=100, gt=0)
+    """Calls of StartUpload, CreateJob and RerunJob in any hour."""
+    quota_cooldown_seconds: float = Field(default=300.0, ge=0)
+    """How long, at least, whoever used them up must wait."""
+    quota_jobs_at_once: int = Field(default=5, gt=0)
+    """Jobs that have not ended."""
+    quota_reads_per_second: float = Field(default=20.0, gt=0)
+    """Other calls, in the long run."""
+    quota_read_burst: int = Field(default=100, gt=0)
+    """Other calls at once, after a pause."""
+    clamd: str = ""
+    """ClamAV's daemon, tcp://HOST:PORT or unix:///PATH: it scans uploads, and while it is away no job is made; empty: none."""
+    webhook_hosts: str = ""
+    """Hosts, separated by commas, that webhooks may name although they are private, also without TLS: for tests."""
     max_upload_bytes: int = Field(default=100_000_000, gt=0)
     """Largest file, in bytes."""
     max_open_uploads: int = Field(default=100, gt=0)

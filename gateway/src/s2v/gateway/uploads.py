@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -21,7 +21,8 @@ from s2v.gateway import names
 from s2v.gateway.settings import GatewaySettings
 from s2v.runtime.errors import InvalidInputError, LimitError, NotFoundError, OutOfRangeError, PreconditionError, UnavailableError
 from s2v.runtime.store import ObjectStore
-from s2v.v1.job_service_pb2 import WriteUploadRequest
+from s2v.v1.artifact_pb2 import ObjectRef
+from s2v.v1.job_service_pb2 import PostForm, WriteUploadRequest
 from s2v.v1.work_pb2 import UploadRecord
 
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -31,6 +32,8 @@ MESSAGE_BYTES = 1024 * 1024
 CHUNKS = 1000
 """Most objects of an upload; only a client that ends its stream every few bytes needs more."""
 HEADER = "upload.pb"
+POST_SECONDS = 3600.0
+"""How long S3 takes a posted file."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,15 @@ class Uploads:
         upload_id = secrets.token_hex(16)
         await self._store.put(_folder(tenant, upload_id) + HEADER, record.SerializeToString(), "application/x-protobuf")
         return upload_id
+
+    def post_form(self, tenant: str, upload_id: str, size_bytes: int) -> PostForm:
+        """Returns a form by which S3 takes the whole file as the first chunk of an upload: of this length, once, for an hour."""
+        key = f"{_folder(tenant, upload_id)}{0:012d}"
+        expires = datetime.now(UTC) + timedelta(seconds=POST_SECONDS)
+        posted = self._store.sign_post(key, size_bytes, expires)
+        form = PostForm(url=posted.url, fields=posted.fields)
+        form.expires_at.FromDatetime(expires)
+        return form
 
     async def open(self, tenant: str, upload_id: str) -> Upload:
         """Returns an upload.
@@ -168,10 +180,10 @@ class Uploads:
 
         for chunk in upload.chunks:
             try:
-                data = await self._store.read(chunk.key)
+                async for data in self._store.stream(ObjectRef(key=chunk.key), MESSAGE_BYTES):
+                    await asyncio.to_thread(append, data)
             except NotFoundError as error:
                 raise names.missing_upload(upload.id) from error
-            await asyncio.to_thread(append, data)
         return total.hexdigest()
 
     async def discard(self, tenant: str, upload_id: str) -> None:

@@ -43,11 +43,14 @@ class Watching:
                 await asyncio.wait({coming, stopping}, timeout=quiet_seconds, return_when=asyncio.FIRST_COMPLETED)
                 if coming.done():
                     event = coming.result()
+                    coming = asyncio.create_task(_following(events))
+                    ends = event.state_changed.state in FINISHED
+                    if ends and event.state_changed.epoch < record.epoch:
+                        continue  # the end of an earlier run
                     sequence = event.sequence
                     yield event
-                    if event.state_changed.state in FINISHED:
+                    if ends:
                         return
-                    coming = asyncio.create_task(_following(events))
                 elif not stopping.done():
                     record = await self._jobs.get(tenant, job_id)
                     if record.job.state in FINISHED:
@@ -71,7 +74,7 @@ async def _following(events: AsyncGenerator[JobEvent, None]) -> JobEvent:
 
 def _ending(record: JobRecord, sequence: int) -> JobEvent:
     """Returns the last event as the record has it, with the sequence of the one before: there is none of its own."""
-    change = JobStateChanged(state=record.job.state)
+    change = JobStateChanged(state=record.job.state, epoch=record.epoch)
     if record.job.HasField("error"):
         change.error.CopyFrom(record.job.error)
     return JobEvent(job_id=record.job.id, sequence=sequence, time=record.job.finished_at, state_changed=change)

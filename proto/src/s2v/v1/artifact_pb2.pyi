@@ -61,6 +61,10 @@ class _ArtifactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Artifact
     """The diagrams as a file of draw.io (diagrams.net), a page a scene."""
     ARTIFACT_KIND_PNG: _ArtifactKind.ValueType  # 18
     """A scene as PNG, as wide as the video."""
+    ARTIFACT_KIND_HLS_PLAYLIST: _ArtifactKind.ValueType  # 20
+    """Playlist for HTTP Live Streaming (RFC 8216); names the fragments' file beside it."""
+    ARTIFACT_KIND_HLS_MEDIA: _ArtifactKind.ValueType  # 21
+    """The fragments that the playlist names, by their places in one MP4 file."""
 
 class ArtifactKind(_ArtifactKind, metaclass=_ArtifactKindEnumTypeWrapper):
     """What an artifact is."""
@@ -103,6 +107,10 @@ ARTIFACT_KIND_DRAWIO: ArtifactKind.ValueType  # 17
 """The diagrams as a file of draw.io (diagrams.net), a page a scene."""
 ARTIFACT_KIND_PNG: ArtifactKind.ValueType  # 18
 """A scene as PNG, as wide as the video."""
+ARTIFACT_KIND_HLS_PLAYLIST: ArtifactKind.ValueType  # 20
+"""Playlist for HTTP Live Streaming (RFC 8216); names the fragments' file beside it."""
+ARTIFACT_KIND_HLS_MEDIA: ArtifactKind.ValueType  # 21
+"""The fragments that the playlist names, by their places in one MP4 file."""
 Global___ArtifactKind: _TypeAlias = ArtifactKind  # noqa: Y015
 
 @_typing.final

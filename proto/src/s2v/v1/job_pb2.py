@@ -28,27 +28,29 @@ from s2v.v1 import edit_pb2 as s2v_dot_v1_dot_edit__pb2
 from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10s2v/v1/job.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x11s2v/v1/edit.proto\x1a\x13s2v/v1/report.proto\"\xbf\x01\n\nJobOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\r\n\x05theme\x18\x02 \x01(\t\x12\x0e\n\x06height\x18\x03 \x01(\r\x12\x12\n\nframe_rate\x18\x04 \x01(\r\x12\x0e\n\x06strict\x18\x05 \x01(\x08\x12\"\n\x08priority\x18\x06 \x01(\x0e\x32\x10.s2v.v1.Priority\x12\x0e\n\x06\x61spect\x18\x07 \x01(\t\x12\x12\n\nvocabulary\x18\x08 \x03(\t\x12\x14\n\x0creduce_noise\x18\t \x01(\x08\"\xb9\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x13\n\x0bsource_name\x18\x03 \x01(\t\x12\x16\n\x0esource_seconds\x18\x04 \x01(\x01\x12#\n\x07options\x18\x05 \x01(\x0b\x32\x12.s2v.v1.JobOptions\x12\x1f\n\x05state\x18\x06 \x01(\x0e\x32\x10.s2v.v1.JobState\x12%\n\x06stages\x18\x07 \x03(\x0b\x32\x15.s2v.v1.StageProgress\x12\x1f\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x10.s2v.v1.JobError\x12#\n\tartifacts\x18\t \x03(\x0b\x32\x10.s2v.v1.Artifact\x12\x1e\n\x06report\x18\n \x01(\x0b\x32\x0e.s2v.v1.Report\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x05\x65\x64its\x18\x14 \x03(\x0b\x32\x0c.s2v.v1.Edit\x12\x15\n\rapplied_edits\x18\x15 \x01(\r\x12\x31\n\x11unmatched_patches\x18\x16 \x03(\x0b\x32\x16.s2v.v1.UnmatchedPatch\x12\x1e\n\x06rating\x18\x17 \x01(\x0b\x32\x0e.s2v.v1.Rating\"z\n\x06Rating\x12\r\n\x05stars\x18\x01 \x01(\r\x12\x0e\n\x06remark\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12,\n\x08rated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rapplied_edits\x18\x05 \x01(\r\"\x8b\x01\n\rStageProgress\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.s2v.v1.StageState\x12\x12\n\nparts_done\x18\x03 \x01(\r\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\r\"W\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1c\n\x05stage\x18\x04 \x01(\x0e\x32\r.s2v.v1.Stage*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_HIGH\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x10\n\x0cPRIORITY_LOW\x10\x03*\x8e\x01\n\nStageState\x12\x1b\n\x17STAGE_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13STAGE_STATE_PENDING\x10\x01\x12\x17\n\x13STAGE_STATE_RUNNING\x10\x02\x12\x19\n\x15STAGE_STATE_SUCCEEDED\x10\x03\x12\x16\n\x12STAGE_STATE_FAILED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x10s2v/v1/job.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x11s2v/v1/edit.proto\x1a\x13s2v/v1/report.proto\"\x81\x02\n\nJobOptions\x12\x10\n\x08language\x18\x01 \x01(\t\x12\r\n\x05theme\x18\x02 \x01(\t\x12\x0e\n\x06height\x18\x03 \x01(\r\x12\x12\n\nframe_rate\x18\x04 \x01(\r\x12\x0e\n\x06strict\x18\x05 \x01(\x08\x12\"\n\x08priority\x18\x06 \x01(\x0e\x32\x10.s2v.v1.Priority\x12\x0e\n\x06\x61spect\x18\x07 \x01(\t\x12\x12\n\nvocabulary\x18\x08 \x03(\t\x12\x14\n\x0creduce_noise\x18\t \x01(\x08\x12\x0b\n\x03hls\x18\n \x01(\x08\x12\x15\n\rburn_captions\x18\x0b \x01(\x08\x12\x1c\n\x05\x62rand\x18\x0c \x01(\x0b\x32\r.s2v.v1.Brand\"v\n\x05\x42rand\x12\x12\n\nbackground\x18\x01 \x01(\t\x12\x0f\n\x07surface\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\r\n\x05muted\x18\x04 \x01(\t\x12\x0c\n\x04line\x18\x05 \x01(\t\x12\x0f\n\x07\x61\x63\x63\x65nts\x18\x06 \x03(\t\x12\x0c\n\x04logo\x18\x07 \x01(\x0c\"\xb9\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x13\n\x0bsource_name\x18\x03 \x01(\t\x12\x16\n\x0esource_seconds\x18\x04 \x01(\x01\x12#\n\x07options\x18\x05 \x01(\x0b\x32\x12.s2v.v1.JobOptions\x12\x1f\n\x05state\x18\x06 \x01(\x0e\x32\x10.s2v.v1.JobState\x12%\n\x06stages\x18\x07 \x03(\x0b\x32\x15.s2v.v1.StageProgress\x12\x1f\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x10.s2v.v1.JobError\x12#\n\tartifacts\x18\t \x03(\x0b\x32\x10.s2v.v1.Artifact\x12\x1e\n\x06report\x18\n \x01(\x0b\x32\x0e.s2v.v1.Report\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x05\x65\x64its\x18\x14 \x03(\x0b\x32\x0c.s2v.v1.Edit\x12\x15\n\rapplied_edits\x18\x15 \x01(\r\x12\x31\n\x11unmatched_patches\x18\x16 \x03(\x0b\x32\x16.s2v.v1.UnmatchedPatch\x12\x1e\n\x06rating\x18\x17 \x01(\x0b\x32\x0e.s2v.v1.Rating\"z\n\x06Rating\x12\r\n\x05stars\x18\x01 \x01(\r\x12\x0e\n\x06remark\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12,\n\x08rated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rapplied_edits\x18\x05 \x01(\r\"\x8b\x01\n\rStageProgress\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.s2v.v1.StageState\x12\x12\n\nparts_done\x18\x03 \x01(\r\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12\x10\n\x08\x61ttempts\x18\x05 \x01(\r\"W\n\x08JobError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x1c\n\x05stage\x18\x04 \x01(\x0e\x32\r.s2v.v1.Stage*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05*^\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x11\n\rPRIORITY_HIGH\x10\x01\x12\x13\n\x0fPRIORITY_NORMAL\x10\x02\x12\x10\n\x0cPRIORITY_LOW\x10\x03*\x8e\x01\n\nStageState\x12\x1b\n\x17STAGE_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13STAGE_STATE_PENDING\x10\x01\x12\x17\n\x13STAGE_STATE_RUNNING\x10\x02\x12\x19\n\x15STAGE_STATE_SUCCEEDED\x10\x03\x12\x16\n\x12STAGE_STATE_FAILED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 's2v.v1.job_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=1246
-  _globals['_JOBSTATE']._serialized_end=1400
-  _globals['_PRIORITY']._serialized_start=1402
-  _globals['_PRIORITY']._serialized_end=1496
-  _globals['_STAGESTATE']._serialized_start=1499
-  _globals['_STAGESTATE']._serialized_end=1641
+  _globals['_JOBSTATE']._serialized_start=1432
+  _globals['_JOBSTATE']._serialized_end=1586
+  _globals['_PRIORITY']._serialized_start=1588
+  _globals['_PRIORITY']._serialized_end=1682
+  _globals['_STAGESTATE']._serialized_start=1685
+  _globals['_STAGESTATE']._serialized_end=1827
   _globals['_JOBOPTIONS']._serialized_start=125
-  _globals['_JOBOPTIONS']._serialized_end=316
-  _globals['_JOB']._serialized_start=319
-  _globals['_JOB']._serialized_end=888
-  _globals['_RATING']._serialized_start=890
-  _globals['_RATING']._serialized_end=1012
-  _globals['_STAGEPROGRESS']._serialized_start=1015
-  _globals['_STAGEPROGRESS']._serialized_end=1154
-  _globals['_JOBERROR']._serialized_start=1156
-  _globals['_JOBERROR']._serialized_end=1243
+  _globals['_JOBOPTIONS']._serialized_end=382
+  _globals['_BRAND']._serialized_start=384
+  _globals['_BRAND']._serialized_end=502
+  _globals['_JOB']._serialized_start=505
+  _globals['_JOB']._serialized_end=1074
+  _globals['_RATING']._serialized_start=1076
+  _globals['_RATING']._serialized_end=1198
+  _globals['_STAGEPROGRESS']._serialized_start=1201
+  _globals['_STAGEPROGRESS']._serialized_end=1340
+  _globals['_JOBERROR']._serialized_start=1342
+  _globals['_JOBERROR']._serialized_end=1429
 # @@protoc_insertion_point(module_scope)

@@ -134,6 +134,9 @@ class JobOptions(_message.Message):
     ASPECT_FIELD_NUMBER: _builtins.int
     VOCABULARY_FIELD_NUMBER: _builtins.int
     REDUCE_NOISE_FIELD_NUMBER: _builtins.int
+    HLS_FIELD_NUMBER: _builtins.int
+    BURN_CAPTIONS_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
     language: _builtins.str
     """BCP 47 tag of the speech; empty: detect it."""
     theme: _builtins.str
@@ -150,11 +153,19 @@ class JobOptions(_message.Message):
     """Width to height of the video: "16:9" (default), "9:16" or "1:1"."""
     reduce_noise: _builtins.bool
     """Whether steady noise is taken out before the words are heard. It helps where noise is nearly as loud as the voice, and harms clean sound."""
+    hls: _builtins.bool
+    """Also make the film for HTTP Live Streaming: a playlist and one file of fragments of 4 s."""
+    burn_captions: _builtins.bool
+    """Draw the captions into the picture as well; they are tracks of the film in any case."""
     @_builtins.property
     def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names and jargon of the talk, as they are written: at most 100, of at most 60 characters each. The engine prefers them where it hears
         something like them.
         """
+
+    @_builtins.property
+    def brand(self) -> Global___Brand:
+        """Colours and logo of one's own, on top of the theme; unset: the theme as it is."""
 
     def __init__(
         self,
@@ -168,14 +179,67 @@ class JobOptions(_message.Message):
         aspect: _builtins.str = ...,
         vocabulary: _abc.Iterable[_builtins.str] | None = ...,
         reduce_noise: _builtins.bool = ...,
+        hls: _builtins.bool = ...,
+        burn_captions: _builtins.bool = ...,
+        brand: Global___Brand | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "frame_rate", b"frame_rate", "height", b"height", "language", b"language", "priority", b"priority", "reduce_noise", b"reduce_noise", "strict", b"strict", "theme", b"theme", "vocabulary", b"vocabulary"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "brand", b"brand", "burn_captions", b"burn_captions", "frame_rate", b"frame_rate", "height", b"height", "hls", b"hls", "language", b"language", "priority", b"priority", "reduce_noise", b"reduce_noise", "strict", b"strict", "theme", b"theme", "vocabulary", b"vocabulary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobOptions: _TypeAlias = JobOptions  # noqa: Y015
+
+@_typing.final
+class Brand(_message.Message):
+    """Colours and logo of one's own. Colours are "#RRGGBB" in sRGB; an empty one is the theme's. Text, muted text and accents keep a contrast of at
+    least 4.5:1 on background and surface.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BACKGROUND_FIELD_NUMBER: _builtins.int
+    SURFACE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    MUTED_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    ACCENTS_FIELD_NUMBER: _builtins.int
+    LOGO_FIELD_NUMBER: _builtins.int
+    background: _builtins.str
+    """Fill of the canvas."""
+    surface: _builtins.str
+    """Fill of boxes."""
+    text: _builtins.str
+    """Text."""
+    muted: _builtins.str
+    """Text of less weight."""
+    line: _builtins.str
+    """Lines and arrows."""
+    logo: _builtins.bytes
+    """Logo at the lower right: a PNG or SVG file of at most 64 KiB and 2048 pixels a side."""
+    @_builtins.property
+    def accents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Accents, in the order in which pictures use them: at most 6; those not given are the theme's."""
+
+    def __init__(
+        self,
+        *,
+        background: _builtins.str = ...,
+        surface: _builtins.str = ...,
+        text: _builtins.str = ...,
+        muted: _builtins.str = ...,
+        line: _builtins.str = ...,
+        accents: _abc.Iterable[_builtins.str] | None = ...,
+        logo: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accents", b"accents", "background", b"background", "line", b"line", "logo", b"logo", "muted", b"muted", "surface", b"surface", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Brand: _TypeAlias = Brand  # noqa: Y015
 
 @_typing.final
 class Job(_message.Message):

@@ -22,72 +22,96 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from s2v.v1 import artifact_pb2 as s2v_dot_v1_dot_artifact__pb2
 from s2v.v1 import edit_pb2 as s2v_dot_v1_dot_edit__pb2
 from s2v.v1 import event_pb2 as s2v_dot_v1_dot_event__pb2
 from s2v.v1 import job_pb2 as s2v_dot_v1_dot_job__pb2
 from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
+from s2v.v1 import webhook_pb2 as s2v_dot_v1_dot_webhook__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18s2v/v1/job_service.proto\x12\x06s2v.v1\x1a\x15s2v/v1/artifact.proto\x1a\x11s2v/v1/edit.proto\x1a\x12s2v/v1/event.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\"F\n\x12StartUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"(\n\x13StartUploadResponse\x12\x11\n\tupload_id\x18\x01 \x01(\t\"K\n\x12WriteUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x14\n\x0cwrite_offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"-\n\x13WriteUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\"\'\n\x12QueryUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"?\n\x13QueryUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\"^\n\x10\x43reateJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\x12#\n\x07options\x18\x03 \x01(\x0b\x32\x12.s2v.v1.JobOptions\"-\n\x11\x43reateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"*\n\x0eGetJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"Y\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1f\n\x05state\x18\x03 \x01(\x0e\x32\x10.s2v.v1.JobState\"F\n\x10ListJobsResponse\x12\x19\n\x04jobs\x18\x01 \x03(\x0b\x32\x0b.s2v.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"3\n\x10WatchJobResponse\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.s2v.v1.JobEvent\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"-\n\x11\x43\x61ncelJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"2\n\x12GetArtifactRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"G\n\x13GetArtifactResponse\x12\"\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x10.s2v.v1.Artifact\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"~\n\x0e\x45\x64itJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1e\n\x07patches\x18\x02 \x03(\x0b\x32\r.s2v.v1.Patch\x12\x1b\n\x0e\x61\x66ter_revision\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04user\x18\x04 \x01(\tB\x11\n\x0f_after_revision\"+\n\x0f\x45\x64itJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"D\n\x0fRerunJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12!\n\nfrom_stage\x18\x02 \x01(\x0e\x32\r.s2v.v1.Stage\",\n\x10RerunJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"$\n\x11\x44\x65leteJobResponse\x12\x0f\n\x07objects\x18\x01 \x01(\r\"M\n\x0eRateJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stars\x18\x02 \x01(\r\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\"+\n\x0fRateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job2\xe6\x06\n\nJobService\x12\x46\n\x0bStartUpload\x12\x1a.s2v.v1.StartUploadRequest\x1a\x1b.s2v.v1.StartUploadResponse\x12H\n\x0bWriteUpload\x12\x1a.s2v.v1.WriteUploadRequest\x1a\x1b.s2v.v1.WriteUploadResponse(\x01\x12\x46\n\x0bQueryUpload\x12\x1a.s2v.v1.QueryUploadRequest\x1a\x1b.s2v.v1.QueryUploadResponse\x12@\n\tCreateJob\x12\x18.s2v.v1.CreateJobRequest\x1a\x19.s2v.v1.CreateJobResponse\x12\x37\n\x06GetJob\x12\x15.s2v.v1.GetJobRequest\x1a\x16.s2v.v1.GetJobResponse\x12=\n\x08ListJobs\x12\x17.s2v.v1.ListJobsRequest\x1a\x18.s2v.v1.ListJobsResponse\x12?\n\x08WatchJob\x12\x17.s2v.v1.WatchJobRequest\x1a\x18.s2v.v1.WatchJobResponse0\x01\x12@\n\tCancelJob\x12\x18.s2v.v1.CancelJobRequest\x1a\x19.s2v.v1.CancelJobResponse\x12H\n\x0bGetArtifact\x12\x1a.s2v.v1.GetArtifactRequest\x1a\x1b.s2v.v1.GetArtifactResponse0\x01\x12:\n\x07\x45\x64itJob\x12\x16.s2v.v1.EditJobRequest\x1a\x17.s2v.v1.EditJobResponse\x12=\n\x08RerunJob\x12\x17.s2v.v1.RerunJobRequest\x1a\x18.s2v.v1.RerunJobResponse\x12@\n\tDeleteJob\x12\x18.s2v.v1.DeleteJobRequest\x1a\x19.s2v.v1.DeleteJobResponse\x12:\n\x07RateJob\x12\x16.s2v.v1.RateJobRequest\x1a\x17.s2v.v1.RateJobResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18s2v/v1/job_service.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x11s2v/v1/edit.proto\x1a\x12s2v/v1/event.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\x1a\x14s2v/v1/webhook.proto\"W\n\x12StartUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x62y_post\x18\x04 \x01(\x08\"H\n\x13StartUploadResponse\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x1e\n\x04post\x18\x02 \x01(\x0b\x32\x10.s2v.v1.PostForm\"\xa4\x01\n\x08PostForm\x12\x0b\n\x03url\x18\x01 \x01(\t\x12,\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1c.s2v.v1.PostForm.FieldsEntry\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x12WriteUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x14\n\x0cwrite_offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"-\n\x13WriteUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\"\'\n\x12QueryUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"?\n\x13QueryUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\"^\n\x10\x43reateJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\x12#\n\x07options\x18\x03 \x01(\x0b\x32\x12.s2v.v1.JobOptions\"-\n\x11\x43reateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"*\n\x0eGetJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"Y\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1f\n\x05state\x18\x03 \x01(\x0e\x32\x10.s2v.v1.JobState\"F\n\x10ListJobsResponse\x12\x19\n\x04jobs\x18\x01 \x03(\x0b\x32\x0b.s2v.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"3\n\x10WatchJobResponse\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.s2v.v1.JobEvent\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"-\n\x11\x43\x61ncelJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"2\n\x12GetArtifactRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"G\n\x13GetArtifactResponse\x12\"\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x10.s2v.v1.Artifact\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"~\n\x0e\x45\x64itJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1e\n\x07patches\x18\x02 \x03(\x0b\x32\r.s2v.v1.Patch\x12\x1b\n\x0e\x61\x66ter_revision\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04user\x18\x04 \x01(\tB\x11\n\x0f_after_revision\"+\n\x0f\x45\x64itJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"D\n\x0fRerunJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12!\n\nfrom_stage\x18\x02 \x01(\x0e\x32\r.s2v.v1.Stage\",\n\x10RerunJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"$\n\x11\x44\x65leteJobResponse\x12\x0f\n\x07objects\x18\x01 \x01(\r\"M\n\x0eRateJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stars\x18\x02 \x01(\r\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\"+\n\x0fRateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"#\n\x14\x43reateWebhookRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\"I\n\x15\x43reateWebhookResponse\x12 \n\x07webhook\x18\x01 \x01(\x0b\x32\x0f.s2v.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x15\n\x13ListWebhooksRequest\"9\n\x14ListWebhooksResponse\x12!\n\x08webhooks\x18\x01 \x03(\x0b\x32\x0f.s2v.v1.Webhook\"*\n\x14\x44\x65leteWebhookRequest\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteWebhookResponse\"+\n\x15ListDeliveriesRequest\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\">\n\x16ListDeliveriesResponse\x12$\n\ndeliveries\x18\x01 \x03(\x0b\x32\x10.s2v.v1.Delivery2\x9e\t\n\nJobService\x12\x46\n\x0bStartUpload\x12\x1a.s2v.v1.StartUploadRequest\x1a\x1b.s2v.v1.StartUploadResponse\x12H\n\x0bWriteUpload\x12\x1a.s2v.v1.WriteUploadRequest\x1a\x1b.s2v.v1.WriteUploadResponse(\x01\x12\x46\n\x0bQueryUpload\x12\x1a.s2v.v1.QueryUploadRequest\x1a\x1b.s2v.v1.QueryUploadResponse\x12@\n\tCreateJob\x12\x18.s2v.v1.CreateJobRequest\x1a\x19.s2v.v1.CreateJobResponse\x12\x37\n\x06GetJob\x12\x15.s2v.v1.GetJobRequest\x1a\x16.s2v.v1.GetJobResponse\x12=\n\x08ListJobs\x12\x17.s2v.v1.ListJobsRequest\x1a\x18.s2v.v1.ListJobsResponse\x12?\n\x08WatchJob\x12\x17.s2v.v1.WatchJobRequest\x1a\x18.s2v.v1.WatchJobResponse0\x01\x12@\n\tCancelJob\x12\x18.s2v.v1.CancelJobRequest\x1a\x19.s2v.v1.CancelJobResponse\x12H\n\x0bGetArtifact\x12\x1a.s2v.v1.GetArtifactRequest\x1a\x1b.s2v.v1.GetArtifactResponse0\x01\x12:\n\x07\x45\x64itJob\x12\x16.s2v.v1.EditJobRequest\x1a\x17.s2v.v1.EditJobResponse\x12=\n\x08RerunJob\x12\x17.s2v.v1.RerunJobRequest\x1a\x18.s2v.v1.RerunJobResponse\x12@\n\tDeleteJob\x12\x18.s2v.v1.DeleteJobRequest\x1a\x19.s2v.v1.DeleteJobResponse\x12:\n\x07RateJob\x12\x16.s2v.v1.RateJobRequest\x1a\x17.s2v.v1.RateJobResponse\x12L\n\rCreateWebhook\x12\x1c.s2v.v1.CreateWebhookRequest\x1a\x1d.s2v.v1.CreateWebhookResponse\x12I\n\x0cListWebhooks\x12\x1b.s2v.v1.ListWebhooksRequest\x1a\x1c.s2v.v1.ListWebhooksResponse\x12L\n\rDeleteWebhook\x12\x1c.s2v.v1.DeleteWebhookRequest\x1a\x1d.s2v.v1.DeleteWebhookResponse\x12O\n\x0eListDeliveries\x12\x1d.s2v.v1.ListDeliveriesRequest\x1a\x1e.s2v.v1.ListDeliveriesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 's2v.v1.job_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STARTUPLOADREQUEST']._serialized_start=137
-  _globals['_STARTUPLOADREQUEST']._serialized_end=207
-  _globals['_STARTUPLOADRESPONSE']._serialized_start=209
-  _globals['_STARTUPLOADRESPONSE']._serialized_end=249
-  _globals['_WRITEUPLOADREQUEST']._serialized_start=251
-  _globals['_WRITEUPLOADREQUEST']._serialized_end=326
-  _globals['_WRITEUPLOADRESPONSE']._serialized_start=328
-  _globals['_WRITEUPLOADRESPONSE']._serialized_end=373
-  _globals['_QUERYUPLOADREQUEST']._serialized_start=375
-  _globals['_QUERYUPLOADREQUEST']._serialized_end=414
-  _globals['_QUERYUPLOADRESPONSE']._serialized_start=416
-  _globals['_QUERYUPLOADRESPONSE']._serialized_end=479
-  _globals['_CREATEJOBREQUEST']._serialized_start=481
-  _globals['_CREATEJOBREQUEST']._serialized_end=575
-  _globals['_CREATEJOBRESPONSE']._serialized_start=577
-  _globals['_CREATEJOBRESPONSE']._serialized_end=622
-  _globals['_GETJOBREQUEST']._serialized_start=624
-  _globals['_GETJOBREQUEST']._serialized_end=655
-  _globals['_GETJOBRESPONSE']._serialized_start=657
-  _globals['_GETJOBRESPONSE']._serialized_end=699
-  _globals['_LISTJOBSREQUEST']._serialized_start=701
-  _globals['_LISTJOBSREQUEST']._serialized_end=790
-  _globals['_LISTJOBSRESPONSE']._serialized_start=792
-  _globals['_LISTJOBSRESPONSE']._serialized_end=862
-  _globals['_WATCHJOBREQUEST']._serialized_start=864
-  _globals['_WATCHJOBREQUEST']._serialized_end=921
-  _globals['_WATCHJOBRESPONSE']._serialized_start=923
-  _globals['_WATCHJOBRESPONSE']._serialized_end=974
-  _globals['_CANCELJOBREQUEST']._serialized_start=976
-  _globals['_CANCELJOBREQUEST']._serialized_end=1010
-  _globals['_CANCELJOBRESPONSE']._serialized_start=1012
-  _globals['_CANCELJOBRESPONSE']._serialized_end=1057
-  _globals['_GETARTIFACTREQUEST']._serialized_start=1059
-  _globals['_GETARTIFACTREQUEST']._serialized_end=1109
-  _globals['_GETARTIFACTRESPONSE']._serialized_start=1111
-  _globals['_GETARTIFACTRESPONSE']._serialized_end=1182
-  _globals['_EDITJOBREQUEST']._serialized_start=1184
-  _globals['_EDITJOBREQUEST']._serialized_end=1310
-  _globals['_EDITJOBRESPONSE']._serialized_start=1312
-  _globals['_EDITJOBRESPONSE']._serialized_end=1355
-  _globals['_RERUNJOBREQUEST']._serialized_start=1357
-  _globals['_RERUNJOBREQUEST']._serialized_end=1425
-  _globals['_RERUNJOBRESPONSE']._serialized_start=1427
-  _globals['_RERUNJOBRESPONSE']._serialized_end=1471
-  _globals['_DELETEJOBREQUEST']._serialized_start=1473
-  _globals['_DELETEJOBREQUEST']._serialized_end=1507
-  _globals['_DELETEJOBRESPONSE']._serialized_start=1509
-  _globals['_DELETEJOBRESPONSE']._serialized_end=1545
-  _globals['_RATEJOBREQUEST']._serialized_start=1547
-  _globals['_RATEJOBREQUEST']._serialized_end=1624
-  _globals['_RATEJOBRESPONSE']._serialized_start=1626
-  _globals['_RATEJOBRESPONSE']._serialized_end=1669
-  _globals['_JOBSERVICE']._serialized_start=1672
-  _globals['_JOBSERVICE']._serialized_end=2542
+  _globals['_POSTFORM_FIELDSENTRY']._loaded_options = None
+  _globals['_POSTFORM_FIELDSENTRY']._serialized_options = b'8\001'
+  _globals['_STARTUPLOADREQUEST']._serialized_start=192
+  _globals['_STARTUPLOADREQUEST']._serialized_end=279
+  _globals['_STARTUPLOADRESPONSE']._serialized_start=281
+  _globals['_STARTUPLOADRESPONSE']._serialized_end=353
+  _globals['_POSTFORM']._serialized_start=356
+  _globals['_POSTFORM']._serialized_end=520
+  _globals['_POSTFORM_FIELDSENTRY']._serialized_start=475
+  _globals['_POSTFORM_FIELDSENTRY']._serialized_end=520
+  _globals['_WRITEUPLOADREQUEST']._serialized_start=522
+  _globals['_WRITEUPLOADREQUEST']._serialized_end=597
+  _globals['_WRITEUPLOADRESPONSE']._serialized_start=599
+  _globals['_WRITEUPLOADRESPONSE']._serialized_end=644
+  _globals['_QUERYUPLOADREQUEST']._serialized_start=646
+  _globals['_QUERYUPLOADREQUEST']._serialized_end=685
+  _globals['_QUERYUPLOADRESPONSE']._serialized_start=687
+  _globals['_QUERYUPLOADRESPONSE']._serialized_end=750
+  _globals['_CREATEJOBREQUEST']._serialized_start=752
+  _globals['_CREATEJOBREQUEST']._serialized_end=846
+  _globals['_CREATEJOBRESPONSE']._serialized_start=848
+  _globals['_CREATEJOBRESPONSE']._serialized_end=893
+  _globals['_GETJOBREQUEST']._serialized_start=895
+  _globals['_GETJOBREQUEST']._serialized_end=926
+  _globals['_GETJOBRESPONSE']._serialized_start=928
+  _globals['_GETJOBRESPONSE']._serialized_end=970
+  _globals['_LISTJOBSREQUEST']._serialized_start=972
+  _globals['_LISTJOBSREQUEST']._serialized_end=1061
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1063
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1133
+  _globals['_WATCHJOBREQUEST']._serialized_start=1135
+  _globals['_WATCHJOBREQUEST']._serialized_end=1192
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1194
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1245
+  _globals['_CANCELJOBREQUEST']._serialized_start=1247
+  _globals['_CANCELJOBREQUEST']._serialized_end=1281
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1283
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1328
+  _globals['_GETARTIFACTREQUEST']._serialized_start=1330
+  _globals['_GETARTIFACTREQUEST']._serialized_end=1380
+  _globals['_GETARTIFACTRESPONSE']._serialized_start=1382
+  _globals['_GETARTIFACTRESPONSE']._serialized_end=1453
+  _globals['_EDITJOBREQUEST']._serialized_start=1455
+  _globals['_EDITJOBREQUEST']._serialized_end=1581
+  _globals['_EDITJOBRESPONSE']._serialized_start=1583
+  _globals['_EDITJOBRESPONSE']._serialized_end=1626
+  _globals['_RERUNJOBREQUEST']._serialized_start=1628
+  _globals['_RERUNJOBREQUEST']._serialized_end=1696
+  _globals['_RERUNJOBRESPONSE']._serialized_start=1698
+  _globals['_RERUNJOBRESPONSE']._serialized_end=1742
+  _globals['_DELETEJOBREQUEST']._serialized_start=1744
+  _globals['_DELETEJOBREQUEST']._serialized_end=1778
+  _globals['_DELETEJOBRESPONSE']._serialized_start=1780
+  _globals['_DELETEJOBRESPONSE']._serialized_end=1816
+  _globals['_RATEJOBREQUEST']._serialized_start=1818
+  _globals['_RATEJOBREQUEST']._serialized_end=1895
+  _globals['_RATEJOBRESPONSE']._serialized_start=1897
+  _globals['_RATEJOBRESPONSE']._serialized_end=1940
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=1942
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=1977
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=1979
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=2052
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=2054
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=2075
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=2077
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=2134
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=2136
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=2178
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=2180
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=2203
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=2205
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=2248
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=2250
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2312
+  _globals['_JOBSERVICE']._serialized_start=2315
+  _globals['_JOBSERVICE']._serialized_end=3497
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,9 @@ if _version_not_supported:
 
 
 class JobServiceStub:
-    """The front door: uploads, jobs, events, artifacts.
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
+    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    What belongs to another tenant is NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -100,10 +102,32 @@ class JobServiceStub:
                 request_serializer=s2v_dot_v1_dot_job__service__pb2.RateJobRequest.SerializeToString,
                 response_deserializer=s2v_dot_v1_dot_job__service__pb2.RateJobResponse.FromString,
                 _registered_method=True)
+        self.CreateWebhook = channel.unary_unary(
+                '/s2v.v1.JobService/CreateWebhook',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.CreateWebhookRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.CreateWebhookResponse.FromString,
+                _registered_method=True)
+        self.ListWebhooks = channel.unary_unary(
+                '/s2v.v1.JobService/ListWebhooks',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.ListWebhooksRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.ListWebhooksResponse.FromString,
+                _registered_method=True)
+        self.DeleteWebhook = channel.unary_unary(
+                '/s2v.v1.JobService/DeleteWebhook',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.DeleteWebhookRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.DeleteWebhookResponse.FromString,
+                _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/s2v.v1.JobService/ListDeliveries',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer:
-    """The front door: uploads, jobs, events, artifacts.
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
+    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    What belongs to another tenant is NOT_FOUND.
     """
 
     def StartUpload(self, request, context):
@@ -132,7 +156,7 @@ class JobServiceServicer:
 
     def CreateJob(self, request, context):
         """Makes a job of a whole upload. Idempotent by request_id.
-        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
+        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,6 +234,38 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateWebhook(self, request, context):
+        """Sets up a webhook: an https address that is told when jobs of the tenant end.
+        Errors: INVALID_ARGUMENT (url: not https, a private address, does not resolve), RESOURCE_EXHAUSTED (too many).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListWebhooks(self, request, context):
+        """Lists the tenant's webhooks, without their secrets.
+        Errors: none of its own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteWebhook(self, request, context):
+        """Deletes a webhook and its deliveries.
+        Errors: NOT_FOUND (webhook).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeliveries(self, request, context):
+        """Lists the deliveries of a webhook of the last 7 days, newest first, at most 200.
+        Errors: NOT_FOUND (webhook).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -278,6 +334,26 @@ def add_JobServiceServicer_to_server(servicer, server):
                     request_deserializer=s2v_dot_v1_dot_job__service__pb2.RateJobRequest.FromString,
                     response_serializer=s2v_dot_v1_dot_job__service__pb2.RateJobResponse.SerializeToString,
             ),
+            'CreateWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWebhook,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.CreateWebhookRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.CreateWebhookResponse.SerializeToString,
+            ),
+            'ListWebhooks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWebhooks,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.ListWebhooksRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.ListWebhooksResponse.SerializeToString,
+            ),
+            'DeleteWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteWebhook,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.DeleteWebhookRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.DeleteWebhookResponse.SerializeToString,
+            ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.ListDeliveriesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             's2v.v1.JobService', rpc_method_handlers)
@@ -287,7 +363,9 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService:
-    """The front door: uploads, jobs, events, artifacts.
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
+    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    What belongs to another tenant is NOT_FOUND.
     """
 
     @staticmethod
@@ -631,6 +709,114 @@ class JobService:
             '/s2v.v1.JobService/RateJob',
             s2v_dot_v1_dot_job__service__pb2.RateJobRequest.SerializeToString,
             s2v_dot_v1_dot_job__service__pb2.RateJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/CreateWebhook',
+            s2v_dot_v1_dot_job__service__pb2.CreateWebhookRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.CreateWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWebhooks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/ListWebhooks',
+            s2v_dot_v1_dot_job__service__pb2.ListWebhooksRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.ListWebhooksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/DeleteWebhook',
+            s2v_dot_v1_dot_job__service__pb2.DeleteWebhookRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.DeleteWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/ListDeliveries',
+            s2v_dot_v1_dot_job__service__pb2.ListDeliveriesRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.ListDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

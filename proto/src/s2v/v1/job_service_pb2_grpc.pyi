@@ -27,7 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class JobServiceStub:
-    """The front door: uploads, jobs, events, artifacts."""
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
+    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    What belongs to another tenant is NOT_FOUND.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -47,7 +50,7 @@ class JobServiceStub:
     """
     CreateJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]
     """Makes a job of a whole upload. Idempotent by request_id.
-    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
+    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
     """Answers a job.
@@ -85,10 +88,29 @@ class JobServiceStub:
     """Keeps what a user thinks of the video; a later rating takes the place of an earlier one.
     Errors: NOT_FOUND (job), INVALID_ARGUMENT (stars, remark), FAILED_PRECONDITION (JOB_NOT_DONE: there is no video).
     """
+    CreateWebhook: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CreateWebhookRequest, _job_service_pb2.CreateWebhookResponse]
+    """Sets up a webhook: an https address that is told when jobs of the tenant end.
+    Errors: INVALID_ARGUMENT (url: not https, a private address, does not resolve), RESOURCE_EXHAUSTED (too many).
+    """
+    ListWebhooks: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListWebhooksRequest, _job_service_pb2.ListWebhooksResponse]
+    """Lists the tenant's webhooks, without their secrets.
+    Errors: none of its own.
+    """
+    DeleteWebhook: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.DeleteWebhookRequest, _job_service_pb2.DeleteWebhookResponse]
+    """Deletes a webhook and its deliveries.
+    Errors: NOT_FOUND (webhook).
+    """
+    ListDeliveries: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListDeliveriesRequest, _job_service_pb2.ListDeliveriesResponse]
+    """Lists the deliveries of a webhook of the last 7 days, newest first, at most 200.
+    Errors: NOT_FOUND (webhook).
+    """
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
-    """The front door: uploads, jobs, events, artifacts."""
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
+    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    What belongs to another tenant is NOT_FOUND.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StartUpload: _aio.UnaryUnaryMultiCallable[_job_service_pb2.StartUploadRequest, _job_service_pb2.StartUploadResponse]  # type: ignore[assignment]
@@ -105,7 +127,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     CreateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]  # type: ignore[assignment]
     """Makes a job of a whole upload. Idempotent by request_id.
-    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
+    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]  # type: ignore[assignment]
     """Answers a job.
@@ -143,9 +165,28 @@ class JobServiceAsyncStub(JobServiceStub):
     """Keeps what a user thinks of the video; a later rating takes the place of an earlier one.
     Errors: NOT_FOUND (job), INVALID_ARGUMENT (stars, remark), FAILED_PRECONDITION (JOB_NOT_DONE: there is no video).
     """
+    CreateWebhook: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateWebhookRequest, _job_service_pb2.CreateWebhookResponse]  # type: ignore[assignment]
+    """Sets up a webhook: an https address that is told when jobs of the tenant end.
+    Errors: INVALID_ARGUMENT (url: not https, a private address, does not resolve), RESOURCE_EXHAUSTED (too many).
+    """
+    ListWebhooks: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListWebhooksRequest, _job_service_pb2.ListWebhooksResponse]  # type: ignore[assignment]
+    """Lists the tenant's webhooks, without their secrets.
+    Errors: none of its own.
+    """
+    DeleteWebhook: _aio.UnaryUnaryMultiCallable[_job_service_pb2.DeleteWebhookRequest, _job_service_pb2.DeleteWebhookResponse]  # type: ignore[assignment]
+    """Deletes a webhook and its deliveries.
+    Errors: NOT_FOUND (webhook).
+    """
+    ListDeliveries: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListDeliveriesRequest, _job_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
+    """Lists the deliveries of a webhook of the last 7 days, newest first, at most 200.
+    Errors: NOT_FOUND (webhook).
+    """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The front door: uploads, jobs, events, artifacts."""
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
+    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    What belongs to another tenant is NOT_FOUND.
+    """
 
     @_abc_1.abstractmethod
     def StartUpload(
@@ -184,7 +225,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.CreateJobResponse, _abc.Awaitable[_job_service_pb2.CreateJobResponse]]:
         """Makes a job of a whole upload. Idempotent by request_id.
-        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum).
+        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
         """
 
     @_abc_1.abstractmethod
@@ -275,6 +316,46 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_job_service_pb2.RateJobResponse, _abc.Awaitable[_job_service_pb2.RateJobResponse]]:
         """Keeps what a user thinks of the video; a later rating takes the place of an earlier one.
         Errors: NOT_FOUND (job), INVALID_ARGUMENT (stars, remark), FAILED_PRECONDITION (JOB_NOT_DONE: there is no video).
+        """
+
+    @_abc_1.abstractmethod
+    def CreateWebhook(
+        self,
+        request: _job_service_pb2.CreateWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.CreateWebhookResponse, _abc.Awaitable[_job_service_pb2.CreateWebhookResponse]]:
+        """Sets up a webhook: an https address that is told when jobs of the tenant end.
+        Errors: INVALID_ARGUMENT (url: not https, a private address, does not resolve), RESOURCE_EXHAUSTED (too many).
+        """
+
+    @_abc_1.abstractmethod
+    def ListWebhooks(
+        self,
+        request: _job_service_pb2.ListWebhooksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ListWebhooksResponse, _abc.Awaitable[_job_service_pb2.ListWebhooksResponse]]:
+        """Lists the tenant's webhooks, without their secrets.
+        Errors: none of its own.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteWebhook(
+        self,
+        request: _job_service_pb2.DeleteWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.DeleteWebhookResponse, _abc.Awaitable[_job_service_pb2.DeleteWebhookResponse]]:
+        """Deletes a webhook and its deliveries.
+        Errors: NOT_FOUND (webhook).
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeliveries(
+        self,
+        request: _job_service_pb2.ListDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ListDeliveriesResponse, _abc.Awaitable[_job_service_pb2.ListDeliveriesResponse]]:
+        """Lists the deliveries of a webhook of the last 7 days, newest first, at most 200.
+        Errors: NOT_FOUND (webhook).
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,28 +23,34 @@ _sym_db = _symbol_database.Default()
 
 
 from s2v.v1 import composition_pb2 as s2v_dot_v1_dot_composition__pb2
+from s2v.v1 import job_pb2 as s2v_dot_v1_dot_job__pb2
 from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
 from s2v.v1 import transcript_pb2 as s2v_dot_v1_dot_transcript__pb2
 from s2v.v1 import video_pb2 as s2v_dot_v1_dot_video__pb2
+from s2v.v1 import work_pb2 as s2v_dot_v1_dot_work__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1es2v/v1/rendering_service.proto\x12\x06s2v.v1\x1a\x18s2v/v1/composition.proto\x1a\x13s2v/v1/report.proto\x1a\x17s2v/v1/transcript.proto\x1a\x12s2v/v1/video.proto\"U\n\rRenderRequest\x12(\n\x07options\x18\x01 \x01(\x0b\x32\x15.s2v.v1.RenderOptionsH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"\x85\x01\n\rRenderOptions\x12(\n\x0b\x63omposition\x18\x01 \x01(\x0b\x32\x13.s2v.v1.Composition\x12&\n\ntranscript\x18\x02 \x01(\x0b\x32\x12.s2v.v1.Transcript\x12\x12\n\nframe_rate\x18\x03 \x01(\r\x12\x0e\n\x06strict\x18\x04 \x01(\x08\"\x7f\n\x0eRenderResponse\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.s2v.v1.RenderProgressH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12&\n\x06result\x18\x03 \x01(\x0b\x32\x14.s2v.v1.RenderResultH\x00\x42\t\n\x07payload\"9\n\x0eRenderProgress\x12\x12\n\nclips_done\x18\x01 \x01(\r\x12\x13\n\x0b\x63lips_total\x18\x02 \x01(\r\"Q\n\x0cRenderResult\x12\x1c\n\x05video\x18\x01 \x01(\x0b\x32\r.s2v.v1.Video\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport2O\n\x10RenderingService\x12;\n\x06Render\x12\x15.s2v.v1.RenderRequest\x1a\x16.s2v.v1.RenderResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1es2v/v1/rendering_service.proto\x12\x06s2v.v1\x1a\x18s2v/v1/composition.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\x1a\x17s2v/v1/transcript.proto\x1a\x12s2v/v1/video.proto\x1a\x11s2v/v1/work.proto\"U\n\rRenderRequest\x12(\n\x07options\x18\x01 \x01(\x0b\x32\x15.s2v.v1.RenderOptionsH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"\xba\x01\n\rRenderOptions\x12(\n\x0b\x63omposition\x18\x01 \x01(\x0b\x32\x13.s2v.v1.Composition\x12&\n\ntranscript\x18\x02 \x01(\x0b\x32\x12.s2v.v1.Transcript\x12\x12\n\nframe_rate\x18\x03 \x01(\r\x12\x0e\n\x06strict\x18\x04 \x01(\x08\x12\x15\n\rburn_captions\x18\x05 \x01(\x08\x12\x1c\n\x05\x62rand\x18\x06 \x01(\x0b\x32\r.s2v.v1.Brand\"v\n\tClipOrder\x12#\n\x04part\x18\x01 \x01(\x0b\x32\x15.s2v.v1.RenderingPart\x12&\n\x08\x63\x61ptions\x18\x02 \x03(\x0b\x32\x14.s2v.v1.DrawnCaption\x12\x1c\n\x05\x62rand\x18\x03 \x01(\x0b\x32\r.s2v.v1.Brand\"I\n\x0c\x44rawnCaption\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\x12\r\n\x05lines\x18\x03 \x03(\t\"\x7f\n\x0eRenderResponse\x12*\n\x08progress\x18\x01 \x01(\x0b\x32\x16.s2v.v1.RenderProgressH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12&\n\x06result\x18\x03 \x01(\x0b\x32\x14.s2v.v1.RenderResultH\x00\x42\t\n\x07payload\"9\n\x0eRenderProgress\x12\x12\n\nclips_done\x18\x01 \x01(\r\x12\x13\n\x0b\x63lips_total\x18\x02 \x01(\r\"Q\n\x0cRenderResult\x12\x1c\n\x05video\x18\x01 \x01(\x0b\x32\r.s2v.v1.Video\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport2O\n\x10RenderingService\x12;\n\x06Render\x12\x15.s2v.v1.RenderRequest\x1a\x16.s2v.v1.RenderResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 's2v.v1.rendering_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RENDERREQUEST']._serialized_start=134
-  _globals['_RENDERREQUEST']._serialized_end=219
-  _globals['_RENDEROPTIONS']._serialized_start=222
-  _globals['_RENDEROPTIONS']._serialized_end=355
-  _globals['_RENDERRESPONSE']._serialized_start=357
-  _globals['_RENDERRESPONSE']._serialized_end=484
-  _globals['_RENDERPROGRESS']._serialized_start=486
-  _globals['_RENDERPROGRESS']._serialized_end=543
-  _globals['_RENDERRESULT']._serialized_start=545
-  _globals['_RENDERRESULT']._serialized_end=626
-  _globals['_RENDERINGSERVICE']._serialized_start=628
-  _globals['_RENDERINGSERVICE']._serialized_end=707
+  _globals['_RENDERREQUEST']._serialized_start=171
+  _globals['_RENDERREQUEST']._serialized_end=256
+  _globals['_RENDEROPTIONS']._serialized_start=259
+  _globals['_RENDEROPTIONS']._serialized_end=445
+  _globals['_CLIPORDER']._serialized_start=447
+  _globals['_CLIPORDER']._serialized_end=565
+  _globals['_DRAWNCAPTION']._serialized_start=567
+  _globals['_DRAWNCAPTION']._serialized_end=640
+  _globals['_RENDERRESPONSE']._serialized_start=642
+  _globals['_RENDERRESPONSE']._serialized_end=769
+  _globals['_RENDERPROGRESS']._serialized_start=771
+  _globals['_RENDERPROGRESS']._serialized_end=828
+  _globals['_RENDERRESULT']._serialized_start=830
+  _globals['_RENDERRESULT']._serialized_end=911
+  _globals['_RENDERINGSERVICE']._serialized_start=913
+  _globals['_RENDERINGSERVICE']._serialized_end=992
 # @@protoc_insertion_point(module_scope)

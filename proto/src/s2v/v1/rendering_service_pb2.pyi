@@ -3,12 +3,16 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from s2v.v1 import composition_pb2 as _composition_pb2
+from s2v.v1 import job_pb2 as _job_pb2
 from s2v.v1 import report_pb2 as _report_pb2
 from s2v.v1 import transcript_pb2 as _transcript_pb2
 from s2v.v1 import video_pb2 as _video_pb2
+from s2v.v1 import work_pb2 as _work_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -60,10 +64,14 @@ class RenderOptions(_message.Message):
     TRANSCRIPT_FIELD_NUMBER: _builtins.int
     FRAME_RATE_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
+    BURN_CAPTIONS_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
     frame_rate: _builtins.int
     """Frames a second: 24, 30 (0 means 30) or 60."""
     strict: _builtins.bool
     """Fail instead of falling back to a lesser engine."""
+    burn_captions: _builtins.bool
+    """Draw the captions into the picture as well."""
     @_builtins.property
     def composition(self) -> _composition_pb2.Composition:
         """The pictures."""
@@ -72,6 +80,10 @@ class RenderOptions(_message.Message):
     def transcript(self) -> _transcript_pb2.Transcript:
         """For captions; unset: no captions."""
 
+    @_builtins.property
+    def brand(self) -> _job_pb2.Brand:
+        """Colours and logo of one's own; unset: the theme as it is."""
+
     def __init__(
         self,
         *,
@@ -79,14 +91,84 @@ class RenderOptions(_message.Message):
         transcript: _transcript_pb2.Transcript | None = ...,
         frame_rate: _builtins.int = ...,
         strict: _builtins.bool = ...,
+        burn_captions: _builtins.bool = ...,
+        brand: _job_pb2.Brand | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["composition", b"composition", "transcript", b"transcript"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "composition", b"composition", "transcript", b"transcript"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["composition", b"composition", "frame_rate", b"frame_rate", "strict", b"strict", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "burn_captions", b"burn_captions", "composition", b"composition", "frame_rate", b"frame_rate", "strict", b"strict", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RenderOptions: _TypeAlias = RenderOptions  # noqa: Y015
+
+@_typing.final
+class ClipOrder(_message.Message):
+    """All that a scene's clip depends on: a part of a job, as it lies in the plan."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PART_FIELD_NUMBER: _builtins.int
+    CAPTIONS_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def part(self) -> _work_pb2.RenderingPart:
+        """The scene and its canvas."""
+
+    @_builtins.property
+    def captions(self) -> _containers.RepeatedCompositeFieldContainer[Global___DrawnCaption]:
+        """Captions to draw into the picture, in order; none: they are not drawn."""
+
+    @_builtins.property
+    def brand(self) -> _job_pb2.Brand:
+        """Colours and logo of one's own."""
+
+    def __init__(
+        self,
+        *,
+        part: _work_pb2.RenderingPart | None = ...,
+        captions: _abc.Iterable[Global___DrawnCaption] | None = ...,
+        brand: _job_pb2.Brand | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "captions", b"captions", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClipOrder: _TypeAlias = ClipOrder  # noqa: Y015
+
+@_typing.final
+class DrawnCaption(_message.Message):
+    """A caption in the picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_SECONDS_FIELD_NUMBER: _builtins.int
+    END_SECONDS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    start_seconds: _builtins.float
+    """Start, in seconds of the sound."""
+    end_seconds: _builtins.float
+    """End, in seconds."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its lines, from top to bottom."""
+
+    def __init__(
+        self,
+        *,
+        start_seconds: _builtins.float = ...,
+        end_seconds: _builtins.float = ...,
+        lines: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_seconds", b"end_seconds", "lines", b"lines", "start_seconds", b"start_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DrawnCaption: _TypeAlias = DrawnCaption  # noqa: Y015
 
 @_typing.final
 class RenderResponse(_message.Message):

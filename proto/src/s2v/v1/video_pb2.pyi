@@ -36,6 +36,7 @@ class Video(_message.Message):
     CLIPS_FIELD_NUMBER: _builtins.int
     CHAPTERS_FIELD_NUMBER: _builtins.int
     SOUNDTRACK_FIELD_NUMBER: _builtins.int
+    HLS_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Width, in pixels."""
     height: _builtins.int
@@ -70,6 +71,10 @@ class Video(_message.Message):
     def soundtrack(self) -> Global___Soundtrack:
         """The sound."""
 
+    @_builtins.property
+    def hls(self) -> Global___HlsStream:
+        """For HTTP Live Streaming; unset unless it was asked for."""
+
     def __init__(
         self,
         *,
@@ -84,14 +89,51 @@ class Video(_message.Message):
         clips: _abc.Iterable[Global___Clip] | None = ...,
         chapters: _abc.Iterable[Global___Chapter] | None = ...,
         soundtrack: Global___Soundtrack | None = ...,
+        hls: Global___HlsStream | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "mp4", b"mp4", "poster", b"poster", "soundtrack", b"soundtrack"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "hls", b"hls", "mp4", b"mp4", "poster", b"poster", "soundtrack", b"soundtrack"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "chapters", b"chapters", "clips", b"clips", "duration_seconds", b"duration_seconds", "frame_count", b"frame_count", "frame_rate", b"frame_rate", "height", b"height", "mp4", b"mp4", "poster", b"poster", "soundtrack", b"soundtrack", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "chapters", b"chapters", "clips", b"clips", "duration_seconds", b"duration_seconds", "frame_count", b"frame_count", "frame_rate", b"frame_rate", "height", b"height", "hls", b"hls", "mp4", b"mp4", "poster", b"poster", "soundtrack", b"soundtrack", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Video: _TypeAlias = Video  # noqa: Y015
+
+@_typing.final
+class HlsStream(_message.Message):
+    """The film in fragments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYLIST_FIELD_NUMBER: _builtins.int
+    MEDIA_FIELD_NUMBER: _builtins.int
+    SEGMENT_SECONDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def playlist(self) -> _artifact_pb2.ObjectRef:
+        """Playlist."""
+
+    @_builtins.property
+    def media(self) -> _artifact_pb2.ObjectRef:
+        """The fragments."""
+
+    @_builtins.property
+    def segment_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Length of each fragment, in seconds, in order; together the length of the film."""
+
+    def __init__(
+        self,
+        *,
+        playlist: _artifact_pb2.ObjectRef | None = ...,
+        media: _artifact_pb2.ObjectRef | None = ...,
+        segment_seconds: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "playlist", b"playlist"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["media", b"media", "playlist", b"playlist", "segment_seconds", b"segment_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HlsStream: _TypeAlias = HlsStream  # noqa: Y015
 
 @_typing.final
 class Clip(_message.Message):

@@ -255,6 +255,7 @@ class StageRecord(_message.Message):
     STARTED_AT_FIELD_NUMBER: _builtins.int
     QUEUE_SECONDS_FIELD_NUMBER: _builtins.int
     PLAN_CPU_SECONDS_FIELD_NUMBER: _builtins.int
+    CACHE_KEYS_FIELD_NUMBER: _builtins.int
     stage: _report_pb2.Stage.ValueType
     """The stage."""
     state: _job_pb2.StageState.ValueType
@@ -289,6 +290,10 @@ class StageRecord(_message.Message):
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When the plan started."""
 
+    @_builtins.property
+    def cache_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Keys of the results in the cache that this job has made or was answered with; they go when it is deleted."""
+
     def __init__(
         self,
         *,
@@ -303,10 +308,11 @@ class StageRecord(_message.Message):
         started_at: _timestamp_pb2.Timestamp | None = ...,
         queue_seconds: _builtins.float = ...,
         plan_cpu_seconds: _builtins.float = ...,
+        cache_keys: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "plan", b"plan", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_attempts", b"failed_attempts", "handed_back", b"handed_back", "output", b"output", "parts", b"parts", "parts_total", b"parts_total", "plan", b"plan", "plan_cpu_seconds", b"plan_cpu_seconds", "queue_seconds", b"queue_seconds", "stage", b"stage", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_keys", b"cache_keys", "failed_attempts", b"failed_attempts", "handed_back", b"handed_back", "output", b"output", "parts", b"parts", "parts_total", b"parts_total", "plan", b"plan", "plan_cpu_seconds", b"plan_cpu_seconds", "queue_seconds", b"queue_seconds", "stage", b"stage", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -525,6 +531,7 @@ class Checkpoint(_message.Message):
     OUTPUT_FIELD_NUMBER: _builtins.int
     ARTIFACTS_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
     stage: _report_pb2.Stage.ValueType
     """The stage."""
     epoch: _builtins.int
@@ -535,11 +542,15 @@ class Checkpoint(_message.Message):
 
     @_builtins.property
     def artifacts(self) -> _containers.RepeatedCompositeFieldContainer[_artifact_pb2.Artifact]:
-        """What was made, by name."""
+        """What the job had made by then, by name."""
 
     @_builtins.property
     def report(self) -> _report_pb2.StageReport:
         """What the stage said."""
+
+    @_builtins.property
+    def record(self) -> Global___StageRecord:
+        """What the workers knew of the stage before its end: its plan and parts."""
 
     def __init__(
         self,
@@ -549,10 +560,11 @@ class Checkpoint(_message.Message):
         output: _artifact_pb2.ObjectRef | None = ...,
         artifacts: _abc.Iterable[_artifact_pb2.Artifact] | None = ...,
         report: _report_pb2.StageReport | None = ...,
+        record: Global___StageRecord | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "record", b"record", "report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "epoch", b"epoch", "output", b"output", "report", b"report", "stage", b"stage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifacts", b"artifacts", "epoch", b"epoch", "output", b"output", "record", b"record", "report", b"report", "stage", b"stage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

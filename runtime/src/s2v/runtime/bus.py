@@ -18,35 +18,28 @@ from google.protobuf.message import DecodeError
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError, NotFoundError
+from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error as JetStreamError
+from nats.js.kv import KeyValue
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 
-from s2v.runtime import telemetry
+from s2v.runtime import schema, telemetry
 from s2v.runtime.errors import UnavailableError
+from s2v.runtime.security import nats_context
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import Priority
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import Task, TaskKind
+from s2v.v1.work_pb2 import DeadLetter, Task, TaskKind
 
 log = logging.getLogger(__name__)
 
-WORK_STREAM = "S2V_WORK"
-EVENT_STREAM = "S2V_EVENTS"
-DEAD_STREAM = "S2V_DEAD"
+WORK_STREAM, EVENT_STREAM, DEAD_STREAM = schema.WORK_STREAM, schema.EVENT_STREAM, schema.DEAD_STREAM
 CANCEL_SUBJECT = "s2v.v1.control.cancel"
 TASK_VERSION = 1
 """Version of Task that this code writes; it reads its own and the one before."""
-DEDUPE_SECONDS = 120
-"""How long NATS remembers message ids."""
-EVENT_SECONDS = 24 * 3600
-"""How long events are kept."""
-DEAD_SECONDS = 30 * 24 * 3600
-"""How long dead letters are kept."""
 REQUEST_SECONDS = 5.0
 """How long NATS may take to answer."""
 ARRIVAL_SECONDS = 0.05
@@ -91,6 +84,7 @@ class Bus:
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings
         self._client = Client()
+        self._mending: asyncio.Task[None] | None = None
         self._turn = itertools.cycle(_TURNS)
         self.jetstream: JetStreamContext = self._client.jetstream()
 
@@ -100,7 +94,7 @@ class Bus:
         return bool(self._client.is_connected)
 
     async def connect(self) -> None:
-        """Connects, and makes the streams when they do not exist. Reconnects by itself for ever after.
+        """Connects, and makes the streams and buckets that do not exist; the same each time it has reconnected, for ever after.
 
         Errors: UnavailableError.
         """
@@ -113,15 +107,44 @@ class Bus:
             await self._client.connect(
                 self._settings.nats_url,
                 token=token or None,
+                tls=nats_context(self._settings),
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=1,
                 error_cb=report,
+                reconnected_cb=self._reconnected,
                 allow_reconnect=True,
             )
         except (nats.errors.Error, OSError) as error:
             raise UnavailableError(f"NATS at {self._settings.nats_url} does not answer: {error}") from error
         self.jetstream = self._client.jetstream(timeout=REQUEST_SECONDS)
-        await self._make_streams()
+        await self.prepare()
+
+    async def prepare(self) -> None:
+        """Makes the streams and buckets that do not exist.
+
+        Errors: UnavailableError.
+        """
+        await schema.prepare(self.jetstream, self._settings)
+
+    async def bucket(self, name: str) -> KeyValue:
+        """Returns a key-value bucket of the schema.
+
+        Errors: UnavailableError.
+        """
+        try:
+            return await self.jetstream.key_value(name)
+        except schema.ERRORS as error:
+            raise UnavailableError(f"NATS has no bucket {name}: {error or type(error).__name__}") from error
+
+    async def _reconnected(self) -> None:
+        # Not awaited here: the client calls this before it reads answers again.
+        self._mending = asyncio.create_task(self._mend())
+
+    async def _mend(self) -> None:
+        try:
+            await self.prepare()
+        except UnavailableError as error:
+            log.warning("after reconnecting: %s", error)
 
     async def close(self) -> None:
         """Sends what is buffered and closes the connection."""
@@ -174,16 +197,16 @@ class Bus:
         await self._client.subscribe(f"s2v.v1.work.{NAMES[stage]}.*", cb=heard)
         return wake
 
-    async def bury(self, task: Task, cause: str) -> None:
-        """Keeps a dead letter.
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keeps a dead letter, once a task and run.
 
         Errors: UnavailableError.
         """
-        name = NAMES.get(task.stage, "unknown")
-        headers = {"S2V-Cause": " ".join(cause.split())[:500]}
-        await self._publish(
-            f"s2v.v1.dead.{name}", task.SerializeToString(), f"{task.job_id}.{task.epoch}.{name}.{task_name(task)}", headers
-        )
+        letter.traceparent = telemetry.inject().get("traceparent", "")
+        letter.buried_at.GetCurrentTime()
+        name = NAMES.get(letter.task.stage, "unknown")
+        message_id = f"{letter.task.job_id}.{letter.task.epoch}.{name}.{task_name(letter.task)}"
+        await self._publish(f"s2v.v1.dead.{name}", letter.SerializeToString(), message_id)
 
     async def publish_event(self, event: JobEvent, name: str) -> None:
         """Publishes an event of a job; `name` tells it from the job's other events, so that repeating a task does not repeat it.
@@ -253,57 +276,14 @@ class Bus:
             return None
         return Delivery(task, msg.metadata.num_delivered, telemetry.extract(msg.headers), msg)
 
-    async def _publish(self, subject: str, payload: bytes, message_id: str, headers: dict[str, str] | None = None) -> None:
-        sent = {**telemetry.inject(), **(headers or {}), "Nats-Msg-Id": message_id}
+    async def _publish(self, subject: str, payload: bytes, message_id: str) -> None:
+        sent = {**telemetry.inject(), "Nats-Msg-Id": message_id}
         try:
             await self.jetstream.publish(subject, payload, headers=sent)
         except (nats.errors.Error, JetStreamError, OSError) as error:
             raise UnavailableError(
                 f"NATS at {self._settings.nats_url} did not take a message: {error or type(error).__name__}"
             ) from error
-
-    async def _make_streams(self) -> None:
-        streams = (
-            StreamConfig(
-                name=WORK_STREAM,
-                subjects=["s2v.v1.work.>"],
-                retention=RetentionPolicy.WORK_QUEUE,
-                storage=StorageType.FILE,
-                duplicate_window=DEDUPE_SECONDS,
-            ),
-            StreamConfig(
-                name=EVENT_STREAM,
-                subjects=["s2v.v1.events.*"],
-                storage=StorageType.FILE,
-                max_age=EVENT_SECONDS,
-                duplicate_window=DEDUPE_SECONDS,
-            ),
-            StreamConfig(
-                name=DEAD_STREAM,
-                subjects=["s2v.v1.dead.*"],
-                storage=StorageType.FILE,
-                max_age=DEAD_SECONDS,
-                duplicate_window=DEDUPE_SECONDS,
-            ),
-        )
-        try:
-            for config in streams:
-                await self.jetstream.add_stream(config)
-            for stage, name in NAMES.items():
-                for priority in PRIORITIES.values():
-                    await self.jetstream.add_consumer(
-                        WORK_STREAM,
-                        ConsumerConfig(
-                            durable_name=f"{name}-{priority}",
-                            filter_subject=f"s2v.v1.work.{name}.{priority}",
-                            ack_policy=AckPolicy.EXPLICIT,
-                            ack_wait=self._settings.ack_wait_seconds,
-                            max_deliver=-1,
-                            description=f"stage {stage}",
-                        ),
-                    )
-        except (nats.errors.Error, APIError, NotFoundError) as error:
-            raise UnavailableError(f"NATS at {self._settings.nats_url} did not make the streams: {error}") from error
 
 
 class Wake:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 
+from opentelemetry import metrics
+
 from s2v.runtime.errors import NotFoundError
 from s2v.runtime.stage import NAMES
-from s2v.runtime.store import ObjectStore
+from s2v.runtime.store import ObjectStore, StoredObject
 from s2v.v1.artifact_pb2 import Artifact
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.work_pb2 import CacheEntry
@@ -25,6 +27,18 @@ TTL_SECONDS: dict[Stage.ValueType, int] = {
 }
 """How long a result answers, by stage."""
 
+LIMIT_BYTES: dict[Stage.ValueType, int] = {
+    Stage.STAGE_TRANSCRIPTION: 500_000_000,
+    Stage.STAGE_ANALYSIS: 100_000_000,
+    Stage.STAGE_LAYOUT: 200_000_000,
+    Stage.STAGE_RENDERING: 2_000_000_000,
+}
+"""Most that a tenant's results of a stage may take, in bytes."""
+
+_lookups = metrics.get_meter("s2v.runtime").create_counter(
+    "s2v.cache.lookups", unit="{lookup}", description="Results looked up in the cache, by stage and whether they were there."
+)
+
 
 class Cache:
     """The results of one tenant's jobs."""
@@ -37,6 +51,11 @@ class Cache:
 
         Errors: UnavailableError.
         """
+        entry = await self._get(tenant, stage, key, prefix)
+        _lookups.add(1, {"s2v.stage": NAMES[stage], "s2v.cache.hit": entry is not None})
+        return entry
+
+    async def _get(self, tenant: str, stage: Stage.ValueType, key: bytes, prefix: str) -> CacheEntry | None:
         try:
             entry = CacheEntry.FromString(await self._store.read(f"{_folder(tenant, stage, key)}entry.pb"))
             for artifact in entry.artifacts:
@@ -59,18 +78,35 @@ class Cache:
             kept.artifacts.append(Artifact(kind=artifact.kind, name=artifact.name, object=copied))
         await self._store.put(f"{folder}entry.pb", kept.SerializeToString())
 
+    async def forget(self, tenant: str, stage: Stage.ValueType, key: bytes) -> int:
+        """Deletes a result, which may be missing, and says how many objects that were.
+
+        Errors: UnavailableError.
+        """
+        return await self._store.delete_prefix(_folder(tenant, stage, key))
+
 
 async def sweep(store: ObjectStore, tenant: str, now: float) -> int:
-    """Deletes what is older than its time, and says how many objects that were. `now` is in seconds since the epoch.
+    """Deletes what is older than its time, then the oldest results of a stage that has more than its share of bytes.
 
+    Says how many objects that were. `now` is in seconds since the epoch.
     Errors: UnavailableError.
     """
     removed = 0
     for stage, name in NAMES.items():
+        results: dict[str, list[StoredObject]] = {}
         for item in await store.list(f"{tenant}/cache/{name}/"):
-            if now - item.modified_at.timestamp() > TTL_SECONDS[stage]:
-                await store.delete(item.key)
-                removed += 1
+            results.setdefault(item.key.rpartition("/")[0], []).append(item)
+        newest_first = sorted(results.values(), key=lambda items: -max(item.modified_at.timestamp() for item in items))
+        total = 0
+        for items in newest_first:
+            total += sum(item.size_bytes for item in items)
+            age = now - max(item.modified_at.timestamp() for item in items)
+            if age > TTL_SECONDS[stage] or total > LIMIT_BYTES[stage]:
+                # The entry goes first: a result without one is not found, one with missing objects would be.
+                for item in sorted(items, key=lambda item: not item.key.endswith("/entry.pb")):
+                    await store.delete(item.key)
+                    removed += 1
     return removed
 
 

@@ -21,6 +21,9 @@ class S2VError(Exception):
     default_reason: ClassVar[str] = "INTERNAL"
     """Short reason, upper case, for machines."""
 
+    retry_seconds: float = 2.0
+    """When a caller may try again, for errors where that helps."""
+
     def __init__(self, message: str = "", *, reason: str = "", field: str = "") -> None:
         """`message` says what happened, to which file or job, and what to do; `field` names the request's field at fault."""
         self.message = message or (type(self).__doc__ or "").strip()
@@ -90,6 +93,46 @@ class SetupError(S2VError):
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     default_reason = "SETUP"
+
+
+class UnauthenticatedError(S2VError):
+    """The caller is not known."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    default_reason = "UNAUTHENTICATED"
+
+
+class ForbiddenError(S2VError):
+    """The caller may not do this."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    default_reason = "FORBIDDEN"
+
+
+class QuotaError(S2VError):
+    """A quota is used up; try again later."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    retryable = True
+    default_reason = "QUOTA_EXCEEDED"
+
+
+class BusyError(S2VError):
+    """There is no room for more work at the moment; try again later."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    retryable = True
+    default_reason = "BUSY"
+    retry_seconds = 30.0
+
+
+class MaintenanceError(S2VError):
+    """New jobs are not taken during maintenance; those that were accepted are finished."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    retryable = True
+    default_reason = "MAINTENANCE"
+    retry_seconds = 60.0
 
 
 class EngineError(S2VError):

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from s2v.runtime.bus import Bus
 from s2v.runtime.cache import Cache
+from s2v.runtime.edits import apply_edits, edits_of
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.errors import DegradedError
 from s2v.runtime.jobs import FINISHED, Jobs, end, prefix, progress, stage_record
+from s2v.runtime.limits import part_seconds, whole_seconds, within
 from s2v.runtime.stage import NAMES, File, Output, StageWork, digest, following
 from s2v.runtime.store import ObjectStore
 from s2v.runtime.task import JobTask
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
+from s2v.v1.edit_pb2 import UnmatchedPatch
 from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import CacheEntry, JobRecord, PartRecord, Plan, StageRecord, Task, TaskKind
+from s2v.v1.work_pb2 import CacheEntry, Checkpoint, JobRecord, PartRecord, Plan, StageRecord, Task, TaskKind
 
 _KINDS: dict[Stage.ValueType, ArtifactKind.ValueType] = {
     Stage.STAGE_TRANSCRIPTION: ArtifactKind.ARTIFACT_KIND_TRANSCRIPT,
@@ -51,6 +54,10 @@ class Execution:
     store: ObjectStore
     pool: EnginePool
     caching: bool
+    snapshots: bool = True
+    """Whether each finished stage is noted in S3, so that a job whose record is lost goes on after it."""
+    left: Callable[[str], Awaitable[None]] | None = None
+    """Told the id of each job that has left the stage."""
 
     def __post_init__(self) -> None:
         self._cache = Cache(self.store)
@@ -76,8 +83,9 @@ class Execution:
         entry = stage_record(record, self._stage)
         if not entry.HasField("plan"):
             key = self._key(record)
-            if self.caching and (hit := await self._cache.get(record.job.tenant, self._stage, key, self._prefix(record))):
-                await self._finish(record, hit)
+            caching = self.caching and not edits_of(record, self._stage)
+            if caching and (hit := await self._cache.get(record.job.tenant, self._stage, key, self._prefix(record))):
+                await self._finish(record, hit, key)
                 return
             record = await self._make_plan(record, task)
             entry = stage_record(record, self._stage)
@@ -96,7 +104,8 @@ class Execution:
         started_ns = time.time_ns()
         queued = max(0.0, started_ns / 1e9 - task.published_at.ToNanoseconds() / 1e9)
         with self._task(record) as context:
-            parts = await self.work.plan(context)
+            async with self._within(record, "plan"):
+                parts = await self.work.plan(context)
             made = Plan(
                 parts=[part.message.SerializeToString(deterministic=True) for part in parts],
                 chained=[number for number, part in enumerate(parts) if part.chained],
@@ -156,7 +165,8 @@ class Execution:
         cpu_seconds = 0.0
         if hit is None:
             with self._task(record, before) as context:
-                output = await self.work.run(context, plan.parts[number])
+                async with self._within(record, f"part {number}"):
+                    output = await self.work.run(context, plan.parts[number])
                 self._refuse_degraded(record, output)
                 hit = await self._keep(context, output, f"part-{number:04d}.pb")
                 cpu_seconds = context.cpu_seconds
@@ -172,6 +182,8 @@ class Execution:
             if not alive(record, epoch) or number in entry.parts:
                 return False
             entry.parts[number].CopyFrom(PartRecord(output=made.output, cpu_seconds=cpu_seconds, cached=cached))
+            if caching and key not in entry.cache_keys:
+                entry.cache_keys.append(key)
             record.job.artifacts.extend(made.artifacts)
             progress(record)
             return True
@@ -191,8 +203,15 @@ class Execution:
         if entry.state == StageState.STAGE_STATE_SUCCEEDED:
             await self._move_on(record)
             return
+        edits = edits_of(record, self._stage)
         with self._task(record) as context:
-            output = await self.work.join(context, [entry.parts[number].output for number in range(entry.parts_total)])
+            parts: Sequence[ObjectRef] = [entry.parts[number].output for number in range(entry.parts_total)]
+            if edits:
+                edited = await apply_edits(context, self._stage, edits, parts)
+                parts = edited.parts
+                record = await self._note_unmatched(record, edited.unmatched)
+            async with self._within(record, "join"):
+                output = await self.work.join(context, parts)
             self._refuse_degraded(record, output)
             made = await self._keep(context, output, _ARTIFACT_NAMES[self._stage])
             report = made.report
@@ -206,23 +225,50 @@ class Execution:
             report.queue_seconds = entry.queue_seconds
             report.parts = entry.parts_total
             report.cached_parts = sum(part.cached for part in entry.parts.values())
-        if self.caching and not made.report.degradations:
-            await self._cache.put(record.job.tenant, self._stage, self._key(record), made)
-        await self._finish(record, made, cached=False)
+        key = b""
+        if self.caching and not edits and not made.report.degradations:
+            key = self._key(record)
+            await self._cache.put(record.job.tenant, self._stage, key, made)
+        await self._finish(record, made, key, cached=False)
+
+    async def _note_unmatched(self, record: JobRecord, unmatched: Sequence[UnmatchedPatch]) -> JobRecord:
+        """Says in the job which patches had no effect; doing it again changes nothing."""
+        epoch = record.epoch
+
+        def note(record: JobRecord) -> bool:
+            known = [(one.revision, one.patch) for one in record.job.unmatched_patches]
+            new = [one for one in unmatched if (one.revision, one.patch) not in known]
+            record.job.unmatched_patches.extend(new)
+            return alive(record, epoch) and bool(new)
+
+        record = await self.jobs.update(record.job.tenant, record.job.id, note)
+        _check_alive(record, epoch)
+        return record
 
     def _refuse_degraded(self, record: JobRecord, output: Output) -> None:
         if record.job.options.strict and output.report.degradations:
             worst = output.report.degradations[0]
             raise DegradedError(f"{self._name} fell back ({worst.code}: {worst.reason}), and the job is strict")
 
-    async def _finish(self, record: JobRecord, made: CacheEntry, *, cached: bool = True) -> None:
-        """Records the stage's result and moves the job on."""
+    async def _finish(self, record: JobRecord, made: CacheEntry, key: bytes, *, cached: bool = True) -> None:
+        """Records the stage's result, and under which key it is in the cache if it is, and moves the job on."""
         epoch, stage = record.epoch, self._stage
         if cached:
             made.report.cached_parts = made.report.parts = max(1, made.report.parts)
             made.report.wall_seconds = made.report.cpu_seconds = made.report.queue_seconds = 0.0
             made.report.started_at.GetCurrentTime()
             made.report.finished_at.CopyFrom(made.report.started_at)
+
+        if self.snapshots:
+            checkpoint = Checkpoint(
+                stage=stage,
+                epoch=epoch,
+                output=made.output,
+                artifacts=[*record.job.artifacts, *made.artifacts],
+                report=made.report,
+                record=stage_record(record, stage),
+            )
+            await self.store.put(f"{self._prefix(record)}checkpoint.pb", checkpoint.SerializeToString())
 
         def finished(record: JobRecord) -> bool:
             entry = stage_record(record, stage)
@@ -231,6 +277,8 @@ class Execution:
             entry.state = StageState.STAGE_STATE_SUCCEEDED
             entry.output.CopyFrom(made.output)
             entry.parts_total = made.report.parts
+            if key and key not in entry.cache_keys:
+                entry.cache_keys.append(key)
             names = {artifact.name for artifact in record.job.artifacts}
             record.job.artifacts.extend(artifact for artifact in made.artifacts if artifact.name not in names)
             record.job.report.job_id = record.job.id
@@ -251,6 +299,8 @@ class Execution:
         report = next(entry for entry in record.job.report.stages if entry.stage == self._stage)
         event = JobEvent(stage_finished=StageFinished(report=report, artifacts=record.job.artifacts))
         await self._event(record, event, "finished")
+        if self.left is not None:
+            await self.left(record.job.id)
         successor = following(self._stage)
         if successor is None:
             await self.jobs.conclude(record)
@@ -276,6 +326,10 @@ class Execution:
 
     def _prefix(self, record: JobRecord) -> str:
         return f"{prefix(record.job.tenant, record.job.id)}{self._name}/"
+
+    def _within(self, record: JobRecord, piece: str) -> AbstractAsyncContextManager[None]:
+        limit = part_seconds if piece.startswith("part") else whole_seconds
+        return within(limit(self._stage, record.job.source_seconds), f"{piece} of {self._name}")
 
     @contextmanager
     def _task(self, record: JobRecord, before: ObjectRef | None = None) -> Iterator[JobTask]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import nats.errors
-from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
-from s2v.runtime.errors import InvalidInputError, NotFoundError, S2VError, UnavailableError
+from s2v.runtime.catalogue import Catalogue
+from s2v.runtime.door import Door
+from s2v.runtime.errors import InvalidInputError, NotFoundError, PreconditionError, S2VError, UnavailableError
+from s2v.runtime.schema import ERRORS
+from s2v.runtime.schema import JOBS_BUCKET as BUCKET
 from s2v.runtime.stage import NAMES
 from s2v.runtime.store import ObjectStore
 from s2v.v1.event_pb2 import JobEvent, JobStateChanged
@@ -24,7 +27,8 @@ from s2v.v1.work_pb2 import JobRecord, StageRecord, Terminal
 
 log = logging.getLogger(__name__)
 
-BUCKET = "s2v-jobs"
+WHOLE_KEY = "_whole"
+"""Key of the note that no record is missing; not that of a job, which has the tenant and a dot before."""
 RETRIES = 50
 """Compare-and-set races that are lost before an update gives up."""
 
@@ -38,28 +42,30 @@ Change = Callable[[JobRecord], bool]
 class Jobs:
     """The jobs of all tenants."""
 
-    def __init__(self, bus: Bus, store: ObjectStore) -> None:
+    def __init__(self, bus: Bus, store: ObjectStore, door: Door | None = None) -> None:
+        """With a door, new jobs are made only while it is open."""
+        self._door = door
         self._bus = bus
         self._store = store
         self._records: KeyValue | None = None
+        self.catalogue = Catalogue(bus)
+        """The jobs that have ended."""
 
     async def prepare(self) -> None:
-        """Makes the bucket when it does not exist.
+        """Opens the buckets.
 
         Errors: UnavailableError.
         """
-        try:
-            self._records = await self._bus.jetstream.create_key_value(
-                KeyValueConfig(bucket=BUCKET, history=1, storage=StorageType.FILE)
-            )
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS did not make the bucket {BUCKET}: {error}") from error
+        self._records = await self._bus.bucket(BUCKET)
+        await self.catalogue.prepare()
 
     async def create(self, record: JobRecord) -> None:
         """Writes a new job: the request to S3, the record to NATS, its first event.
 
-        Errors: UnavailableError.
+        Errors: those of Door.check, UnavailableError.
         """
+        if self._door is not None:
+            await self._door.check()
         job = record.job
         if not record.stages:
             record.stages.extend(StageRecord(stage=stage, state=StageState.STAGE_STATE_PENDING) for stage in NAMES)
@@ -115,6 +121,53 @@ class Jobs:
             raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
         return sorted((key.partition(".")[2] for key in keys), reverse=True)
 
+    async def tenants(self) -> Sequence[str]:
+        """Returns the tenants that have jobs.
+
+        Errors: UnavailableError.
+        """
+        try:
+            info = await self._bus.jetstream.stream_info(f"KV_{BUCKET}", subjects_filter=f"$KV.{BUCKET}.*.*")
+        except ERRORS as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        return sorted({subject.split(".")[2] for subject in info.state.subjects or {}})
+
+    async def restore(self, record: JobRecord) -> bool:
+        """Puts back a record that NATS has lost; says whether it was missing.
+
+        Errors: UnavailableError.
+        """
+        try:
+            await self._bucket.create(_key(record.job.tenant, record.job.id), record.SerializeToString())
+        except KeyWrongLastSequenceError:
+            return False
+        except ERRORS as error:
+            raise UnavailableError(f"NATS did not take job {record.job.id}: {error or type(error).__name__}") from error
+        return True
+
+    async def whole(self) -> bool:
+        """Says whether NATS has all records that it ever had.
+
+        Errors: UnavailableError.
+        """
+        try:
+            await self._bucket.get(WHOLE_KEY)
+        except KeyNotFoundError:
+            return False
+        except ERRORS as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        return True
+
+    async def mark_whole(self) -> None:
+        """Notes that all records are there; the note is lost when they are.
+
+        Errors: UnavailableError.
+        """
+        try:
+            await self._bucket.put(WHOLE_KEY, b"")
+        except ERRORS as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+
     async def cancel(self, tenant: str, job_id: str) -> JobRecord:
         """Cancels a job unless it has ended, and tells the workers.
 
@@ -154,26 +207,99 @@ class Jobs:
             await self.conclude(record)
         return record
 
+    async def reopen(self, tenant: str, job_id: str, stage: Stage.ValueType, epoch: int) -> JobRecord:
+        """Begins another run of a job that failed in run `epoch`, from where it is; the attempts of `stage` are counted anew.
+
+        What is done stays done. S3 knows of it before NATS does; doing it again changes nothing. The caller publishes its task.
+        Errors: NotFoundError, PreconditionError (the job succeeded, was cancelled, or has lost its input), UnavailableError.
+        """
+
+        def again(record: JobRecord) -> bool:
+            if record.epoch != epoch or record.job.state != JobState.JOB_STATE_FAILED:
+                return False
+            entry = stage_record(record, stage)
+            entry.failed_attempts.clear()
+            entry.handed_back.clear()
+            entry.state = StageState.STAGE_STATE_RUNNING if entry.HasField("plan") else StageState.STAGE_STATE_PENDING
+            record.epoch += 1
+            record.job.state = JobState.JOB_STATE_RUNNING
+            record.job.ClearField("error")
+            record.job.ClearField("finished_at")
+            progress(record)
+            return True
+
+        record = await self.get(tenant, job_id)
+        if record.job.state in FINISHED and (record.job.state != JobState.JOB_STATE_FAILED or _input_at_fault(record)):
+            how = JobState.Name(record.job.state).removeprefix("JOB_STATE_").lower()
+            raise PreconditionError(f"job {job_id} has {how} for good; make a new job of its talk", reason="JOB_ENDED")
+        if again(record):
+            await self._store.put(f"{prefix(tenant, job_id)}reopened.pb", record.SerializeToString())
+            record = await self.update(tenant, job_id, again)
+            await self.catalogue.remove(tenant, job_id)
+            await self.announce(record)
+        return record
+
+    async def rerun(self, tenant: str, job_id: str, change: Change) -> JobRecord:
+        """Begins another run of an ended job: `change` resets what is made again. S3 knows of it before NATS does.
+
+        The caller publishes its task.
+        Errors: NotFoundError, UnavailableError; whatever `change` raises.
+        """
+        record = await self.get(tenant, job_id)
+        if change(record):
+            await self._store.put(f"{prefix(tenant, job_id)}reopened.pb", record.SerializeToString())
+        record = await self.update(tenant, job_id, change)
+        await self.catalogue.remove(tenant, job_id)
+        await self.announce(record)
+        return record
+
+    async def amend(self, tenant: str, job_id: str, change: Change) -> JobRecord:
+        """Changes the record of a job, and of one that has ended also the end in S3.
+
+        Errors: NotFoundError, UnavailableError; whatever `change` raises.
+        """
+        record = await self.update(tenant, job_id, change)
+        if record.job.state in FINISHED:
+            await self._write_end(record)
+        return record
+
+    async def remove(self, tenant: str, job_id: str) -> None:
+        """Removes a job from the records and the catalogue without a trace; it may be missing.
+
+        Errors: UnavailableError.
+        """
+        await self.catalogue.remove(tenant, job_id)
+        try:
+            await self._bus.jetstream.purge_stream(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{_key(tenant, job_id)}")
+        except (nats.errors.Error, JetStreamError) as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+
     async def conclude(self, record: JobRecord) -> None:
         """Writes the end of a job to S3 and announces it; doing it again changes nothing.
 
         Of a job whose input could not be used only the request and the end are kept.
         Errors: UnavailableError.
         """
-        folder = prefix(record.job.tenant, record.job.id)
-        await self._store.put(f"{folder}terminal.pb", Terminal(job=record.job).SerializeToString(deterministic=True))
+        await self._write_end(record)
         if _input_at_fault(record):
+            folder = prefix(record.job.tenant, record.job.id)
             for item in await self._store.list(folder):
                 if item.key not in {f"{folder}request.pb", f"{folder}terminal.pb"}:
                     await self._store.delete(item.key)
+        await self.catalogue.add(record.job)
         await self.announce(record)
+
+    async def _write_end(self, record: JobRecord) -> None:
+        terminal = Terminal(job=record.job, epoch=record.epoch, stages=record.stages)
+        key = f"{prefix(record.job.tenant, record.job.id)}terminal.pb"
+        await self._store.put(key, terminal.SerializeToString(deterministic=True))
 
     async def announce(self, record: JobRecord) -> None:
         """Publishes the job's state as an event, once a state and epoch.
 
         Errors: UnavailableError.
         """
-        change = JobStateChanged(state=record.job.state)
+        change = JobStateChanged(state=record.job.state, epoch=record.epoch)
         if record.job.HasField("error"):
             change.error.CopyFrom(record.job.error)
         event = JobEvent(job_id=record.job.id, state_changed=change)

@@ -14,23 +14,24 @@ from grpc_reflection.v1alpha import reflection
 from opentelemetry.instrumentation.grpc import aio_server_interceptor
 
 from s2v.runtime.errors import S2VError, UnavailableError
+from s2v.runtime.security import server_credentials
 from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.tenants import Authenticator
 
 log = logging.getLogger(__name__)
 
 ERROR_DOMAIN = "s2v"
 """Domain of google.rpc.ErrorInfo."""
-RETRY_SECONDS = 2
-"""What callers are told to wait when a server behind this one is away."""
 
 
 class Server:
     """A grpc.aio server."""
 
-    def __init__(self, settings: RuntimeSettings) -> None:
+    def __init__(self, settings: RuntimeSettings, authenticator: Authenticator | None = None) -> None:
+        """Without an authenticator everybody may call."""
         self._settings = settings
         self._server = grpc.aio.server(
-            interceptors=(aio_server_interceptor(), ErrorInterceptor()),
+            interceptors=(aio_server_interceptor(), CallInterceptor(authenticator)),
             options=(
                 ("grpc.max_receive_message_length", settings.max_receive_bytes),
                 ("grpc.max_send_message_length", settings.max_receive_bytes),
@@ -52,11 +53,15 @@ class Server:
     async def start(self) -> None:
         """Listens; health says SERVING from now on.
 
-        Errors: UnavailableError when the address is taken.
+        Errors: UnavailableError when the address is taken, SetupError when a certificate cannot be used.
         """
         reflection.enable_server_reflection(self._services, self._server)
         try:
-            self.port = self._server.add_insecure_port(self._settings.listen)
+            credentials = server_credentials(self._settings)
+            if credentials is None:
+                self.port = self._server.add_insecure_port(self._settings.listen)
+            else:
+                self.port = self._server.add_secure_port(self._settings.listen, credentials)
         except RuntimeError as error:
             raise UnavailableError(f"cannot listen on {self._settings.listen}: is another program there?") from error
         await self._server.start()
@@ -75,8 +80,18 @@ class Server:
             await self._health.set(service, status)
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Turns an S2VError into a gRPC status with its details; anything else into INTERNAL without its text."""
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Finds out who calls, if that is to be known.
+
+    Turns an S2VError into a gRPC status with its details; anything else into INTERNAL without its text.
+    """
+
+    def __init__(self, authenticator: Authenticator | None = None) -> None:
+        self._authenticator = authenticator
+
+    async def _admit(self, context: grpc.aio.ServicerContext) -> None:
+        if self._authenticator is not None:
+            await self._authenticator.admit(context.invocation_metadata() or ())
 
     async def intercept_service(
         self,
@@ -92,6 +107,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
             async def stream(request: object, context: grpc.aio.ServicerContext) -> AsyncIterator[object]:
                 try:
+                    await self._admit(context)
                     async for response in behaviour(request, context):
                         yield response
                 except Exception as error:
@@ -103,6 +119,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
         async def call(request: object, context: grpc.aio.ServicerContext) -> object:
             try:
+                await self._admit(context)
                 return await answer(request, context)
             except Exception as error:
                 await _abort(context, error, method)
@@ -131,7 +148,7 @@ def to_status(error: S2VError) -> status_pb2.Status:
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if error.retryable:
         retry = error_details_pb2.RetryInfo()
-        retry.retry_delay.FromSeconds(RETRY_SECONDS)
+        retry.retry_delay.FromMilliseconds(int(error.retry_seconds * 1000))
         details.append(retry)
     packed = []
     for detail in details:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from s2v.runtime import telemetry
 from s2v.runtime.bus import Bus
+from s2v.runtime.door import Door
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.errors import UnavailableError
 from s2v.runtime.execution import Execution
@@ -17,7 +18,8 @@ from s2v.runtime.jobs import Jobs
 from s2v.runtime.server import Server
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import StageWork
-from s2v.runtime.store import ObjectStore
+from s2v.runtime.tenants import Authenticator
+from s2v.runtime.tiers import TieredStore
 from s2v.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -33,15 +35,23 @@ class Service:
         self.name = name
         self.settings = settings
         self.bus = Bus(settings)
-        self.store = ObjectStore(settings)
-        self.jobs = Jobs(self.bus, self.store)
-        self.server = Server(settings)
+        self.store = TieredStore(settings)
+        self.jobs = Jobs(self.bus, self.store, Door(self.bus, settings))
+        self.server = Server(settings, Authenticator(settings, self.store) if settings.auth == "on" else None)
         self.stop = asyncio.Event()
         """Set when the process is told to end."""
 
     async def work(self, stage: StageWork, pool: EnginePool) -> None:
         """Serves, and does the stage's tasks until told to stop: as many at once as the engine has worker processes."""
-        execution = Execution(stage, self.bus, self.jobs, self.store, pool, caching=self.settings.cache_enabled)
+        execution = Execution(
+            stage,
+            self.bus,
+            self.jobs,
+            self.store,
+            pool,
+            caching=self.settings.cache_enabled,
+            snapshots=self.settings.snapshots_enabled,
+        )
         worker = Worker(execution, self.bus, self.jobs, self.settings, slots=pool.workers)
         await self.server.start()
         log.info("%s serves on port %d", self.name, self.server.port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
+from minio.datatypes import PostPolicy
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
+from pydantic import SecretStr
 
 from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
 from s2v.runtime.settings import RuntimeSettings
@@ -34,6 +36,16 @@ COPY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Place:
+    """A bucket, and how it is reached."""
+
+    endpoint: str
+    bucket: str
+    access_key: str
+    secret_key: SecretStr
+
+
+@dataclass(frozen=True)
 class StoredObject:
     """An object as a listing shows it."""
 
@@ -45,17 +57,30 @@ class StoredObject:
 _MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
 
 
+@dataclass(frozen=True)
+class SignedPost:
+    """A form for one upload by HTTP POST."""
+
+    url: str
+    fields: Mapping[str, str]
+    """Fields that go before the file."""
+
+
 class ObjectStore:
     """One bucket. Keys start with the tenant's name."""
 
-    def __init__(self, settings: RuntimeSettings) -> None:
-        endpoint = urlsplit(settings.s3_endpoint)
-        self._bucket = settings.s3_bucket
-        self._endpoint = settings.s3_endpoint
+    def __init__(self, settings: RuntimeSettings, place: Place | None = None) -> None:
+        """`place` is another bucket than that of the settings."""
+        if place is None:
+            place = Place(settings.s3_endpoint, settings.s3_bucket, settings.s3_access_key, settings.s3_secret_key)
+        endpoint = urlsplit(place.endpoint)
+        self._bucket = place.bucket
+        self._endpoint = place.endpoint
+        self._public_endpoint = (settings.s3_public_endpoint or settings.s3_endpoint).rstrip("/")
         self._client = Minio(
             endpoint=endpoint.netloc,
-            access_key=settings.s3_access_key or None,
-            secret_key=settings.s3_secret_key.get_secret_value() or None,
+            access_key=place.access_key or None,
+            secret_key=place.secret_key.get_secret_value() or None,
             secure=endpoint.scheme == "https",
             region=settings.s3_region,
             http_client=urllib3.PoolManager(maxsize=THREADS, timeout=TIMEOUT, retries=urllib3.Retry(total=2, backoff_factor=0.2)),
@@ -173,6 +198,14 @@ class ObjectStore:
             return False
         return True
 
+    async def content_type(self, key: str) -> str:
+        """Returns the media type that an object was written with.
+
+        Errors: NotFoundError, UnavailableError.
+        """
+        found = await self._call(lambda: self._client.stat_object(self._bucket, key), key)
+        return found.content_type or "application/octet-stream"
+
     async def list(self, prefix: str) -> list[StoredObject]:
         """Lists the objects whose keys start with `prefix`.
 
@@ -182,6 +215,18 @@ class ObjectStore:
         def collect() -> list[StoredObject]:
             found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
             return [StoredObject(item.object_name, item.size or 0, item.last_modified) for item in found if not item.is_dir]
+
+        return await self._call(collect, prefix)
+
+    async def folders(self, prefix: str) -> Sequence[str]:
+        """Lists the "folders" directly below `prefix`: beginnings of keys, each with its slash at the end.
+
+        Errors: UnavailableError.
+        """
+
+        def collect() -> Sequence[str]:
+            found = self._client.list_objects(self._bucket, prefix=prefix, recursive=False)
+            return [item.object_name for item in found if item.is_dir]
 
         return await self._call(collect, prefix)
 
@@ -206,6 +251,14 @@ class ObjectStore:
         if found:
             await self._call(remove, prefix)
         return len(found)
+
+    def sign_post(self, key: str, size_bytes: int, expires: datetime) -> SignedPost:
+        """Returns a form with which anybody may write this one object, of this length, until `expires`. Asks no server."""
+        policy = PostPolicy(self._bucket, expires)
+        policy.add_equals_condition("key", key)
+        policy.add_content_length_range_condition(size_bytes, size_bytes)
+        fields: dict[str, str] = {"key": key, **self._client.presigned_post_policy(policy)}
+        return SignedPost(f"{self._public_endpoint}/{self._bucket}", fields)
 
     def _write(self, key: str, content: bytes | Path, content_type: str, sha256: str, size: int) -> ObjectRef:
         if isinstance(content, bytes):

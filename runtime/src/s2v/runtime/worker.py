@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import traceback
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
@@ -20,10 +21,12 @@ from s2v.runtime.bus import TASK_VERSION, Bus, Delivery, task_name
 from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2VError, UnavailableError
 from s2v.runtime.execution import Execution, GoneError, alive
 from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
+from s2v.runtime.leases import Leases
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import AttemptFailed, JobEvent
-from s2v.v1.work_pb2 import JobRecord
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.work_pb2 import DeadLetter, JobRecord
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,10 @@ IDLE_SECONDS = 1.0
 """How long an idle worker waits before it looks again for tasks that came back."""
 NEWER_VERSION_SECONDS = 5.0
 """Delay of a task that a newer worker must do."""
+STACK_CHARACTERS = 4000
+"""What a dead letter keeps of a stack trace: its end, which names the cause."""
+FULL_SECONDS = 1.0
+"""Least wait of a task whose stage has as many jobs as it may."""
 OUTAGE_SECONDS = 2.0
 """Wait after NATS or S3 did not answer; such a wait costs no attempt."""
 
@@ -51,6 +58,14 @@ class Worker:
     def __post_init__(self) -> None:
         self._stage = self.execution.work.stage
         self._name = NAMES[self._stage]
+        places = {
+            Stage.STAGE_TRANSCRIPTION: self.settings.transcription_jobs,
+            Stage.STAGE_ANALYSIS: self.settings.analysis_jobs,
+            Stage.STAGE_LAYOUT: self.settings.layout_jobs,
+            Stage.STAGE_RENDERING: self.settings.rendering_jobs,
+        }
+        self._leases = Leases(self.bus, self._name, places[self._stage])
+        self.execution.left = self._leases.release
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pulls and does tasks until `stop` is set; then finishes those it has, or hands them back after `drain_seconds`."""
@@ -125,6 +140,8 @@ class Worker:
                 # Either the job was cancelled, and its record says so when the task comes again, or this worker is stopping.
                 await self._settle(self._hand_back(delivery))
                 log.info("task handed back", extra=extra)
+            except _FullError:
+                await self._settle(self._hand_back(delivery, FULL_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
             except _NewerError:
                 await self._settle(self._hand_back(delivery, NEWER_VERSION_SECONDS))
             except UnavailableError as error:
@@ -146,6 +163,7 @@ class Worker:
 
     async def _drop(self, delivery: Delivery) -> None:
         """Ends a task whose job has ended meanwhile; what it still wrote for an unusable input goes with the rest."""
+        await self._leases.release(delivery.task.job_id)
         record = await self.jobs.get(delivery.task.tenant, delivery.task.job_id)
         if record.job.state in FINISHED:
             await self.jobs.conclude(record)
@@ -171,6 +189,7 @@ class Worker:
             await asyncio.sleep(self.settings.ack_wait_seconds / 3)
             try:
                 await delivery.keep()
+                await self._leases.hold(delivery.task.job_id)
             except Exception as error:
                 log.warning("heartbeat failed: %s", error)
 
@@ -190,6 +209,8 @@ class Worker:
             return
         if delivery.deliveries > 1:
             record = await self._count_crashes(delivery)
+        if not await self._leases.hold(task.job_id):
+            raise _FullError
         await self.execution.advance(record, task)
 
     async def _count_crashes(self, delivery: Delivery) -> JobRecord:
@@ -214,9 +235,7 @@ class Worker:
     async def _failed(self, delivery: Delivery, error: Exception) -> None:
         """Counts a failed attempt and decides whether there is another."""
         task, name = delivery.task, task_name(delivery.task)
-        known = (
-            error if isinstance(error, S2VError) else EngineError(f"{self._name} {name} failed: {type(error).__name__}: {error}")
-        )
+        known = error if isinstance(error, S2VError) else _describe_unknown(f"{self._name} {name}", error)
         failed = 0
 
         def count(record: JobRecord) -> bool:
@@ -243,9 +262,32 @@ class Worker:
             log.info("input refused: %s", known, extra={"job_id": task.job_id, "reason": known.reason})
         else:
             log.error("job failed: %s", known, exc_info=error, extra={"job_id": task.job_id})
-            await self.bus.bury(task, f"{known.reason}: {known.message}")
+            await self._bury(delivery, known)
         await self.jobs.fail(task.tenant, task.job_id, task.epoch, self._stage, known)
+        await self._leases.release(task.job_id)
         await delivery.ack()
+
+    async def _bury(self, delivery: Delivery, error: S2VError) -> None:
+        """Keeps a dead letter: the task, why it was given up, and what it worked on."""
+        task = delivery.task
+        record = await self.jobs.get(task.tenant, task.job_id)
+        if not alive(record, task.epoch):
+            return
+        entry = stage_record(record, self._stage)
+        stack = "".join(traceback.format_exception(error.__cause__ or error))
+        letter = DeadLetter(
+            task=task,
+            priority=record.job.options.priority,
+            error=describe(error, self._stage),
+            attempts=entry.failed_attempts.get(task_name(task), 1),
+            payload=entry.plan if entry.HasField("plan") else record.source,
+            stack=stack[-STACK_CHARACTERS:],
+        )
+        await self.bus.bury(letter)
+
+
+class _FullError(Exception):
+    """As many jobs as may be are in the stage."""
 
 
 class _NewerError(Exception):
@@ -256,3 +298,9 @@ class _ExhaustedError(EngineError):
     """A task has used all its attempts."""
 
     default_reason = "ATTEMPTS_EXHAUSTED"
+
+
+def _describe_unknown(task: str, error: Exception) -> EngineError:
+    known = EngineError(f"{task} failed: {type(error).__name__}: {error}")
+    known.__cause__ = error
+    return known

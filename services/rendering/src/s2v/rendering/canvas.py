@@ -13,8 +13,10 @@ from manim import Camera, CapStyleType, LineJointType, Mobject, Scene, VMobject
 from manim.renderer.cairo_renderer import CairoRenderer
 from manim.scene.scene_file_writer import SceneFileWriter
 from manim.typing import PixelArray
+from manim.utils.color import color_to_int_rgba
 
 from s2v.rendering.elements import Ink
+from s2v.rendering.logo import Logo
 from s2v.rendering.pixels import Region, merge
 
 
@@ -62,6 +64,16 @@ class PixelCamera(Camera):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(cairo_line_width_multiple=1.0, **kwargs)
 
+    def init_background(self) -> None:
+        """Makes the background one pixel that is seen everywhere, instead of a second picture in memory."""
+        color = np.asarray(color_to_int_rgba(self.background_color, self.background_opacity), dtype=np.uint8)
+        self.background = np.broadcast_to(color, (self.pixel_height, self.pixel_width, self.n_channels))
+
+    def release(self) -> None:
+        """Lets go of the picture: scene, renderer and camera hold one another, and would keep it until they are collected."""
+        self.pixel_array_to_cairo_context.clear()
+        self.pixel_array = np.empty((0, 0, self.n_channels), dtype=np.uint8)
+
     def paint(self, regions: Sequence[Region], drawings: Iterable[Drawing]) -> None:
         """Paints the regions anew: background, then the drawings that touch them, in order."""
         background = np.asarray(self.background)[0, 0]
@@ -88,6 +100,8 @@ class Stage:
     """The lowest first."""
     stale: list[Region]
     """Regions that have changed since they were painted."""
+    logo: Logo | None = None
+    """Lies over the drawings."""
 
 
 class RegionRenderer(CairoRenderer):
@@ -108,6 +122,9 @@ class RegionRenderer(CairoRenderer):
         self._stage.stale = []
         if self._painted:
             self.camera.paint(self._painted, self._stage.drawings)
+            if self._stage.logo:
+                for region in self._painted:
+                    self._stage.logo.lay(np.asarray(self.camera.pixel_array, dtype=np.uint8), region)
 
     def save_static_frame_data(self, scene: Scene, static_mobjects: Iterable[Mobject]) -> None:
         """Nothing to keep: the picture itself is what stands still."""

@@ -147,10 +147,6 @@ class Score:
                 moved = ease_both(progress)
         return Pose(opacity, scale, drawn, glow, moved)
 
-    def cut(self) -> Score:
-        """Returns the same cues without motion: each happens within a frame."""
-        return Score((replace(cue, end=cue.start + CUT_SECONDS) for cue in self.cues), self.carried)
-
     def changing(self, frame: int, rate: int) -> set[Key]:
         """Returns the elements that differ from the frame before."""
         keys = set()
@@ -186,6 +182,16 @@ class Score:
             elif cue.action == Action.DIM and seconds >= cue.start:
                 level *= 1.0 - ease_both(cue.progress(seconds))
         return level
+
+
+class PlainScore(Score):
+    """The same cues as fades alone: nothing grows and no line draws itself."""
+
+    def pose(self, key: Key, seconds: float) -> Pose:
+        """Returns how an element looks; an edge is there with its whole line."""
+        pose = super().pose(key, seconds)
+        faded = pose.opacity * pose.drawn if key.kind == Kind.ROUTE else pose.opacity
+        return replace(pose, opacity=faded, scale=1.0, drawn=1.0)
 
 
 def ease_out(progress: float) -> float:

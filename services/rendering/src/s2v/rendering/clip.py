@@ -1,20 +1,24 @@
-"""One scene's clip: by manim, or, when that fails, as stills."""
+"""One scene's clip: by manim, or, when that fails, with plain fades."""
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2v.rendering.encoder import ClipEncoder
+import av.error
+
+from s2v.rendering.encoder import DEFAULT_ENCODING, ClipEncoder, Encoding
 from s2v.rendering.figures import Cast, assemble
 from s2v.rendering.scene import film_scene
 from s2v.rendering.still import film_still
-from s2v.runtime.errors import DegradedError, EngineError, InvalidInputError
+from s2v.runtime.errors import DegradedError, EngineError, InvalidInputError, LimitError
 from s2v.typeset.fonts import font_digests
 from s2v.typeset.themes import THEMES
 from s2v.v1.composition_pb2 import Composition
+from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.video_pb2 import Clip
 from s2v.v1.work_pb2 import RenderingPart
 
@@ -23,6 +27,11 @@ log = logging.getLogger(__name__)
 RATES = (24, 30, 60)
 """Frames a second that are made."""
 DEFAULT_RATE = 30
+LARGEST_FRAMES = 24 * 3600 * 60
+"""Of a film: a day at 60 frames a second."""
+OUT_OF_RESOURCES = (MemoryError, OSError, av.error.ExternalError)
+"""The last is how x264 says that it got no memory: its settings are always the same."""
+OUT_OF_ROOM = frozenset((errno.ENOMEM, errno.EFBIG, errno.ENOSPC, errno.EDQUOT))
 LARGEST_SIDE = 4096
 """Of the canvas, in pixels."""
 
@@ -33,7 +42,7 @@ class ClipFacts:
 
     distinct_frames: int
     degraded: str
-    """Why stills were made; empty if manim drew it."""
+    """Why manim did not draw it; empty if it did."""
 
 
 def plan_clips(composition: Composition, rate: int) -> list[RenderingPart]:
@@ -82,6 +91,11 @@ def check_composition(composition: Composition, rate: int) -> None:
             raise InvalidInputError(
                 f"the canvas has a {name} of {side} px: use an even number up to {LARGEST_SIDE}", field=f"composition.{name}"
             )
+    if count_frames(composition, rate) > LARGEST_FRAMES:
+        raise InvalidInputError(
+            f"the film would have {count_frames(composition, rate)} frames: {LARGEST_FRAMES} are drawn at most; cut the sound",
+            field="composition.duration_seconds",
+        )
     if composition.theme not in THEMES:
         raise InvalidInputError(
             f"there is no theme {composition.theme!r}: use one of {', '.join(sorted(THEMES))}", field="composition.theme"
@@ -104,32 +118,49 @@ def check_composition(composition: Composition, rate: int) -> None:
             )
 
 
-def make_clip(data: bytes, path: Path, strict: bool) -> ClipFacts:
-    """Draws the clip of a serialised RenderingPart and writes it to `path`.
+def make_clip(data: bytes, path: Path, strict: bool, encoding: Encoding = DEFAULT_ENCODING) -> ClipFacts:
+    """Draws the clip of a serialised ClipOrder and writes it to `path`.
 
-    Errors: InvalidInputError (colours or weights that are not said), DegradedError when manim fails and `strict` is set,
-    EngineError when the clip has another length than it should.
+    Errors: InvalidInputError (colours or weights that are not said), LimitError (memory, disk), DegradedError when manim fails
+    and `strict` is set, EngineError when the clip has another length than it should.
     """
-    part = RenderingPart.FromString(data)
+    order = ClipOrder.FromString(data)
+    scene_id = order.part.scene.scene_id
     try:
-        cast = assemble(part)
+        return _make(order, path, strict, encoding)
+    except OUT_OF_RESOURCES as error:
+        if not isinstance(error, OSError) or error.errno in OUT_OF_ROOM:
+            raise LimitError(
+                f"scene {scene_id} needs more memory or disk than a worker may take ({type(error).__name__}: {error}); "
+                "render it lower, or raise S2V_RENDERING_MEMORY_BYTES or S2V_RENDERING_FILE_BYTES",
+                reason="RENDERING_LIMIT",
+            ) from error
+        raise EngineError(f"scene {scene_id} could not be written: {error}") from error
+
+
+def _make(order: ClipOrder, path: Path, strict: bool, encoding: Encoding) -> ClipFacts:
+    part = order.part
+    try:
+        cast = assemble(order)
     except (ValueError, KeyError) as error:
         raise InvalidInputError(f"scene {part.scene.scene_id} cannot be drawn: {error}", field="composition.scenes") from error
-    encoder, degraded = _draw(part, cast, path, strict)
+    encoder, degraded = _draw(part, cast, path, strict, encoding)
     if encoder.frames != part.frame_count:
         raise EngineError(f"scene {part.scene.scene_id} came out at {encoder.frames} frames instead of {part.frame_count}")
     return ClipFacts(encoder.distinct_frames, degraded)
 
 
-def _draw(part: RenderingPart, cast: Cast, path: Path, strict: bool) -> tuple[ClipEncoder, str]:
+def _draw(part: RenderingPart, cast: Cast, path: Path, strict: bool, encoding: Encoding) -> tuple[ClipEncoder, str]:
     try:
-        return film_scene(part, cast, path), ""
+        return film_scene(part, cast, path, encoding), ""
+    except OUT_OF_RESOURCES:
+        raise  # plain fades would need as much
     except Exception as error:
-        reason = f"manim failed on scene {part.scene.scene_id} ({type(error).__name__}: {error}); it is shown without motion"
+        reason = f"manim failed on scene {part.scene.scene_id} ({type(error).__name__}: {error}); it is shown with plain fades"
         if strict:
             raise DegradedError(reason) from error
         log.warning("%s", reason, exc_info=error)
-    return film_still(part, cast, path), reason
+    return film_still(part, cast, path, encoding), reason
 
 
 def describe_clip(part: RenderingPart, facts: ClipFacts) -> Clip:

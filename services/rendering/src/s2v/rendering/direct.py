@@ -12,16 +12,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s2v.rendering import engine
-from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip, plan_clips
+from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip
+from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
+from s2v.rendering.hls import MEDIA, PLAYLIST
+from s2v.rendering.orders import order_clips
 from s2v.rendering.production import CAPTIONS, FILM, POSTER, Material, finish_video, report_video
 from s2v.rendering.settings import RenderingSettings
 from s2v.runtime.engine import EnginePool
+from s2v.runtime.errors import InvalidInputError
 from s2v.runtime.stage import Progress
 from s2v.v1.composition_pb2 import Composition
+from s2v.v1.job_pb2 import Brand
+from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.transcript_pb2 import Transcript
 from s2v.v1.video_pb2 import Clip, Video
-from s2v.v1.work_pb2 import RenderingPart
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a video may have besides."""
+
+    brand: Brand | None = None
+    burn_captions: bool = False
+    """Draw the captions into the picture; there must be a transcript."""
+    hls: bool = False
+    encoding: Encoding = DEFAULT_ENCODING
+
+
+NO_EXTRAS = Extras()
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,7 @@ async def render(
     frame_rate: int,
     strict: bool,
     progress: Progress,
+    extras: Extras = NO_EXTRAS,
 ) -> Rendered:
     """Renders a video into `folder`, a scene on each free worker. `frame_rate` 0 means 30. `progress` is told of clips.
 
@@ -52,15 +72,19 @@ async def render(
     """
     started = time.time()
     rate = frame_rate or DEFAULT_RATE
-    parts = plan_clips(composition, rate)
+    if extras.burn_captions and transcript is None:
+        raise InvalidInputError("there is no transcript to take captions from; give one", field="options.burn_captions")
+    orders = order_clips(composition, rate, transcript if extras.burn_captions else None, extras.brand)
+    parts = [order.part for order in orders]
     files = [folder / f"clip-{number:04d}.mp4" for number in range(len(parts))]
     clips: list[Clip] = [Clip()] * len(parts)
     cpu_seconds, done = 0.0, 0
 
-    async def draw(number: int, part: RenderingPart) -> None:
+    async def draw(number: int, order: ClipOrder) -> None:
         nonlocal cpu_seconds, done
-        measured = await pool.run(make_clip, part.SerializeToString(), files[number], strict, timeout=engine.CLIP_SECONDS)
-        clips[number] = describe_clip(part, measured.value)
+        data = order.SerializeToString()
+        measured = await pool.run(make_clip, data, files[number], strict, extras.encoding, timeout=engine.CLIP_SECONDS)
+        clips[number] = describe_clip(order.part, measured.value)
         cpu_seconds += measured.cpu_seconds
         done += 1
         await progress(done, len(parts))
@@ -68,8 +92,8 @@ async def render(
     try:
         async with asyncio.TaskGroup() as group:
             # Long scenes first: no worker is left with a long one at the end.
-            for number, part in sorted(enumerate(parts), key=lambda pair: -pair[1].frame_count):
-                group.create_task(draw(number, part))
+            for number, order in sorted(enumerate(orders), key=lambda pair: -pair[1].part.frame_count):
+                group.create_task(draw(number, order))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     material = Material(
@@ -79,6 +103,8 @@ async def render(
         [clip.SerializeToString() for clip in clips],
         files,
         sound,
+        extras.brand.SerializeToString() if extras.brand else b"",
+        extras.hls,
     )
     measured = await pool.run(finish_video, material, timeout=engine.FILM_SECONDS)
     video = Video.FromString(measured.value)
@@ -95,7 +121,7 @@ async def render(
 @asynccontextmanager
 async def engine_pool(settings: RenderingSettings) -> AsyncIterator[EnginePool]:
     """Starts the worker processes, and stops them at the end."""
-    pool = engine.make_pool(settings.rendering_workers)
+    pool = engine.make_pool(settings.rendering_workers, settings.limits)
     try:
         yield pool
     finally:
@@ -114,8 +140,11 @@ async def render_file(  # noqa: PLR0917 - a file or a choice each
     frame_rate: int = DEFAULT_RATE,
     strict: bool = False,
     progress: Progress = ignore_progress,
+    extras: Extras = NO_EXTRAS,
 ) -> tuple[Video, StageReport]:
     """Renders a video to `out_path` with workers of its own; its captions and poster stand beside it, as .vtt and .png.
+
+    The stream, if it is asked for, goes into a folder beside it, named as the video with .hls.
 
     Errors: InvalidInputError, DegradedError, EngineError; OSError when `out_path` cannot be written.
     """
@@ -123,10 +152,23 @@ async def render_file(  # noqa: PLR0917 - a file or a choice each
     with tempfile.TemporaryDirectory(prefix="s2v-render-") as name:
         async with engine_pool(RenderingSettings()) as pool:
             made = await render(
-                pool, composition, audio_path, transcript, Path(name), frame_rate=frame_rate, strict=strict, progress=progress
+                pool,
+                composition,
+                audio_path,
+                transcript,
+                Path(name),
+                frame_rate=frame_rate,
+                strict=strict,
+                progress=progress,
+                extras=extras,
             )
         shutil.move(made.film, out_path)
         shutil.move(made.poster, out_path.with_suffix(".png"))
+        if extras.hls:
+            stream = out_path.with_suffix(".hls")
+            stream.mkdir(exist_ok=True)
+            for file in (PLAYLIST, MEDIA):
+                shutil.move(Path(name) / file, stream / file)
         if transcript:
             shutil.move(made.captions, out_path.with_suffix(".vtt"))
     return made.video, made.report

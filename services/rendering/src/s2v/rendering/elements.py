@@ -52,6 +52,7 @@ class Kind(Enum):
     LABEL = 6
     MASK = 7
     TITLE = 8
+    CAPTION = 9
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+from dataclasses import dataclass
 
 from s2v.runtime.engine import EnginePool, preload
 
@@ -13,6 +15,19 @@ FILM_SECONDS = 1800.0
 """Longest time to put the film together, in seconds; an hour of talk takes less than one minute."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a worker process may take."""
+
+    memory_bytes: int = 2_000_000_000
+    """Of its own data; a clip at 4K takes less than a quarter of it."""
+    file_bytes: int = 20_000_000_000
+    """Of a single file that it writes."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
 def preload_engine() -> None:
     """Starts the fork server of the worker processes; before gRPC or NATS have threads."""
     # Each worker has one core: without this NumPy starts a thread for every core in every worker.
@@ -20,6 +35,12 @@ def preload_engine() -> None:
     preload(PRELOADED)
 
 
-def make_pool(workers: int) -> EnginePool:
+def make_pool(workers: int, limits: Limits = DEFAULT_LIMITS) -> EnginePool:
     """Makes the worker processes, each with one thread at work."""
-    return EnginePool(workers)
+    return EnginePool(workers, _limit, limits.memory_bytes, limits.file_bytes)
+
+
+def _limit(memory_bytes: int, file_bytes: int) -> None:
+    """Limits this process. Past the first limit Python raises MemoryError, past the second writing fails with EFBIG."""
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))

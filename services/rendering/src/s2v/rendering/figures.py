@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +10,11 @@ import numpy as np
 from s2v.rendering.camera import Camera, frame_picture
 from s2v.rendering.choreography import Action, Cue, Pose, Score, direct
 from s2v.rendering.elements import Element, Ink, Key, Kind, draw_elements, scale_of
+from s2v.rendering.logo import Logo, open_logo
 from s2v.rendering.posing import pose_inks
-from s2v.typeset.themes import theme
+from s2v.rendering.subtitles import cue_captions, draw_captions
+from s2v.typeset.themes import Theme, apply_brand, theme
+from s2v.v1.rendering_service_pb2 import ClipOrder, DrawnCaption
 from s2v.v1.work_pb2 import RenderingPart
 
 
@@ -34,6 +37,8 @@ class Cast:
     background: str
     """Colour "#RRGGBB"."""
     camera: Camera
+    logo: Logo | None = None
+    """Lies over everything."""
 
     def inks(self, figure: Figure, seconds: float) -> tuple[Ink, ...]:
         """Returns how a figure looks at a moment of the film, in seconds."""
@@ -43,12 +48,26 @@ class Cast:
         return move(inks, self.camera.at(seconds))
 
 
-def assemble(part: RenderingPart) -> Cast:
-    """Returns what the clip of a part shows.
+def assemble(order: ClipOrder) -> Cast:
+    """Returns what a clip shows.
 
-    Errors: ValueError for an unknown theme, colour or font weight.
+    Errors: ValueError for an unknown theme, colour or font weight, a brand that cannot be read, a logo that does not open.
     """
-    colors = theme(part.theme)
+    part, brand = order.part, order.brand
+    colors = apply_brand(theme(part.theme), brand) if order.HasField("brand") else theme(part.theme)
+    logo = open_logo(brand.logo, part.width, part.height) if brand.logo else None
+    cast = replace(_assemble(part, colors), logo=logo)
+    return add_captions(cast, order.captions, colors, part) if order.captions else cast
+
+
+def add_captions(cast: Cast, captions: Sequence[DrawnCaption], colors: Theme, part: RenderingPart) -> Cast:
+    """Returns the cast with captions drawn into the picture."""
+    drawn = draw_captions(captions, colors, part.width, part.height)
+    score = Score([*cast.score.cues, *cue_captions(captions)], cast.score.carried)
+    return replace(cast, figures=_order([*cast.figures, *(Figure(each) for each in drawn)]), score=score)
+
+
+def _assemble(part: RenderingPart, colors: Theme) -> Cast:
     scale = scale_of(part.width, part.height)
     camera = Camera(part.scene)
     elements = draw_elements(part.scene, colors, scale)
@@ -79,7 +98,7 @@ def assemble(part: RenderingPart) -> Cast:
 
 def is_fixed(element: Element) -> bool:
     """Tells whether the camera leaves an element where it is: title, what frames the picture, what the scene before leaves."""
-    return element.key.outgoing or element.key.kind in (Kind.TITLE, Kind.MASK)
+    return element.key.outgoing or element.key.kind in (Kind.TITLE, Kind.MASK, Kind.CAPTION)
 
 
 def move(inks: Iterable[Ink], offset: tuple[float, float]) -> tuple[Ink, ...]:

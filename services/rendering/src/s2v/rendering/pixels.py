@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 """RGBA, shape (height, width, 4)."""
+Plane = npt.NDArray[np.uint8]
+"""One component, shape (height, width)."""
 
 RED, GREEN, BLUE = 0.2126, 0.7152, 0.0722
 """Luma weights of ITU-R BT.709-6, section 3.2."""
@@ -26,6 +28,8 @@ MATRIX = np.array(
     dtype=np.float32,  # OpenCV's fast path; with float64 it takes six times as long
 )
 """Y, Cb, Cr from R, G, B, 1."""
+BAND_ROWS = 64
+"""Rows that are converted at a time: what lies between the steps stays in the processor's cache and takes little memory."""
 
 cv2.setNumThreads(1)  # a process a scene: more threads would only get in each other's way
 
@@ -98,17 +102,16 @@ def merge(regions: Iterable[Region]) -> list[Region]:
 class Planes:
     """A picture as YUV 4:2:0, BT.709, limited range; brought up to date region by region."""
 
-    def __init__(self, width: int, height: int) -> None:
-        """`width` and `height` are even, in pixels."""
-        size = width * height
-        self.data = np.empty(size * 3 // 2, dtype=np.uint8)
-        """Y, then Cb, then Cr, as FFmpeg's yuv420p."""
-        self._luma = self.data[:size].reshape(height, width)
-        self._blue = self.data[size : size * 5 // 4].reshape(height // 2, width // 2)
-        self._red = self.data[size * 5 // 4 :].reshape(height // 2, width // 2)
+    def __init__(self, luma: Plane, blue: Plane, red: Plane) -> None:
+        """Takes Y, and Cb and Cr of half its width and height, to write into; width and height are even."""
+        self._luma, self._blue, self._red = luma, blue, red
 
     def update(self, picture: Pixels, region: Region) -> None:
         """Converts a region of an RGBA picture of the same size. Chroma is the mean of its four pixels."""
+        for top in range(region.top, region.bottom, BAND_ROWS):
+            self._convert(picture, Region(region.left, top, region.right, min(top + BAND_ROWS, region.bottom)))
+
+    def _convert(self, picture: Pixels, region: Region) -> None:
         rgb = cv2.cvtColor(picture[region.rows, region.columns], cv2.COLOR_RGBA2RGB)
         luma, blue, red = cv2.split(cv2.transform(rgb, MATRIX))
         half = (region.width // 2, region.height // 2)

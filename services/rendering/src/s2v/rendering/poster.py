@@ -10,14 +10,15 @@ import cv2
 from s2v.rendering.choreography import Score
 from s2v.rendering.figures import assemble
 from s2v.rendering.still import paint_still
+from s2v.v1.job_pb2 import Brand
+from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.work_pb2 import RenderingPart
 
 
-def make_poster(part: RenderingPart, path: Path) -> None:
+def make_poster(part: RenderingPart, brand: Brand | None, path: Path) -> None:
     """Writes the scene of a part, everything there and nothing lit, to `path`. Errors: ValueError as `assemble`."""
-    alone = RenderingPart()
-    alone.CopyFrom(part)
-    alone.ClearField("previous")
+    alone = ClipOrder(part=part, brand=brand)
+    alone.part.ClearField("previous")
     cast = replace(assemble(alone), score=Score(()))
     picture = paint_still(cast, part.scene.end_seconds, part.width, part.height)
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGBA2BGR))

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from s2v.rendering.clip import count_frames, fullest, plan_clips
 from s2v.rendering.film import Footage, Reel, join_film
+from s2v.rendering.hls import make_stream
 from s2v.rendering.poster import make_poster
 from s2v.runtime.captions import make_captions, to_vtt
 from s2v.v1.composition_pb2 import Composition
+from s2v.v1.job_pb2 import Brand
 from s2v.v1.report_pb2 import Degradation, StageReport
 from s2v.v1.transcript_pb2 import Transcript
 from s2v.v1.video_pb2 import Chapter, Clip, Video
@@ -54,6 +56,10 @@ class Material:
     files: Sequence[Path]
     """Where the clips are; the results are written beside the first."""
     sound: Path
+    brand: bytes = b""
+    """A Brand; empty: none."""
+    hls: bool = False
+    """Whether the fragments for HTTP Live Streaming are made too."""
 
 
 def finish_video(material: Material) -> bytes:
@@ -75,7 +81,8 @@ def finish_video(material: Material) -> bytes:
     )
     soundtrack = join_film(reel, material.sound, folder / FILM)
     (folder / CAPTIONS).write_text(to_vtt(words), encoding="utf-8")
-    make_poster(fullest(plan_clips(pictures, rate)), folder / POSTER)
+    brand = Brand.FromString(material.brand) if material.brand else None
+    make_poster(fullest(plan_clips(pictures, rate)), brand, folder / POSTER)
     video = Video(
         width=pictures.width,
         height=pictures.height,
@@ -86,6 +93,8 @@ def finish_video(material: Material) -> bytes:
         chapters=reel.chapters,
         soundtrack=soundtrack,
     )
+    if material.hls:
+        video.hls.segment_seconds.extend(make_stream(folder / FILM, folder))
     return video.SerializeToString()
 
 

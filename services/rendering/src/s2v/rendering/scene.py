@@ -13,7 +13,7 @@ from manim.scene.scene_file_writer import SceneFileWriter
 
 from s2v.rendering.canvas import Drawing, RegionRenderer, Stage
 from s2v.rendering.choreography import Stretch
-from s2v.rendering.encoder import ClipEncoder
+from s2v.rendering.encoder import DEFAULT_ENCODING, ClipEncoder, Encoding
 from s2v.rendering.figures import Cast, Figure
 from s2v.rendering.pixels import Pixels, Region
 from s2v.v1.work_pb2 import RenderingPart
@@ -85,9 +85,16 @@ class ClipScene(Scene):
             for each in cast.figures
         }
         self._stage = Stage(
-            [drawing for each in self._drawings.values() for drawing in each], [Region(0, 0, part.width, part.height)]
+            [drawing for each in self._drawings.values() for drawing in each],
+            [Region(0, 0, part.width, part.height)],
+            cast.logo,
         )
-        super().__init__(renderer=RegionRenderer(partial(ClipWriter, encoder), self._stage))
+        self._painter = RegionRenderer(partial(ClipWriter, encoder), self._stage)
+        super().__init__(renderer=self._painter)
+
+    def release(self) -> None:
+        """Lets go of the picture."""
+        self._painter.camera.release()
 
     def construct(self) -> None:
         """Plays stretch after stretch."""
@@ -111,7 +118,7 @@ class ClipScene(Scene):
             self._stage.stale += drawing.take(ink)
 
 
-def film_scene(part: RenderingPart, cast: Cast, path: Path) -> ClipEncoder:
+def film_scene(part: RenderingPart, cast: Cast, path: Path, encoding: Encoding = DEFAULT_ENCODING) -> ClipEncoder:
     """Draws the clip of a part with manim and writes it to `path`; returns the encoder, for its counts."""
     settings = {
         "pixel_width": part.width,
@@ -126,6 +133,11 @@ def film_scene(part: RenderingPart, cast: Cast, path: Path) -> ClipEncoder:
         "media_dir": str(path.parent),
         "format": "mp4",
     }
-    with tempconfig(settings), ClipEncoder(path, part.width, part.height, part.frame_rate, part.first_frame) as encoder:
-        ClipScene(part, cast, encoder).render()
+    size = (part.width, part.height)
+    with tempconfig(settings), ClipEncoder(path, *size, part.frame_rate, part.first_frame, encoding) as encoder:
+        scene = ClipScene(part, cast, encoder)
+        try:
+            scene.render()
+        finally:
+            scene.release()
     return encoder

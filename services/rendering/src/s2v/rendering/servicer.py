@@ -9,7 +9,8 @@ from pathlib import Path
 
 import grpc
 
-from s2v.rendering.direct import Rendered, render
+from s2v.rendering.direct import Extras, Rendered, render
+from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.reception import receive
 from s2v.runtime.stage import Progress
@@ -23,9 +24,10 @@ CHUNK_BYTES = 256 * 1024
 class RenderingServicer(RenderingServiceServicer):
     """Renders without a job: nothing is kept."""
 
-    def __init__(self, pool: EnginePool, max_upload_bytes: int) -> None:
+    def __init__(self, pool: EnginePool, max_upload_bytes: int, encoding: Encoding = DEFAULT_ENCODING) -> None:
         self._pool = pool
         self._max_bytes = max_upload_bytes
+        self._encoding = encoding
 
     async def Render(  # noqa: N802 - named by the contract
         self, request_iterator: AsyncIterator[RenderRequest], context: grpc.aio.ServicerContext
@@ -72,6 +74,7 @@ class RenderingServicer(RenderingServiceServicer):
             frame_rate=options.frame_rate,
             strict=options.strict,
             progress=progress,
+            extras=Extras(options.brand if options.HasField("brand") else None, options.burn_captions, encoding=self._encoding),
         )
 
 

@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from s2v.rendering import encoder, engine
-from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip, plan_clips
+from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip
+from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
+from s2v.rendering.hls import MEDIA, PLAYLIST
+from s2v.rendering.orders import order_clips
 from s2v.rendering.production import CAPTIONS, ENGINE, FILM, POSTER, Material, engine_version, finish_video, report_video
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.report_pb2 import Stage
+from s2v.v1.transcript_pb2 import Transcript
 from s2v.v1.video_pb2 import Clip, Video
-from s2v.v1.work_pb2 import RenderingPart
 
-REVISION = 1
+REVISION = 2
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -27,23 +31,32 @@ class RenderingStage:
 
     stage = Stage.STAGE_RENDERING
 
+    def __init__(self, encoding: Encoding = DEFAULT_ENCODING) -> None:
+        self._encoding = encoding
+
     def identity(self, options: JobOptions) -> bytes:
-        """Returns engine, encoder, fonts, frame rate and strictness: all that a video depends on besides its inputs."""
+        """Returns engine, encoder, fonts and the options used: all that a video depends on besides its inputs."""
         fonts = [f"{name}={sha256}" for name, sha256 in sorted(font_digests().items())]
-        encoding = (encoder.PRESET, encoder.QUALITY, encoder.X264, version("av"))
+        encoding = (self._encoding.preset, str(self._encoding.quality), encoder.X264, version("av"))
         rate = options.frame_rate or DEFAULT_RATE
-        return digest(ENGINE, engine_version(), *encoding, *fonts, str(rate), str(options.strict), str(REVISION))
+        wishes = (str(rate), str(options.strict), str(options.hls), str(options.burn_captions))
+        brand = options.brand.SerializeToString(deterministic=True)
+        return digest(ENGINE, engine_version(), *encoding, *fonts, *wishes, brand, str(REVISION))
 
     async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns a part for each scene. Errors: InvalidInputError."""
         composition = Composition.FromString(await task.read(task.input(Stage.STAGE_LAYOUT)))
-        return [Part(clip) for clip in plan_clips(composition, task.options.frame_rate or DEFAULT_RATE)]
+        options, words = task.options, None
+        if options.burn_captions:
+            words = Transcript.FromString(await task.read(task.input(Stage.STAGE_TRANSCRIPTION)))
+        brand = options.brand if options.HasField("brand") else None
+        return [Part(order) for order in order_clips(composition, options.frame_rate or DEFAULT_RATE, words, brand)]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
         """Draws one scene's clip. Errors: InvalidInputError, DegradedError, EngineTimeoutError."""
-        scene = RenderingPart.FromString(part)
+        scene = ClipOrder.FromString(part).part
         path = task.workspace / "clip.mp4"
-        facts = await task.compute(make_clip, part, path, task.options.strict, timeout=engine.CLIP_SECONDS)
+        facts = await task.compute(make_clip, part, path, task.options.strict, self._encoding, timeout=engine.CLIP_SECONDS)
         clip = describe_clip(scene, facts)
         name = f"clip-{re.sub(r'[^A-Za-z0-9_-]', '_', scene.scene.scene_id)}.mp4"
         file = File(ArtifactKind.ARTIFACT_KIND_CLIP, name, "video/mp4", path=path)
@@ -64,7 +77,9 @@ class RenderingStage:
         sound = task.workspace / "sound"
         await task.download(task.source, sound)
         rate = task.options.frame_rate or DEFAULT_RATE
-        material = Material(composition, transcript, rate, [clip.SerializeToString() for clip in clips], files, sound)
+        brand = task.options.brand.SerializeToString()
+        data = [clip.SerializeToString() for clip in clips]
+        material = Material(composition, transcript, rate, data, files, sound, brand, task.options.hls)
         made = await task.compute(finish_video, material, timeout=engine.FILM_SECONDS)
         video = Video.FromString(made)
         exports = [
@@ -72,7 +87,13 @@ class RenderingStage:
             File(ArtifactKind.ARTIFACT_KIND_VTT, CAPTIONS, "text/vtt; charset=utf-8", path=task.workspace / CAPTIONS),
             File(ArtifactKind.ARTIFACT_KIND_POSTER, POSTER, "image/png", path=task.workspace / POSTER),
         ]
-        for ref, export in zip((video.mp4, video.captions, video.poster), exports, strict=True):
+        refs = [video.mp4, video.captions, video.poster]
+        if task.options.hls:
+            playlist = "application/vnd.apple.mpegurl"
+            exports.append(File(ArtifactKind.ARTIFACT_KIND_HLS_PLAYLIST, PLAYLIST, playlist, path=task.workspace / PLAYLIST))
+            exports.append(File(ArtifactKind.ARTIFACT_KIND_HLS_MEDIA, MEDIA, "video/mp4", path=task.workspace / MEDIA))
+            refs += [video.hls.playlist, video.hls.media]
+        for ref, export in zip(refs, exports, strict=True):
             ref.CopyFrom(await task.store(export))
         return Output(video, report_video(video), exports)
 

@@ -1,4 +1,4 @@
-"""A clip without manim: the same elements painted by Cairo alone, each there at once at its reveal. Used when manim fails."""
+"""A clip without manim: the same elements painted by Cairo alone, with plain fades. Used when manim fails."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from pathlib import Path
 
 import cairo
 import numpy as np
+import numpy.typing as npt
 
+from s2v.rendering.choreography import PlainScore
 from s2v.rendering.elements import Ink
-from s2v.rendering.encoder import ClipEncoder
+from s2v.rendering.encoder import DEFAULT_ENCODING, ClipEncoder, Encoding
 from s2v.rendering.figures import Cast
 from s2v.rendering.pixels import Pixels, Region
 from s2v.v1.work_pb2 import RenderingPart
+
+Point = npt.NDArray[np.float64]
+"""x and y, in pixels."""
 
 
 def paint_still(cast: Cast, seconds: float, width: int, height: int) -> Pixels:
@@ -28,6 +33,8 @@ def paint_still(cast: Cast, seconds: float, width: int, height: int) -> Pixels:
     for figure in cast.figures:
         _paint(context, cast.inks(figure, seconds))
     surface.flush()
+    if cast.logo:
+        cast.logo.lay(picture, Region(0, 0, width, height))
     return picture
 
 
@@ -36,16 +43,16 @@ def _paint(context: cairo.Context[cairo.ImageSurface], inks: Iterable[Ink]) -> N
         if not len(ink.curves) or ink.opacity <= 0:
             continue
         context.new_path()
-        pen = None
+        pen = origin = None
         for start, first, second, end in ink.curves.reshape(-1, 4, 2):
             if pen is None or abs(start - pen).max() > 1e-6:
-                if pen is not None and ink.fill:
-                    context.close_path()
+                _close(context, ink, origin, pen)
                 context.move_to(*start)
+                origin = start
             context.curve_to(*first, *second, *end)
             pen = end
+        _close(context, ink, origin, pen)
         if ink.fill:
-            context.close_path()
             _choose(context, ink.fill, ink.opacity)
             context.fill_preserve()
         if ink.stroke:
@@ -55,17 +62,23 @@ def _paint(context: cairo.Context[cairo.ImageSurface], inks: Iterable[Ink]) -> N
             context.stroke()
 
 
+def _close(context: cairo.Context[cairo.ImageSurface], ink: Ink, origin: Point | None, pen: Point | None) -> None:
+    """Closes a contour that is filled, or that ends where it began: its corner there is then joined like the others."""
+    if origin is not None and pen is not None and (ink.fill or np.allclose(origin, pen)):
+        context.close_path()
+
+
 def _choose(context: cairo.Context[cairo.ImageSurface], color: str, opacity: float) -> None:
     red, green, blue = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
     # Cairo keeps blue, green, red, alpha in memory; with the ends exchanged the bytes are RGBA.
     context.set_source_rgba(blue, green, red, opacity)
 
 
-def film_still(part: RenderingPart, cast: Cast, path: Path) -> ClipEncoder:
-    """Writes the clip of a part with hard cuts; returns the encoder, for its counts."""
-    plain = replace(cast, score=cast.score.cut())
+def film_still(part: RenderingPart, cast: Cast, path: Path, encoding: Encoding = DEFAULT_ENCODING) -> ClipEncoder:
+    """Writes the clip of a part with plain fades; returns the encoder, for its counts."""
+    plain = replace(cast, score=PlainScore(cast.score.cues, cast.score.carried))
     whole = Region(0, 0, part.width, part.height)
-    with ClipEncoder(path, part.width, part.height, part.frame_rate, part.first_frame) as encoder:
+    with ClipEncoder(path, part.width, part.height, part.frame_rate, part.first_frame, encoding) as encoder:
         for stretch in plain.score.stretches(part.first_frame, part.frame_count, part.frame_rate):
             for frame in range(stretch.first_frame, stretch.first_frame + stretch.drawn):
                 encoder.write(paint_still(plain, frame / part.frame_rate, part.width, part.height), [whole])

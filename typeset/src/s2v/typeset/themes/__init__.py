@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from s2v.typeset.themes.brand import apply_brand
 from s2v.typeset.themes.dark import DARK
 from s2v.typeset.themes.light import LIGHT
 from s2v.typeset.themes.palette import Theme
@@ -24,4 +25,4 @@ def theme(name: str) -> Theme:
     return THEMES[name]
 
 
-__all__ = ["DEFAULT", "THEMES", "Theme", "theme"]
+__all__ = ["DEFAULT", "THEMES", "Theme", "apply_brand", "theme"]

@@ -1,0 +1,81 @@
+"""Operators' commands on the real NATS and S3, reached by the environment as in a Kubernetes Job."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from s2v.runtime.settings import RuntimeSettings
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "runtime" / "tests"))
+from house import House
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def environment(settings: RuntimeSettings) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if name != "S2V_HOME"},
+        "S2V_NATS_URL": settings.nats_url,
+        "S2V_NATS_TOKEN": settings.nats_token.get_secret_value(),
+        "S2V_S3_ENDPOINT": settings.s3_endpoint,
+        "S2V_S3_ACCESS_KEY": settings.s3_access_key,
+        "S2V_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+
+
+def s2v(environment: dict[str, str], *arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "s2v.cli", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_migrate_and_reconcile_can_be_repeated(environment: dict[str, str]) -> None:
+    s2v(environment, "migrate")
+    assert s2v(environment, "migrate") == "NATS and S3 are at version 1\n"
+    s2v(environment, "reconcile")
+    assert "looked after the jobs of" in s2v(environment, "reconcile", "--rebuild")
+
+
+def test_maintenance_is_switched_on_and_off(environment: dict[str, str]) -> None:
+    try:
+        assert "back at noon" in s2v(environment, "maintenance", "on", "--message", "back at noon")
+        assert "back at noon" in s2v(environment, "maintenance", "status")
+    finally:
+        s2v(environment, "maintenance", "off")
+    assert "New jobs are taken." in s2v(environment, "maintenance", "status")
+
+
+async def test_a_dead_letter_is_listed_shown_and_redriven(
+    environment: dict[str, str], settings: RuntimeSettings, tenant: str
+) -> None:
+    async with House(settings, tenant) as house:
+        for stream in ("S2V_WORK", "S2V_DEAD"):
+            await house.bus.jetstream.purge_stream(stream)
+        house.faults.add("one")
+        async with house.working():
+            job_id = await house.submit("one")
+            await house.ended(job_id)
+            (line,) = [
+                line for line in (await asyncio.to_thread(s2v, environment, "dead", "list")).splitlines() if job_id in line
+            ]
+            number = line.split()[0]
+            shown = await asyncio.to_thread(s2v, environment, "dead", "show", number)
+            assert "cannot do 'one'" in shown
+            assert "house.py" in shown
+            assert "plan.pb" in shown
+            house.faults.clear()
+            assert f"{job_id} goes on in run 2" in await asyncio.to_thread(s2v, environment, "dead", "redrive", number)
+            await house.ended(job_id)
+    assert "No dead letters" in await asyncio.to_thread(s2v, environment, "dead", "list")
+    assert "no dead letter 77777" in await asyncio.to_thread(lambda: s2v(environment, "dead", "show", "77777", code=4))

@@ -1,0 +1,212 @@
+"""Corrections taken in: each patch is tried on what the user sees, before it goes to the job's log."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from ulid import ULID
+
+from s2v.runtime import pictures
+from s2v.runtime.edits import word_starts
+from s2v.runtime.errors import InvalidInputError, LimitError, PreconditionError
+from s2v.runtime.jobs import FINISHED, Jobs, prefix, stage_record
+from s2v.runtime.patches import MismatchError, longest_label, patch_storyboard, patch_words
+from s2v.runtime.store import ObjectStore
+from s2v.v1.edit_pb2 import Edit, LabelPatch, Patch, SceneMerge, TypePatch, UnmatchedPatch, WordPatch
+from s2v.v1.job_pb2 import Job
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.storyboard_pb2 import Storyboard
+from s2v.v1.transcript_pb2 import Transcript
+from s2v.v1.work_pb2 import JobRecord
+
+PATCHES = 100
+"""Most patches of an edit."""
+PATCHES_PER_JOB = 2000
+"""Most patches of a job: the log is part of its record, which NATS keeps as one message."""
+TEXT_CHARACTERS = 100
+"""Longest correction of a word."""
+
+
+@dataclass
+class Draft:
+    """What the user sees, with the edits that wait."""
+
+    shown: Transcript
+    """The transcript as it is shown: words are numbered by it."""
+    transcript: Transcript
+    board: Storyboard | None
+    """None before analysis."""
+
+    @property
+    def starts(self) -> list[float]:
+        """When each word starts, in seconds."""
+        return word_starts(self.transcript)
+
+
+class Edits:
+    """Takes edits of jobs."""
+
+    def __init__(self, jobs: Jobs, store: ObjectStore) -> None:
+        self._jobs = jobs
+        self._store = store
+
+    async def add(self, tenant: str, job_id: str, patches: Sequence[Patch], after_revision: int | None, user: str) -> Job:
+        """Adds an edit to a job's log; it is applied by the next run.
+
+        Errors: NotFoundError, InvalidInputError (a patch), LimitError, UnavailableError; PreconditionError (JOB_RUNNING,
+        NOTHING_TO_EDIT, EDITED_MEANWHILE).
+        """
+        if not 1 <= len(patches) <= PATCHES:
+            raise InvalidInputError(f"an edit has 1 to {PATCHES} patches, not {len(patches)}", field="patches")
+        record = await self._jobs.get(tenant, job_id)
+        before = len(record.job.edits)
+        check_ended(record)
+        if after_revision is not None and after_revision != before:
+            raise _edited_meanwhile(before)
+        if sum(len(edit.patches) for edit in record.job.edits) + len(patches) > PATCHES_PER_JOB:
+            raise LimitError(f"job {job_id} would have more than {PATCHES_PER_JOB} patches; make a new job of its talk")
+        draft = await self._draft(record)
+        edit = Edit(revision=before + 1, user=user, edited_at=_now())
+        for number, patch in enumerate(patches):
+            edit.patches.append(_tried(draft, patch, Edit(revision=before + 1, user=user), number))
+        await self._store.put(f"{prefix(tenant, job_id)}edits/{edit.revision:06d}-{ULID()}.pb", edit.SerializeToString())
+
+        def append(record: JobRecord) -> bool:
+            check_ended(record)
+            if len(record.job.edits) != before:
+                raise _edited_meanwhile(len(record.job.edits))
+            record.job.edits.append(edit)
+            return True
+
+        return (await self._jobs.amend(tenant, job_id, append)).job
+
+    async def _draft(self, record: JobRecord) -> Draft:
+        heard = stage_record(record, Stage.STAGE_TRANSCRIPTION)
+        if not heard.HasField("output"):
+            raise PreconditionError(f"job {record.job.id} has no transcript that could be edited", reason="NOTHING_TO_EDIT")
+        shown = Transcript.FromString(await self._store.read(heard.output))
+        transcript = Transcript()
+        transcript.CopyFrom(shown)
+        board = None
+        found = stage_record(record, Stage.STAGE_ANALYSIS)
+        waiting = record.job.edits[record.job.applied_edits :]
+        if found.HasField("output"):
+            board = Storyboard.FromString(await self._store.read(found.output))
+            patch_storyboard(board, word_starts(transcript), waiting)
+        patch_words(transcript.segments, waiting)
+        return Draft(shown, transcript, board)
+
+
+def check_ended(record: JobRecord) -> None:
+    """Says whether a job has ended, so that its log and its stages stand still.
+
+    Errors: PreconditionError.
+    """
+    if record.job.state not in FINISHED:
+        raise PreconditionError(
+            f"job {record.job.id} is at work; wait until it has ended, or cancel it first", reason="JOB_RUNNING", field="job_id"
+        )
+
+
+def _tried(draft: Draft, patch: Patch, edit: Edit, number: int) -> Patch:
+    """Returns a patch with what it names as it is now, and applies it to the draft.
+
+    Errors: InvalidInputError, PreconditionError.
+    """
+    kind = patch.WhichOneof("change")
+    if kind is None:
+        raise _refused(number, "", "a patch must change something: set word, label, type, split or merge")
+    filled = Patch()
+    filled.CopyFrom(patch)
+    unmatched: Sequence[UnmatchedPatch]
+    if kind == "word":
+        _fill_word(draft, filled.word, number)
+        unmatched = patch_words(draft.transcript.segments, [Edit(revision=edit.revision, patches=[filled])])
+    else:
+        if draft.board is None:
+            raise PreconditionError("the job has no storyboard that could be edited", reason="NOTHING_TO_EDIT")
+        if kind == "label":
+            _fill_label(draft.board, filled.label, number)
+        elif kind == "type":
+            _fill_type(draft.board, filled.type, number)
+        elif kind == "merge":
+            _fill_merge(draft.board, filled.merge)
+        # The number of the patch decides the ids of the scenes that it makes: words stand in for those before it.
+        alone = Edit(revision=edit.revision, user=edit.user, patches=[Patch(word=WordPatch())] * number)
+        alone.patches.append(filled)
+        unmatched = patch_storyboard(draft.board, draft.starts, [alone])
+    if unmatched:
+        raise _refused(number, kind, unmatched[0].reason)
+    return filled
+
+
+def _fill_word(draft: Draft, patch: WordPatch, number: int) -> None:
+    words = [word for segment in draft.shown.segments for word in segment.words]
+    if patch.word >= len(words):
+        raise _refused(number, "word.word", f"the transcript has {len(words)} words, the last is number {len(words) - 1}")
+    if len(patch.text) > TEXT_CHARACTERS or not all(letter.isprintable() for letter in patch.text):
+        raise _refused(number, "word.text", f"a correction has at most {TEXT_CHARACTERS} printable characters")
+    shown = words[patch.word]
+    now = [word for segment in draft.transcript.segments for word in segment.words]
+    there = next((word for word in now if word.start_seconds == shown.start_seconds), None)
+    if there is None:
+        raise _refused(
+            number, "word.word", f"word {patch.word} ({shown.text!r}) was taken out by an edit that waits for RerunJob"
+        )
+    patch.was, patch.start_seconds = there.text, there.start_seconds
+
+
+def _fill_label(board: Storyboard, patch: LabelPatch, number: int) -> None:
+    node = next((node for scene in board.scenes for node in scene.diagram.nodes if node.id == patch.node_id), None)
+    if node is None:
+        raise _refused(number, "label.node_id", f"there is no node {patch.node_id[:80]!r}")
+    patch.label = " ".join(patch.label.split())
+    words, characters = longest_label(node)
+    count = len(patch.label.split())
+    if not 1 <= count <= words or len(patch.label) > characters or not patch.label.isprintable():
+        raise _refused(
+            number,
+            "label.label",
+            f"the label of {node.id} must have 1 to {words} words of at most {characters} characters in all",
+        )
+    patch.was = node.label
+
+
+def _fill_type(board: Storyboard, patch: TypePatch, number: int) -> None:
+    if patch.type not in pictures.DRAWN:
+        raise _refused(number, "type.type", "it is no type of diagram")
+    try:
+        patch.was = pictures.find_scene(board, patch.scene_id).diagram.type
+    except MismatchError as error:
+        raise _refused(number, "type.scene_id", str(error)) from error
+
+
+def _fill_merge(board: Storyboard, patch: SceneMerge) -> None:
+    ids = [scene.id for scene in board.scenes]
+    following = dict(itertools.pairwise(ids))
+    patch.next_scene_id = following.get(patch.scene_id, "")
+
+
+def _refused(number: int, field: str, why: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"patch {number} cannot be made: {why}",
+        reason="INVALID_PATCH",
+        field=f"patches[{number}]" + (f".{field}" if field else ""),
+    )
+
+
+def _edited_meanwhile(there: int) -> PreconditionError:
+    return PreconditionError(
+        f"the job has {there} edits now; look at it again and send the patches with after_revision {there}",
+        reason="EDITED_MEANWHILE",
+        field="after_revision",
+    )
+
+
+def _now() -> Timestamp:
+    now = Timestamp()
+    now.GetCurrentTime()
+    return now

@@ -1,0 +1,247 @@
+"""Webhooks: signed messages that a job has ended, tried ten times over about a day; all of it is kept in S3.
+
+A delivery is an object `_due/<tenant>/<webhook>/<event>.pb` while there is something to try, then
+`<tenant>/deliveries/<webhook>/<event>.pb`. Every gateway looks for those that are due and takes each by a lease in NATS; one that
+is sent twice all the same has the same event id.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import nats.errors
+from nats.js.errors import Error as JetStreamError
+from nats.js.errors import KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from s2v.gateway.webhook_http import Outbound
+from s2v.runtime.bus import Bus
+from s2v.runtime.errors import LimitError, NotFoundError, UnavailableError
+from s2v.runtime.schema import LEASES_BUCKET
+from s2v.runtime.store import ObjectStore
+from s2v.v1.job_pb2 import Job, JobState
+from s2v.v1.webhook_pb2 import Delivery, DeliveryAttempt, Webhook, WebhookRecord
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 10
+WAITS_SECONDS = (10.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0)
+"""Wait before each further attempt."""
+WEBHOOKS = 20
+"""Most webhooks of a tenant."""
+KEPT_SECONDS = 7 * 24 * 3600.0
+"""How long a delivery is kept once there is nothing more to try."""
+LISTED = 200
+DUE = "_due/"
+"""No tenant's name starts with an underscore."""
+SIGNATURE_HEADER = "S2V-Signature"
+EVENT_HEADER = "S2V-Event-Id"
+
+
+@dataclass
+class Webhooks:
+    """The webhooks of all tenants."""
+
+    bus: Bus
+    store: ObjectStore
+    outbound: Outbound
+    _leases: KeyValue | None = None
+
+    async def prepare(self) -> None:
+        """Opens the bucket of leases.
+
+        Errors: UnavailableError.
+        """
+        self._leases = await self.bus.bucket(LEASES_BUCKET)
+
+    async def create(self, tenant: str, url: str) -> WebhookRecord:
+        """Makes a webhook.
+
+        Errors: InvalidInputError (url), LimitError, UnavailableError.
+        """
+        await self.outbound.check(url)
+        if len(await self.store.list(_hooks(tenant))) >= WEBHOOKS:
+            raise LimitError(f"there are {WEBHOOKS} webhooks, and no more are allowed; delete one", reason="TOO_MANY_WEBHOOKS")
+        webhook = Webhook(id=secrets.token_hex(8), url=url)
+        webhook.created_at.GetCurrentTime()
+        record = WebhookRecord(webhook=webhook, secret=f"whsec_{secrets.token_urlsafe(32)}")
+        await self.store.put(f"{_hooks(tenant)}{webhook.id}.pb", record.SerializeToString())
+        return record
+
+    async def list(self, tenant: str) -> list[WebhookRecord]:
+        """Returns a tenant's webhooks by the time they were made.
+
+        Errors: UnavailableError.
+        """
+        found: list[WebhookRecord] = []
+        for item in await self.store.list(_hooks(tenant)):
+            with contextlib.suppress(NotFoundError):
+                found.append(WebhookRecord.FromString(await self.store.read(item.key)))
+        return sorted(found, key=lambda record: record.webhook.created_at.ToNanoseconds())
+
+    async def delete(self, tenant: str, webhook_id: str) -> None:
+        """Deletes a webhook and its deliveries.
+
+        Errors: NotFoundError, UnavailableError.
+        """
+        await self._find(tenant, webhook_id)
+        await self.store.delete(f"{_hooks(tenant)}{webhook_id}.pb")
+        for folder in (_due(tenant), _done(tenant)):
+            await self.store.delete_prefix(f"{folder}{webhook_id}/")
+
+    async def deliveries(self, tenant: str, webhook_id: str) -> Sequence[Delivery]:
+        """Returns the latest deliveries of a webhook, newest first.
+
+        Errors: NotFoundError, UnavailableError.
+        """
+        await self._find(tenant, webhook_id)
+        items = [item for folder in (_due(tenant), _done(tenant)) for item in await self.store.list(f"{folder}{webhook_id}/")]
+        latest = sorted(items, key=lambda item: item.modified_at, reverse=True)[:LISTED]
+        found: dict[str, Delivery] = {}
+        for item in latest:
+            with contextlib.suppress(NotFoundError):  # it has moved, and is found there
+                delivery = Delivery.FromString(await self.store.read(item.key))
+                found.setdefault(delivery.event_id, delivery)
+        return list(found.values())
+
+    async def announce(self, job: Job, epoch: int) -> None:
+        """Makes the deliveries for a job that has ended; doing it again changes nothing: the event has its name from job and run.
+
+        Errors: UnavailableError.
+        """
+        event_id = name_event(job.id, epoch)
+        for record in await self.list(job.tenant):
+            place = f"{record.webhook.id}/{event_id}.pb"
+            if await self.store.exists(_due(job.tenant) + place) or await self.store.exists(_done(job.tenant) + place):
+                continue
+            delivery = Delivery(event_id=event_id, webhook_id=record.webhook.id, job_id=job.id, body=describe(job, event_id))
+            delivery.next_at.GetCurrentTime()
+            await self.store.put(_due(job.tenant) + place, delivery.SerializeToString())
+
+    async def deliver_due(self) -> int:
+        """Makes an attempt of each delivery of any tenant that is due, and says how many attempts that were.
+
+        Errors: UnavailableError.
+        """
+        made = 0
+        for item in await self.store.list(DUE):
+            try:
+                delivery = Delivery.FromString(await self.store.read(item.key))
+                tenant = item.key.split("/")[1]
+                record = WebhookRecord.FromString(await self.store.read(f"{_hooks(tenant)}{delivery.webhook_id}.pb"))
+            except NotFoundError:
+                await self.store.delete(item.key)  # its webhook is gone, or another gateway was faster
+                continue
+            if delivery.next_at.ToNanoseconds() <= time.time_ns() and await self._take(delivery):
+                await self._attempt(tenant, record, delivery)
+                made += 1
+        return made
+
+    async def forget_job(self, tenant: str, job_id: str, epoch: int) -> None:
+        """Deletes the deliveries of all runs of a job.
+
+        Errors: UnavailableError.
+        """
+        for record in await self.list(tenant):
+            for run in range(1, epoch + 1):
+                place = f"{record.webhook.id}/{name_event(job_id, run)}.pb"
+                await self.store.delete(_due(tenant) + place)
+                await self.store.delete(_done(tenant) + place)
+
+    async def _attempt(self, tenant: str, record: WebhookRecord, delivery: Delivery) -> None:
+        body, now = delivery.body.encode(), int(time.time())
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "s2v-webhooks",
+            EVENT_HEADER: delivery.event_id,
+            SIGNATURE_HEADER: sign(record.secret, now, body),
+        }
+        started = time.monotonic()
+        answer = await self.outbound.post(record.webhook.url, body, headers)
+        attempt = DeliveryAttempt(status=answer.status, error=answer.error, seconds=time.monotonic() - started)
+        attempt.at.GetCurrentTime()
+        delivery.attempts.append(attempt)
+        delivery.delivered = not answer.error
+        if delivery.delivered or len(delivery.attempts) >= ATTEMPTS:
+            delivery.ClearField("next_at")
+        else:
+            wait = WAITS_SECONDS[len(delivery.attempts) - 1]
+            delivery.next_at.FromNanoseconds(time.time_ns() + int(wait * 1e9))
+        log.info("webhook called", extra={"tenant": tenant, "webhook": delivery.webhook_id, "status": answer.status})
+        place = f"{delivery.webhook_id}/{delivery.event_id}.pb"
+        if delivery.HasField("next_at"):
+            await self.store.put(_due(tenant) + place, delivery.SerializeToString())
+            return
+        await self.store.put(_done(tenant) + place, delivery.SerializeToString())
+        await self.store.delete(_due(tenant) + place)
+        for item in await self.store.list(f"{_done(tenant)}{delivery.webhook_id}/"):
+            if time.time() - item.modified_at.timestamp() > KEPT_SECONDS:
+                await self.store.delete(item.key)
+
+    async def _take(self, delivery: Delivery) -> bool:
+        """Says whether this attempt is ours."""
+        if self._leases is None:
+            raise UnavailableError("the leases are not prepared: call Webhooks.prepare first")
+        try:
+            await self._leases.create(f"webhook.{delivery.webhook_id}.{delivery.event_id}.{len(delivery.attempts)}", b"")
+        except KeyWrongLastSequenceError:
+            return False
+        except (nats.errors.Error, JetStreamError) as error:
+            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        return True
+
+    async def _find(self, tenant: str, webhook_id: str) -> None:
+        known = {record.webhook.id for record in await self.list(tenant)}
+        if webhook_id not in known:
+            raise NotFoundError(
+                f"there is no webhook {webhook_id[:40]!r}; list them to see their ids",
+                reason="WEBHOOK_NOT_FOUND",
+                field="webhook_id",
+            )
+
+
+def name_event(job_id: str, epoch: int) -> str:
+    """Returns the id of the event that run `epoch` of a job has ended."""
+    return hashlib.sha256(f"{job_id}.{epoch}".encode()).hexdigest()[:32]
+
+
+def describe(job: Job, event_id: str) -> str:
+    """Returns the body of an event, JSON."""
+    event: dict[str, object] = {
+        "id": event_id,
+        "type": "job.ended",
+        "job": {
+            "id": job.id,
+            "state": JobState.Name(job.state),
+            "source_name": job.source_name,
+            "finished_at": job.finished_at.ToJsonString(),
+            "error": {"reason": job.error.reason, "message": job.error.message} if job.HasField("error") else None,
+        },
+    }
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+
+
+def sign(secret: str, timestamp: int, body: bytes) -> str:
+    """Returns the signature of a body: `t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hexadecimal>`."""
+    digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={timestamp},v1={digest}"
+
+
+def _hooks(tenant: str) -> str:
+    return f"{tenant}/webhooks/"
+
+
+def _due(tenant: str) -> str:
+    return f"{DUE}{tenant}/"
+
+
+def _done(tenant: str) -> str:
+    return f"{tenant}/deliveries/"

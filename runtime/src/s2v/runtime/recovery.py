@@ -1,0 +1,112 @@
+"""Records made again from S3, when NATS has lost them: request, checkpoints of finished stages, and the end of each job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from s2v.runtime.errors import NotFoundError
+from s2v.runtime.jobs import FINISHED, Jobs, end, prefix, progress, stage_record
+from s2v.runtime.stage import NAMES, following
+from s2v.runtime.store import ObjectStore
+from s2v.v1.job_pb2 import JobState, StageState
+from s2v.v1.work_pb2 import Checkpoint, JobRecord, Terminal
+
+AT_ONCE = 16
+"""Jobs that are read at once."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What was found in S3 and put back."""
+
+    ended: int
+    """Jobs that had ended."""
+    resumed: Sequence[JobRecord]
+    """Jobs that go on; their tasks are still to be published."""
+
+
+async def rebuild(jobs: Jobs, store: ObjectStore) -> Rebuilt:
+    """Puts back the record of each job that S3 knows and NATS does not; doing it again, or twice at once, changes nothing.
+
+    Errors: UnavailableError.
+    """
+    ended: list[JobRecord] = []
+    resumed: list[JobRecord] = []
+
+    async def put_back(tenant: str, job_id: str) -> None:
+        record = await read_record(store, tenant, job_id)
+        if record is None or not await jobs.restore(record):
+            return
+        if record.job.state in FINISHED:
+            await jobs.conclude(record)
+            ended.append(record)
+        else:
+            resumed.append(record)
+
+    for folder in await store.folders(""):
+        tenant = folder.rstrip("/")
+        known = set(await jobs.list(tenant))
+        found = [job_folder.rstrip("/").rsplit("/", 1)[-1] for job_folder in await store.folders(f"{tenant}/jobs/")]
+        missing = [job_id for job_id in found if job_id not in known]
+        for start in range(0, len(missing), AT_ONCE):
+            await asyncio.gather(*(put_back(tenant, job_id) for job_id in missing[start : start + AT_ONCE]))
+    return Rebuilt(len(ended), resumed)
+
+
+async def read_record(store: ObjectStore, tenant: str, job_id: str) -> JobRecord | None:
+    """Returns a job's record as S3 knows it; None for what never was accepted.
+
+    An ended job is as it ended. One at work has its finished stages, and a new epoch, which fences whoever still works on it.
+    Errors: UnavailableError, DataLossError.
+    """
+    folder = prefix(tenant, job_id)
+    base = await _read(store, f"{folder}reopened.pb") or await _read(store, f"{folder}request.pb")
+    if base is None:
+        return None
+    record = JobRecord.FromString(base)
+    if data := await _read(store, f"{folder}terminal.pb"):
+        terminal = Terminal.FromString(data)
+        if terminal.epoch >= record.epoch:
+            record.job.CopyFrom(terminal.job)
+            record.epoch = terminal.epoch
+            del record.stages[:]
+            record.stages.extend(terminal.stages)
+            return record
+    newest = record.epoch
+    for name in NAMES.values():
+        data = await _read(store, f"{folder}{name}/checkpoint.pb")
+        if data is None:
+            continue
+        checkpoint = Checkpoint.FromString(data)
+        newest = max(newest, checkpoint.epoch)
+        if checkpoint.epoch >= record.epoch:
+            _apply(record, checkpoint)
+    record.epoch = newest + 1
+    progress(record)
+    return record
+
+
+def _apply(record: JobRecord, checkpoint: Checkpoint) -> None:
+    """Writes a finished stage into the record."""
+    entry, job = stage_record(record, checkpoint.stage), record.job
+    entry.CopyFrom(checkpoint.record)
+    entry.state = StageState.STAGE_STATE_SUCCEEDED
+    entry.output.CopyFrom(checkpoint.output)
+    entry.parts_total = checkpoint.report.parts
+    names = {artifact.name for artifact in job.artifacts}
+    job.artifacts.extend(artifact for artifact in checkpoint.artifacts if artifact.name not in names)
+    if checkpoint.stage not in {report.stage for report in job.report.stages}:
+        job.report.job_id = job.id
+        job.report.stages.append(checkpoint.report)
+    job.state = JobState.JOB_STATE_RUNNING
+    if following(checkpoint.stage) is None:
+        end(record, JobState.JOB_STATE_SUCCEEDED)
+
+
+async def _read(store: ObjectStore, key: str) -> bytes | None:
+    try:
+        return await store.read(key)
+    except NotFoundError:
+        return None

@@ -1,0 +1,174 @@
+"""Jobs in a stage are capped over all workers, the door closes when it must, and what hangs is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from s2v.cli.servers import NatsServer
+from s2v.runtime import schema
+from s2v.runtime.door import Door
+from s2v.runtime.errors import BusyError, EngineTimeoutError, MaintenanceError, UnavailableError
+from s2v.runtime.jobs import Jobs, stage_record
+from s2v.runtime.leases import Leases
+from s2v.runtime.limits import WINDOW_SECONDS, part_seconds, whole_seconds, within
+from s2v.runtime.server import to_status
+from s2v.runtime.settings import RuntimeSettings
+from s2v.v1.job_pb2 import JobState
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.work_pb2 import JobRecord
+
+sys.path.insert(0, str(Path(__file__).parent))
+from house import House, expected, until_true
+
+
+@pytest.fixture
+def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture
+def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
+    return settings.model_copy(update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token)})
+
+
+@pytest.mark.integration
+async def test_a_stage_has_no_more_jobs_than_places_and_all_have_their_turn(own: RuntimeSettings, tenant: str) -> None:
+    capped = own.model_copy(update={"analysis_jobs": 2})
+    async with House(capped, tenant) as house, House(capped, tenant) as other:
+        present: set[str] = set()
+        most = 0
+        for one in (house, other):
+            relay = one.relays[Stage.STAGE_ANALYSIS]
+            run = relay.run
+
+            async def counted(task, part, run=run):
+                nonlocal most
+                present.add(task.job_id)
+                most = max(most, len(present))
+                await asyncio.sleep(0.1)
+                output = await run(task, part)
+                present.discard(task.job_id)
+                return output
+
+            relay.run = counted
+        async with house.working(), other.working():
+            ids = [await house.submit(f"job {number}") for number in range(6)]
+            records = [await house.ended(job_id) for job_id in ids]
+        assert all(record.job.state == JobState.JOB_STATE_SUCCEEDED for record in records)
+        assert most == 2
+        assert any(entry for record in records for entry in stage_record(record, Stage.STAGE_ANALYSIS).handed_back)
+        assert not any(stage_record(record, Stage.STAGE_ANALYSIS).failed_attempts for record in records), (
+            "waiting costs no attempt"
+        )
+        assert await house.text(records[5]) == expected("job 5")
+
+
+@pytest.mark.integration
+async def test_the_place_of_a_silent_worker_comes_free(own: RuntimeSettings, tenant: str, monkeypatch) -> None:
+    monkeypatch.setattr(schema, "LEASE_SECONDS", 1)
+    async with House(own, tenant) as house:
+        dead, alive = Leases(house.bus, "rendering", 1), Leases(house.bus, "rendering", 1)
+        assert await dead.hold("job-a")
+        assert await alive.hold("job-a"), "pods that work on the same job share its place"
+        assert not await alive.hold("job-b")
+        await until_true(lambda: alive.hold("job-b"), seconds=5)
+        await alive.release("job-b")
+        assert await dead.hold("job-c")
+        await dead.release("job-b")  # not its own
+        assert not await alive.hold("job-d")
+
+
+@pytest.mark.integration
+async def test_the_door_closes_for_maintenance_and_long_queues_and_says_when_to_come_again(
+    own: RuntimeSettings, tenant: str
+) -> None:
+    small = own.model_copy(update={"max_waiting_tasks": 3})
+    async with House(small, tenant) as house:
+        door = Door(house.bus, small)
+        guarded = Jobs(house.bus, house.store, door)
+        await guarded.prepare()
+        await door.check()
+        operator = Door(house.bus, small)
+        await operator.close("back at noon")
+        door._looked = 0.0
+        accepted = await house.submit("accepted before")
+        with pytest.raises(MaintenanceError, match="back at noon"):
+            await guarded.create(JobRecord(epoch=1))
+        async with house.working():
+            assert (await house.ended(accepted)).job.state == JobState.JOB_STATE_SUCCEEDED, "work goes on"
+        await operator.open()
+        for _ in range(3):
+            await house.submit("waits")
+        door._looked = 0.0
+        with pytest.raises(BusyError, match="3 tasks wait") as busy:
+            await guarded.create(JobRecord(epoch=1))
+        status = to_status(busy.value)
+        assert any(detail.type_url.endswith("RetryInfo") for detail in status.details)
+        async with house.working():
+            await until_true(lambda: _no_task(house))
+        door._looked = 0.0
+        await door.check()
+
+
+async def _no_task(house: House) -> bool:
+    return await house.tasks() == 0
+
+
+@pytest.mark.integration
+async def test_a_full_disk_is_refused_at_the_door(own: RuntimeSettings, tenant: str) -> None:
+    full = own.model_copy(update={"min_free_bytes": 10**18})
+    async with House(full, tenant) as house:
+        with pytest.raises(BusyError, match="MB are free") as refused:
+            await Door(house.bus, full).check()
+        assert refused.value.reason == "DISK_FULL"
+
+
+@pytest.mark.integration
+async def test_without_nats_the_door_answers_at_once_and_opens_by_itself(
+    own: RuntimeSettings, own_nats: NatsServer, tenant: str
+) -> None:
+    async with House(own, tenant) as house:
+        door = Door(house.bus, own)
+        await asyncio.to_thread(own_nats.stop)
+        await until_true(lambda: _away(house))
+        start = time.monotonic()
+        with pytest.raises(UnavailableError, match="NATS does not answer"):
+            await door.check()
+        assert time.monotonic() - start < 1
+        await asyncio.to_thread(own_nats.start)
+        await until_true(lambda: _opens(door))
+
+
+async def _away(house: House) -> bool:
+    return not house.bus.connected
+
+
+async def _opens(door: Door) -> bool:
+    try:
+        await door.check()
+    except UnavailableError:
+        return False
+    return True
+
+
+async def test_what_hangs_is_ended_and_what_fails_by_itself_is_told_as_it_is() -> None:
+    with pytest.raises(EngineTimeoutError, match=r"part 3 of rendering did not finish within 0 s"):
+        async with within(0.01, "part 3 of rendering"):
+            await asyncio.sleep(5)
+    with pytest.raises(TimeoutError, match="own"):
+        async with within(5, "part"):
+            raise TimeoutError("own")
+
+
+def test_limits_grow_with_the_sound_but_for_a_window() -> None:
+    assert part_seconds(Stage.STAGE_TRANSCRIPTION, 60) == part_seconds(Stage.STAGE_TRANSCRIPTION, 14400) == WINDOW_SECONDS == 120
+    for stage in (Stage.STAGE_ANALYSIS, Stage.STAGE_LAYOUT, Stage.STAGE_RENDERING):
+        assert part_seconds(stage, 14400) > part_seconds(stage, 60) >= 300
+    assert whole_seconds(Stage.STAGE_TRANSCRIPTION, 14400) > 14400

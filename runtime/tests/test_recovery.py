@@ -1,0 +1,167 @@
+"""NATS may lose everything: S3 knows each accepted job, and all of them end, once."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from s2v.cli.servers import NatsServer
+from s2v.runtime.errors import NotFoundError, PreconditionError, UnavailableError
+from s2v.runtime.reconciler import Reconciler
+from s2v.runtime.schema import CONTROL_BUCKET, JOBS_BUCKET, WORK_STREAM, migrate
+from s2v.runtime.settings import RuntimeSettings
+from s2v.v1.job_pb2 import JobState
+from s2v.v1.report_pb2 import Stage
+
+sys.path.insert(0, str(Path(__file__).parent))
+from house import ORDER, House, expected, is_done, known_objects, until_true
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
+    with NatsServer(tmp_path / "nats") as server:
+        yield server
+
+
+@pytest.fixture
+def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
+    return settings.model_copy(update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token)})
+
+
+def reconciler(house: House) -> Reconciler:
+    return Reconciler(house.bus, house.jobs, house.store, lost_after_seconds=0.5, stalled_after_seconds=3600)
+
+
+def wipe(server: NatsServer) -> None:
+    server.stop()
+    shutil.rmtree(server.folder / "store")
+    server.start()
+    server.wait_ready()
+
+
+async def answering(house: House) -> bool:
+    try:
+        await house.bus.prepare()
+    except UnavailableError:
+        return False
+    return True
+
+
+async def test_all_jobs_end_though_nats_has_lost_everything(own: RuntimeSettings, own_nats: NatsServer, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        mender = reconciler(house)
+        assert await mender.heal() is not None, "the first look makes what is missing, and there is nothing"
+        assert await mender.heal() is None
+        async with house.working():
+            finished = await house.submit("done before")
+            await house.ended(finished)
+            failed_word = "broken"
+            house.faults.add(failed_word)
+            failed = await house.submit(failed_word)
+            await house.ended(failed)
+        async with house.working(ORDER[0], ORDER[1]):
+            halfway = await house.submit("two stages")
+            await house.until(halfway, is_done(ORDER[1]))
+        queued = await house.submit("never begun")
+        runs = len(house.relays[ORDER[0]].runs)
+        ends = {job: (await house.jobs.get(tenant, job)).job for job in (finished, failed)}
+        await asyncio.to_thread(wipe, own_nats)
+        await until_true(lambda: answering(house))
+        with pytest.raises(NotFoundError):
+            await house.jobs.get(tenant, finished)
+        healed = await asyncio.gather(reconciler(house).heal(), mender.heal())  # two gateways at once
+        # The store is shared with other tests, whose jobs are found as well.
+        mine = {record.job.id for one in healed if one for record in one.resumed if record.job.tenant == tenant}
+        assert mine == {halfway, queued}
+        assert await mender.heal() is None
+        assert {job: (await house.jobs.get(tenant, job)).job for job in ends} == ends
+        async with house.working():
+            records = [await house.ended(job) for job in (halfway, queued)]
+        assert [record.job.state for record in records] == [JobState.JOB_STATE_SUCCEEDED] * 2
+        assert [await house.text(record) for record in records] == [expected("two stages"), expected("never begun")]
+        assert len(house.relays[ORDER[0]].runs) == runs + 2, "finished stages are not done again"
+        assert [report.stage for report in records[0].job.report.stages] == list(ORDER)
+        for job in (finished, failed, halfway, queued):
+            assert await house.objects(job) <= known_objects(await house.jobs.get(tenant, job))
+        assert set(await house.jobs.catalogue.ids(tenant)) == {finished, failed, halfway, queued}
+
+
+async def test_a_worker_at_work_through_the_loss_goes_on(own: RuntimeSettings, own_nats: NatsServer, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        mender = reconciler(house)
+        await mender.heal()
+        for relay in house.relays.values():
+            relay.pause_seconds = 0.5
+        async with house.working():
+            job_id = await house.submit("one two")
+            await house.until(job_id, is_done(Stage.STAGE_TRANSCRIPTION))
+            await asyncio.to_thread(wipe, own_nats)
+            await until_true(lambda: answering(house))
+            await mender.heal()
+            record = await house.ended(job_id)
+        assert record.job.state == JobState.JOB_STATE_SUCCEEDED
+        assert await house.text(record) == expected("one two")
+        assert record.epoch == 2, "whoever worked before the loss is fenced"
+
+
+async def test_a_second_run_is_what_is_rebuilt(own: RuntimeSettings, own_nats: NatsServer, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        await reconciler(house).heal()
+        house.faults.add("wordt")
+        async with house.working():
+            job_id = await house.submit("word")
+            record = await house.ended(job_id)
+        await house.jobs.reopen(tenant, job_id, Stage.STAGE_ANALYSIS, record.epoch)
+        house.faults.clear()
+        await asyncio.to_thread(wipe, own_nats)
+        await until_true(lambda: answering(house))
+        await reconciler(house).heal()
+        async with house.working():
+            record = await house.ended(job_id)
+        assert record.job.state == JobState.JOB_STATE_SUCCEEDED, "the end of the first run does not count any more"
+        assert await house.text(record) == expected("word")
+
+
+async def test_the_catalogue_gives_pages_newest_first(own: RuntimeSettings, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        ids = []
+        for number in range(7):
+            ids.append(await house.submit(f"talk{number}", wake=False))
+            await asyncio.sleep(0.002)
+        for job_id in ids[:6]:
+            await house.jobs.cancel(tenant, job_id)
+        catalogue = house.jobs.catalogue
+        first = await catalogue.page(tenant, 4)
+        second = await catalogue.page(tenant, 4, first.next_before)
+        assert [job.id for job in (*first.jobs, *second.jobs)] == ids[5::-1], "the one at work is not in it"
+        assert (first.next_before, second.next_before) == (ids[2], "")
+        assert all(not job.artifacts for job in first.jobs)
+        assert not (await catalogue.page(tenant, 4, state=JobState.JOB_STATE_SUCCEEDED)).jobs
+        assert not (await catalogue.page("other", 4)).jobs
+        await catalogue.remove(tenant, ids[0])
+        assert await catalogue.ids(tenant) == ids[5:0:-1]
+
+
+async def test_migrating_changes_what_differs_and_then_nothing(own: RuntimeSettings, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        js = house.bus.jetstream
+        assert await migrate(js, own) == ["version 1"]
+        config = (await js.stream_info("S2V_EVENTS")).config
+        await js.update_stream(config.evolve(max_age=600))
+        await js.delete_stream(WORK_STREAM)
+        job_id = await house.submit("kept", wake=False)
+        assert await migrate(js, own) == ["S2V_EVENTS"]
+        assert await migrate(js, own) == []
+        assert (await js.stream_info("S2V_EVENTS")).config.max_age == 86400
+        assert (await js.stream_info(WORK_STREAM)).state.consumer_count == 12
+        assert (await house.jobs.get(tenant, job_id)).job.id == job_id, f"{JOBS_BUCKET} keeps what it has"
+        await (await js.key_value(CONTROL_BUCKET)).put("schema", b"999")
+        with pytest.raises(PreconditionError, match="version 999"):
+            await migrate(js, own)

@@ -1,0 +1,213 @@
+"""Objects move between tiers whole or not at all, can be read wherever they are, and go when their time is over."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from s2v.runtime import cache
+from s2v.runtime.errors import DataLossError, NotFoundError
+from s2v.runtime.jobs import stage_record
+from s2v.runtime.mover import STAYING, Mover
+from s2v.runtime.retention import Retention
+from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.store import ObjectStore
+from s2v.runtime.tiers import TieredStore
+from s2v.v1.artifact_pb2 import Artifact, ArtifactKind
+from s2v.v1.report_pb2 import Stage, StageReport
+from s2v.v1.work_pb2 import CacheEntry, Tier
+
+sys.path.insert(0, str(Path(__file__).parent))
+from house import ORDER, House, expected
+
+pytestmark = pytest.mark.integration
+DAY = 86400
+
+
+@pytest.fixture
+def tiered(settings: RuntimeSettings) -> RuntimeSettings:
+    return settings.model_copy(update={"s3_warm_bucket": "s2v-warm", "s3_cold_bucket": "s2v-cold", "move_bytes_per_second": 1e9})
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+async def finished(house: House, text: str = "one two") -> str:
+    async with house.working():
+        job_id = await house.submit(text)
+        record = await house.ended(job_id)
+
+    def with_source(record):
+        record.job.artifacts.append(Artifact(kind=ArtifactKind.ARTIFACT_KIND_SOURCE, name="source", object=record.source))
+        return True
+
+    assert await house.text(record) == expected(text)
+    await house.jobs.amend(house.tenant, job_id, with_source)
+    return job_id
+
+
+async def contents(store: ObjectStore, prefix: str) -> dict[str, bytes]:
+    return {item.key: await store.read(item.key) for item in await store.list(prefix)}
+
+
+async def test_a_job_goes_from_hot_to_cold_and_back_to_warm_when_it_is_read(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        store = TieredStore(tiered)
+        await store.prepare()
+        mover = Mover(store, house.jobs, tiered)
+        job_id = await finished(house)
+        before = await contents(store, f"{tenant}/jobs/")
+        now = time.time()
+        assert await mover.run(tenant, now) == 0, "it is still hot"
+        assert await mover.run(tenant, now + DAY) == 1
+        assert (await house.jobs.catalogue.get(tenant, job_id)).tier == Tier.TIER_WARM
+        assert await mover.run(tenant, now + DAY) == 0
+        assert await mover.run(tenant, now + 40 * DAY) == 1
+        hot, warm, cold = (await contents(one, f"{tenant}/jobs/") for one in store.tiers.values())
+        assert all(key.endswith(STAYING) for key in hot)
+        assert not warm
+        assert {**hot, **cold} == before
+        assert [use.objects for use in await mover.usage(tenant)] == [len(hot), 0, len(cold)]
+        output = stage_record(await house.jobs.get(tenant, job_id), ORDER[-1]).output
+        assert b"".join([chunk async for chunk in store.stream(output, 7)]) == before[output.key]
+        assert await mover.run(tenant, now + DAY) == 1, "what was read comes back from the archive"
+        assert (await house.jobs.catalogue.get(tenant, job_id)).tier == Tier.TIER_WARM
+        assert await contents(store, f"{tenant}/jobs/") == before
+        assert await store.delete_prefix(f"{tenant}/jobs/{job_id}/") == len(before)
+        assert not await contents(store, f"{tenant}/")
+        store.close()
+
+
+async def test_a_mover_killed_at_any_line_loses_and_leaves_nothing(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        job_id = await finished(house, "one")
+        whole = TieredStore(tiered)
+        await whole.prepare()
+        before = await contents(whole, f"{tenant}/jobs/")
+        kills = 0
+        target = Tier.TIER_WARM
+        while True:
+            dying = TieredStore(tiered)
+            left = kills + 1
+            after = bool(kills % 2)  # before the effect, or just after it
+
+            async def effect(work, *arguments, original):
+                nonlocal left
+                left -= 1
+                if left == 0 and not after:
+                    raise Killed
+                answer = await original(work, *arguments)
+                if left == 0:
+                    raise Killed
+                return answer
+
+            for store in dying.tiers.values():
+                original = store._call
+                store._call = lambda work, *arguments, original=original: effect(work, *arguments, original=original)  # type: ignore[method-assign]
+            mover = Mover(dying, house.jobs, tiered)
+            try:
+                await mover.move(tenant, job_id, target)
+                done = True
+            except Killed:
+                done = False
+            assert await contents(whole, f"{tenant}/jobs/") == before, f"killed at effect {kills + 1}"
+            if done:
+                break
+            kills += 1
+            if kills % 5 == 0:  # each beginning is tried from both sides
+                target = Tier.TIER_COLD if target == Tier.TIER_WARM else Tier.TIER_WARM
+            dying.close()
+        assert kills > 30
+        await Mover(whole, house.jobs, tiered).move(tenant, job_id, target)
+        for tier, store in whole.tiers.items():
+            left_there = {item.key for item in await store.list(f"{tenant}/jobs/")}
+            assert tier in {Tier.TIER_HOT, target} or not left_there
+        entry = await house.jobs.catalogue.get(tenant, job_id)
+        assert (entry.tier, entry.size_bytes > 0) == (target, True)
+        whole.close()
+
+
+async def test_a_copy_that_differs_is_not_trusted(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        job_id = await finished(house, "one")
+        store = TieredStore(tiered)
+        await store.prepare()
+        before = await contents(store, f"{tenant}/jobs/")
+        warm = store.tiers[Tier.TIER_WARM]
+        write = warm._write
+
+        def damaged(key, content, content_type, sha256, size):
+            return write(key, b"damaged", content_type, sha256, 7)
+
+        warm._write = damaged  # type: ignore[method-assign]
+        with pytest.raises(DataLossError, match="the original stays"):
+            await Mover(store, house.jobs, tiered).move(tenant, job_id, Tier.TIER_WARM)
+        assert await contents(store, f"{tenant}/jobs/") == before
+        assert (await house.jobs.catalogue.get(tenant, job_id)).tier == Tier.TIER_HOT
+        store.close()
+
+
+async def test_what_a_deleted_job_left_in_a_colder_tier_is_swept(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        store = TieredStore(tiered)
+        await store.prepare()
+        await store.tiers[Tier.TIER_COLD].put(f"{tenant}/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/video", b"left")
+        await Mover(store, house.jobs, tiered).run(tenant, time.time())
+        assert not await store.list(f"{tenant}/")
+        store.close()
+
+
+async def test_each_class_goes_when_its_time_is_over(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        store = TieredStore(tiered)
+        await store.prepare()
+        retention, mover = Retention(store, house.jobs, tiered), Mover(store, house.jobs, tiered)
+        job_id = await finished(house)
+        now = time.time()
+        await mover.run(tenant, now + DAY)
+        assert await retention.expire(tenant, now + 29 * DAY) == 0
+        assert await retention.expire(tenant, now + 31 * DAY) > 0
+        assert await retention.expire(tenant, now + 31 * DAY) == 0
+        record = await house.jobs.get(tenant, job_id)
+        names = {item.key.rsplit("-", 1)[-1] for item in await store.list(f"{tenant}/jobs/")}
+        assert "plan.pb" not in names
+        assert await store.exists(record.source.key)
+        assert await retention.expire(tenant, now + 85 * DAY) == 1
+        assert "source" not in {one.name for one in (await house.jobs.get(tenant, job_id)).job.artifacts}
+        for artifact in (await house.jobs.get(tenant, job_id)).job.artifacts:
+            assert await store.read(artifact.object), "results outlive what they were made of"
+        await retention.expire(tenant, now + 366 * DAY)
+        assert not await store.list(f"{tenant}/")
+        with pytest.raises(NotFoundError):
+            await house.jobs.get(tenant, job_id)
+        assert not await house.jobs.catalogue.ids(tenant)
+        store.close()
+
+
+async def test_one_bucket_for_all_is_a_plain_store(settings: RuntimeSettings, tenant: str) -> None:
+    async with House(settings, tenant) as house:
+        store = TieredStore(settings)
+        assert list(store.tiers) == [Tier.TIER_HOT]
+        job_id = await finished(house)
+        before = await contents(store, f"{tenant}/jobs/")
+        assert await Mover(store, house.jobs, settings).run(tenant, time.time() + 400 * DAY) == 0
+        assert await contents(store, f"{tenant}/jobs/{job_id}/") == before
+        store.close()
+
+
+async def test_the_cache_keeps_to_its_size_oldest_first(settings: RuntimeSettings, tenant: str, monkeypatch) -> None:
+    store = ObjectStore(settings)
+    results = cache.Cache(store)
+    monkeypatch.setitem(cache.LIMIT_BYTES, Stage.STAGE_LAYOUT, 2500)
+    for number in range(3):
+        output = await store.put(f"{tenant}/jobs/a/out{number}", b"x" * 1000)
+        await results.put(tenant, Stage.STAGE_LAYOUT, bytes([number]), CacheEntry(output=output, report=StageReport(engine="e")))
+        time.sleep(1.1)  # S3 gives times in whole seconds
+    assert await cache.sweep(store, tenant, time.time()) == 2
+    hits = [await results.get(tenant, Stage.STAGE_LAYOUT, bytes([number]), f"{tenant}/jobs/b/") for number in range(3)]
+    assert [hit is not None for hit in hits] == [False, True, True]
+    store.close()
