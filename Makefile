@@ -9,6 +9,7 @@ PARTS := proto runtime typeset gateway services/transcription services/analysis 
 CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
+DEPLOY_STAMP := $(VENV)/.installed-deploy
 DEMO_TALK := $(firstword $(wildcard examples/01-*.opus))
 OUT := out
 
@@ -30,8 +31,24 @@ $(TEST_STAMP): $(STAMP) requirements-test.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-test.txt
 	@touch $@
 
+# checkov by itself: it pins what others need newer.
+$(DEPLOY_STAMP): $(STAMP) requirements-deploy.txt
+	@echo "Installing what checks the chart: Helm's library, schemas, kubectl, checkov"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-deploy.txt
+	@python3 -m venv $(VENV)/checkov
+	@$(VENV)/checkov/bin/pip install -qq --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
 .PHONY: setup-test
-setup-test: $(TEST_STAMP) ## Install what the tests need besides
+setup-test: $(TEST_STAMP) $(DEPLOY_STAMP) ## Install what the tests need besides
+
+.PHONY: test-deploy
+test-deploy: setup-test ## Test the chart, the overlays and the images' files
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/deploy
+
+.PHONY: deploy-docs
+deploy-docs: setup-test ## Generate what comes from the chart: README table, schema, golden renders, kustomize base
+	$(BIN)/python -m deploy.generate
 
 .PHONY: demo
 demo: setup ## Make the first example's video on an embedded stack
@@ -41,6 +58,10 @@ demo: setup ## Make the first example's video on an embedded stack
 .PHONY: test
 test: setup-test format-check lint types proto-check ## Everything that CI needs: what check does, and all tests with the real engines
 	$(BIN)/python -m pytest -q -p no:cacheprovider
+
+.PHONY: test-chaos
+test-chaos: setup-test ## Kill everything at random under 200 jobs, and workers at each line (15 minutes)
+	S2V_CHAOS=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/chaos runtime/tests/test_kills.py
 
 .PHONY: check
 check: setup-test format-check lint types proto-check unit ## What runs before each commit (under 3 minutes)

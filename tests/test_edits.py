@@ -71,7 +71,7 @@ def test_an_edited_label_is_in_all_that_is_made_and_only_its_scenes_are_drawn_ag
     stack: Stack, talk: Talk, tmp_path: Path
 ) -> None:
     board = board_of(talk.before)
-    scene = next(scene for scene in board.scenes if len(scene.diagram.nodes) > 1)
+    scene = [scene for scene in board.scenes if len(scene.diagram.nodes) > 1][-1]
     node = scene.diagram.nodes[-1]
     stack.run("edit", talk.job_id, "--label", f"{node.id}=Big box", "--user", "ann")
     stack.run("rerun", talk.job_id)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from s2v.gateway import names, options
 from s2v.gateway.intake import clock
 from s2v.runtime.errors import InvalidInputError
-from s2v.v1.job_pb2 import JobOptions, Priority
+from s2v.v1.job_pb2 import Brand, JobOptions, Priority
 
 
 @given(st.text(max_size=300))
@@ -49,3 +49,20 @@ def test_language_tags_pass(language):
 @pytest.mark.parametrize(("seconds", "text"), [(61, "0:01:01"), (14400, "4:00:00"), (14400.6, "4:00:01")])
 def test_lengths_are_written_as_people_do(seconds, text):
     assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("brand", "said"),
+    [
+        (Brand(text="#333333"), r"options\.brand\.text #333333 has a contrast of .*: set brand\.text to #"),
+        (Brand(background="blue"), "write a colour as #RRGGBB"),
+        (Brand(accents=["#FFFFFF"] * 7), "give at most 6"),
+        (Brand(logo=bytes(70_000)), "PNG or SVG"),
+    ],
+)
+def test_a_brand_that_cannot_be_read_is_refused_at_the_door(brand: Brand, said: str) -> None:
+    with pytest.raises(InvalidInputError, match=said) as refused:
+        options.complete(JobOptions(brand=brand))
+    assert (refused.value.field or "").startswith("options.brand")
+    readable = Brand(background="#101010", text="#FFFFFF")
+    assert options.complete(JobOptions(brand=readable)).brand == readable

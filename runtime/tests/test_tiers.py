@@ -67,7 +67,7 @@ async def test_a_job_goes_from_hot_to_cold_and_back_to_warm_when_it_is_read(tier
         assert (await house.jobs.catalogue.get(tenant, job_id)).tier == Tier.TIER_WARM
         assert await mover.run(tenant, now + DAY) == 0
         assert await mover.run(tenant, now + 40 * DAY) == 1
-        hot, warm, cold = (await contents(one, f"{tenant}/jobs/") for one in store.tiers.values())
+        hot, warm, cold = [await contents(one, f"{tenant}/jobs/") for one in store.tiers.values()]
         assert all(key.endswith(STAYING) for key in hot)
         assert not warm
         assert {**hot, **cold} == before
@@ -93,17 +93,13 @@ async def test_a_mover_killed_at_any_line_loses_and_leaves_nothing(tiered: Runti
         while True:
             dying = TieredStore(tiered)
             left = kills + 1
-            after = bool(kills % 2)  # before the effect, or just after it
 
             async def effect(work, *arguments, original):
                 nonlocal left
                 left -= 1
-                if left == 0 and not after:
-                    raise Killed
-                answer = await original(work, *arguments)
                 if left == 0:
                     raise Killed
-                return answer
+                return await original(work, *arguments)
 
             for store in dying.tiers.values():
                 original = store._call

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2v.cli import administration, dead, delete, edit, keys, rate, storage, usage, webhooks
+from s2v.cli import administration, backup, dead, delete, edit, keys, rate, storage, usage, webhooks
 from s2v.cli.options import (
     Aspect,
     AspectOption,
@@ -366,6 +366,8 @@ OPERATOR = "For operators: NATS and S3 behind the gateway"
 app.add_typer(dead.app, name="dead", rich_help_panel=OPERATOR)
 app.add_typer(administration.maintenance_app, name="maintenance", rich_help_panel=OPERATOR)
 app.add_typer(storage.app, name="storage", rich_help_panel=OPERATOR)
+app.add_typer(backup.app, name="backup", rich_help_panel=OPERATOR)
+app.command(rich_help_panel=OPERATOR)(backup.restore)
 app.command(rich_help_panel=OPERATOR)(administration.migrate)
 app.command(rich_help_panel=OPERATOR)(administration.reconcile)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATOR)

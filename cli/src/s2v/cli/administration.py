@@ -63,6 +63,8 @@ async def find_settings(data_dir: Path | None) -> RuntimeSettings:
         s3_access_key=S3Server.access_key,
         s3_secret_key=SecretStr((home / "s3" / "secret_key").read_text()),
         s3_bucket=S3Server.bucket,
+        s3_warm_bucket=f"{S3Server.bucket}-warm",
+        s3_cold_bucket=f"{S3Server.bucket}-cold",
     )
 
 

@@ -196,6 +196,8 @@ class Stack:
             "S2V_S3_ACCESS_KEY": s3.access_key,
             "S2V_S3_SECRET_KEY": s3.secret_key,
             "S2V_S3_BUCKET": s3.bucket,
+            "S2V_S3_WARM_BUCKET": f"{s3.bucket}-warm",
+            "S2V_S3_COLD_BUCKET": f"{s3.bucket}-cold",
             "S2V_DRAIN_SECONDS": str(DRAIN_SECONDS),
             "S2V_ACK_WAIT_SECONDS": str(ACK_WAIT_SECONDS),
             "S2V_SPANS_PATH": str(spans),

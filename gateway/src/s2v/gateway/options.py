@@ -9,6 +9,7 @@ from typing import TypeVar
 from s2v.runtime.bus import PRIORITIES
 from s2v.runtime.errors import InvalidInputError
 from s2v.runtime.vocabulary import check_vocabulary
+from s2v.typeset import themes
 from s2v.v1.job_pb2 import Brand, JobOptions, Priority
 
 T = TypeVar("T", int, str)
@@ -23,12 +24,9 @@ ASPECTS = ("16:9", "9:16", "1:1")
 LANGUAGE_CHARACTERS = 35
 """Longest language tag that RFC 5646 (section 4.4.1) asks software to take."""
 
-ACCENTS = 6
-"""Colours of parts that a brand may set."""
 LOGO_BYTES = 64 * 1024
 """Largest logo: it travels in the job's record."""
 
-_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -43,9 +41,10 @@ def complete(options: JobOptions) -> JobOptions:
         )
     if options.priority and options.priority not in PRIORITIES:
         raise _refused("priority", str(options.priority), "use PRIORITY_HIGH, PRIORITY_NORMAL or PRIORITY_LOW")
+    theme = _chosen("theme", options.theme[:80], THEMES)
     return JobOptions(
         language=options.language,
-        theme=_chosen("theme", options.theme[:80], THEMES),
+        theme=theme,
         height=_chosen("height", options.height, HEIGHTS),
         frame_rate=_chosen("frame_rate", options.frame_rate, FRAME_RATES),
         strict=options.strict,
@@ -55,21 +54,18 @@ def complete(options: JobOptions) -> JobOptions:
         reduce_noise=options.reduce_noise,
         hls=options.hls,
         burn_captions=options.burn_captions,
-        brand=_check_brand(options.brand) if options.HasField("brand") else None,
+        brand=_check_brand(options.brand, theme) if options.HasField("brand") else None,
     )
 
 
-def _check_brand(brand: Brand) -> Brand:
-    """Returns the brand. Its colours are set against the theme's, and its logo is opened, by rendering alone."""
-    colors = [(name, getattr(brand, name)) for name in ("background", "surface", "text", "muted", "line")]
-    colors += [(f"accents[{number}]", color) for number, color in enumerate(brand.accents)]
-    for name, color in colors:
-        if color and not _COLOR.fullmatch(color):
-            raise _refused(f"brand.{name}", color[:80], "write a colour as #RRGGBB")
-    if len(brand.accents) > ACCENTS:
-        raise _refused("brand.accents", f"{len(brand.accents)} colours", f"give at most {ACCENTS}")
+def _check_brand(brand: Brand, theme: str) -> Brand:
+    """Returns the brand if text in its colours can be read. Its logo is opened by rendering alone."""
     if len(brand.logo) > LOGO_BYTES:
         raise _refused("brand.logo", f"{len(brand.logo)} bytes", f"give a PNG or SVG file of at most {LOGO_BYTES}")
+    try:
+        themes.apply_brand(themes.theme(theme), brand)
+    except ValueError as error:
+        raise InvalidInputError(f"options.{error}", reason="INVALID_OPTION", field="options.brand") from error
     return brand
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from s2v.runtime.bus import Bus
 from s2v.runtime.cache import Cache
 from s2v.runtime.edits import apply_edits, edits_of
 from s2v.runtime.engine import EnginePool
-from s2v.runtime.errors import DegradedError
+from s2v.runtime.errors import DegradedError, UnavailableError
 from s2v.runtime.jobs import FINISHED, Jobs, end, prefix, progress, stage_record
 from s2v.runtime.limits import part_seconds, whole_seconds, within
+from s2v.runtime.spool import Result, Spool
 from s2v.runtime.stage import NAMES, File, Output, StageWork, digest, following
 from s2v.runtime.store import ObjectStore
 from s2v.runtime.task import JobTask
@@ -40,6 +41,10 @@ _ARTIFACT_NAMES: dict[Stage.ValueType, str] = {
 }
 
 
+SPOOL_BYTES = 1_000_000_000
+"""Most that results may take on local disk while S3 is away."""
+
+
 class GoneError(Exception):
     """The job ended or a later run of it began while the task was at work; nothing is left to do."""
 
@@ -56,6 +61,8 @@ class Execution:
     caching: bool
     snapshots: bool = True
     """Whether each finished stage is noted in S3, so that a job whose record is lost goes on after it."""
+    spool: Spool = field(default_factory=lambda: Spool(SPOOL_BYTES))
+    """What waits for S3 to come back."""
     left: Callable[[str], Awaitable[None]] | None = None
     """Told the id of each job that has left the stage."""
 
@@ -165,12 +172,9 @@ class Execution:
         cpu_seconds = 0.0
         if hit is None:
             with self._task(record, before) as context:
-                async with self._within(record, f"part {number}"):
-                    output = await self.work.run(context, plan.parts[number])
-                self._refuse_degraded(record, output)
-                hit = await self._keep(context, output, f"part-{number:04d}.pb")
-                cpu_seconds = context.cpu_seconds
-            if caching and not output.report.degradations:
+                doing = self.work.run(context, plan.parts[number])
+                hit, cpu_seconds = await self._make(record, context, f"part-{number:04d}.pb", doing)
+            if caching and not hit.report.degradations:
                 await self._cache.put(record.job.tenant, self._stage, key, hit)
             cached = False
         else:
@@ -210,18 +214,14 @@ class Execution:
                 edited = await apply_edits(context, self._stage, edits, parts)
                 parts = edited.parts
                 record = await self._note_unmatched(record, edited.unmatched)
-            async with self._within(record, "join"):
-                output = await self.work.join(context, parts)
-            self._refuse_degraded(record, output)
-            made = await self._keep(context, output, _ARTIFACT_NAMES[self._stage])
+            doing = self.work.join(context, parts)
+            made, cpu_seconds = await self._make(record, context, _ARTIFACT_NAMES[self._stage], doing)
             report = made.report
             report.stage = self._stage
             report.started_at.CopyFrom(entry.started_at)
             report.finished_at.GetCurrentTime()
             report.wall_seconds = (report.finished_at.ToNanoseconds() - report.started_at.ToNanoseconds()) / 1e9
-            report.cpu_seconds = (
-                entry.plan_cpu_seconds + context.cpu_seconds + sum(part.cpu_seconds for part in entry.parts.values())
-            )
+            report.cpu_seconds = entry.plan_cpu_seconds + cpu_seconds + sum(part.cpu_seconds for part in entry.parts.values())
             report.queue_seconds = entry.queue_seconds
             report.parts = entry.parts_total
             report.cached_parts = sum(part.cached for part in entry.parts.values())
@@ -310,10 +310,34 @@ class Execution:
         )
         await self.bus.publish_task(task, record.job.options.priority)
 
-    async def _keep(self, context: JobTask, output: Output, name: str) -> CacheEntry:
-        """Writes what a part or a stage has made to S3."""
+    async def _make(
+        self, record: JobRecord, context: JobTask, name: str, doing: Coroutine[object, object, Output]
+    ) -> tuple[CacheEntry, float]:
+        """Does a part or a join and writes what it has made to S3; says what that is, and its processor time in seconds.
+
+        What S3 does not take waits on local disk, and the task for its next try.
+        """
+        spooled = f"{record.job.id}.{record.epoch}.{self._name}.{name}"
+        result = self.spool.find(spooled)
+        if result is not None:
+            doing.close()
+            entry = await self._keep(context, result, name)
+            self.spool.drop(spooled)
+            return entry, result.cpu_seconds
+        async with self._within(record, name):
+            output = await doing
+        self._refuse_degraded(record, output)
         data = output.artifact.SerializeToString(deterministic=True)
-        file = File(_KINDS[self._stage], name, "application/x-protobuf", data=data)
+        result = Result(data, output.report, output.files, context.cpu_seconds)
+        try:
+            return await self._keep(context, result, name), result.cpu_seconds
+        except UnavailableError:
+            self.spool.keep(spooled, result)
+            raise
+
+    async def _keep(self, context: JobTask, output: Result, name: str) -> CacheEntry:
+        """Writes what a part or a stage has made to S3."""
+        file = File(_KINDS[self._stage], name, "application/x-protobuf", data=output.artifact)
         artifacts = [await context.keep(export) for export in output.files]
         kept = await context.keep(file)
         whole = name == _ARTIFACT_NAMES[self._stage]

@@ -111,6 +111,8 @@ class RuntimeSettings(BaseSettings):
     """The same for rendering."""
     max_waiting_tasks: int = Field(default=1000, ge=1)
     """Tasks that may wait in all queues together before new jobs are refused."""
+    backup_destinations: SecretStr = SecretStr("")
+    """Where backups go: up to three, with a comma between: file:///folder, s3+https://KEY:SECRET@host/bucket/prefix."""
     min_free_bytes: int = Field(default=500_000_000, ge=0)
     """Free space for temporary files below which new jobs are refused, in bytes."""
     snapshots_enabled: bool = True

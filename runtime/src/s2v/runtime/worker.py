@@ -8,6 +8,7 @@ is recorded and goes on from there.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
 import traceback
@@ -34,6 +35,8 @@ IDLE_SECONDS = 1.0
 """How long an idle worker waits before it looks again for tasks that came back."""
 NEWER_VERSION_SECONDS = 5.0
 """Delay of a task that a newer worker must do."""
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a disk that is full: the task waits, which costs no attempt."""
 STACK_CHARACTERS = 4000
 """What a dead letter keeps of a stack trace: its end, which names the cause."""
 FULL_SECONDS = 1.0
@@ -147,6 +150,12 @@ class Worker:
             except UnavailableError as error:
                 span.set_status(Status(StatusCode.ERROR, error.reason))
                 log.warning("task waits: %s", error, extra=extra)
+                await self._settle(self._hand_back(delivery, OUTAGE_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
+            except OSError as error:
+                if error.errno not in DISK_FULL:
+                    await self._settle(self._failed(delivery, error))
+                    return
+                log.warning("task waits, as the disk is full: %s", error, extra=extra)
                 await self._settle(self._hand_back(delivery, OUTAGE_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
             except Exception as error:  # the loop outlives whatever an engine does
                 span.record_exception(error)

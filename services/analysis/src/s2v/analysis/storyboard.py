@@ -76,7 +76,8 @@ def make_scene(talk: Talk, number: int, plan: ScenePlan, previous: Scene | None)
                 diagram.alternatives.append(RankedType(type=kind, confidence=probability))
     known = {(node.kind, node.label): node.id for node in previous.diagram.nodes} if previous is not None else {}
     for place, draft in enumerate(plan.content.nodes, start=1):
-        identity = known.get((draft.kind, draft.label.text), f"{name}n{place:02d}")
+        # Of two nodes that look alike the first keeps the id.
+        identity = known.pop((draft.kind, draft.label.text), f"{name}n{place:02d}")
         diagram.nodes.append(_make_node(talk, identity, draft, plan))
     ordered = sorted(plan.content.edges, key=lambda edge: (edge.target, edge.source))
     for place, edge in enumerate(ordered, start=1):

@@ -1,0 +1,50 @@
+"""`python -m deploy.generate`: writes all that is generated, or with --check says what is out of date.
+
+The order matters: the schema of settings first, as rendering is checked against it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from deploy.generate.chart import CHART, dump, examples, read_values, render
+from deploy.generate.kustomize import KUSTOMIZE, make_files
+from deploy.generate.readme import make_readme
+from deploy.generate.settings import make_schema
+
+
+def generated() -> Iterator[tuple[Path, Callable[[], str]]]:
+    """Yields each generated file and what makes it."""
+    yield CHART / "values.schema.json", make_schema
+    yield CHART / "README.md", make_readme
+    for folder in examples().values():
+        yield (
+            folder / "rendered" / "manifests.yaml",
+            lambda folder=folder: dump(render(read_values(folder / "values.yaml")).manifests),
+        )
+    for path, text in make_files().items():
+        yield KUSTOMIZE / path, lambda text=text: text
+
+
+def main(*, check: bool) -> int:
+    """Writes or checks; returns the exit code."""
+    stale = []
+    for path, make in generated():
+        text = make()
+        if path.exists() and path.read_text() == text:
+            continue
+        if check:
+            stale.append(path)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"wrote {path.relative_to(CHART.parent.parent)}")
+    for path in stale:
+        print(f"{path} is out of date: run make deploy-docs")
+    return bool(stale)
+
+
+if __name__ == "__main__":
+    sys.exit(main(check="--check" in sys.argv[1:]))

@@ -1,0 +1,286 @@
+"""What the objects say, read into Kubernetes's own types."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeVar
+
+import helm_python
+import pytest
+from kubernetes import client
+
+from deploy.generate.chart import Manifest, Render, render
+from deploy.generate.settings import CLASSES, OWNED
+from s2v.analysis.settings import AnalysisSettings
+from s2v.layout.settings import LayoutSettings
+from s2v.rendering.engine import CLIP_SECONDS, FILM_SECONDS
+from s2v.runtime.bus import PRIORITIES, WORK_STREAM
+from s2v.transcription.talk import EXAMINATION_SECONDS, WINDOW_SECONDS
+
+from .conftest import example
+
+T = TypeVar("T")
+_API = client.ApiClient(client.Configuration(host="http://localhost"))
+
+COMPONENTS = ("gateway", "transcription", "analysis", "layout", "rendering")
+STAGES = COMPONENTS[1:]
+EXTERNAL: Manifest = {"nats": {"url": "nats://nats:4222"}, "s3": {"endpoint": "http://s3:9000"}}
+
+
+def typed(manifest: Manifest, kind: type[T]) -> T:
+    """Reads an object into the class of Kubernetes's client."""
+    read: T = _API.deserialize(json.dumps(manifest), kind.__name__, "application/json")
+    return read
+
+
+def deployment(rendered: Render, component: str) -> client.V1Deployment:
+    return typed(rendered.find("Deployment", f"s2v-{component}"), client.V1Deployment)
+
+
+def mebibytes(quantity: str) -> float:
+    number = float(quantity.rstrip("GMi"))
+    return number * 1024 if quantity.endswith("Gi") else number
+
+
+@pytest.mark.parametrize(
+    ("component", "replicas", "cpu", "memory"),
+    [("transcription", 3, "2", "4Gi"), ("analysis", 2, "1", "2Gi"), ("layout", 2, "1", "1Gi"), ("rendering", 4, "3", "6Gi")],
+)
+def test_defaults_are_the_ones_that_were_planned(component: str, replicas: int, cpu: str, memory: str) -> None:
+    read = deployment(example("external"), component)
+    assert read.spec.replicas == replicas
+    assert read.spec.template.spec.containers[0].resources.requests["cpu"] == cpu
+    assert read.spec.template.spec.containers[0].resources.requests["memory"] == memory
+
+
+def test_each_service_knows_each_variable_that_it_is_given(rendered: Render) -> None:
+    """A variable that no settings class has would be ignored in silence."""
+    for component in COMPONENTS:
+        known = {f"S2V_{field}".upper() for field in CLASSES[component].model_fields}
+        container = deployment(rendered, component).spec.template.spec.containers[0]
+        given = {entry.name for entry in container.env if entry.name.startswith("S2V_")}
+        assert given <= known, component
+        assert len({entry.name for entry in container.env}) == len(container.env), "a variable is given twice"
+
+
+def test_settings_read_what_the_chart_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = example("production")
+    for entry in deployment(rendered, "gateway").spec.template.spec.containers[0].env:
+        if entry.value is not None:
+            monkeypatch.setenv(entry.name, entry.value)
+    settings = CLASSES["gateway"]()
+    assert settings.model_dump()["max_upload_bytes"] == 500_000_000, "a large number must not become 5e+08"
+    assert (settings.nats_url, settings.s3_bucket, settings.listen) == ("tls://nats.example.com:4222", "talks", "[::]:50051")
+
+
+def test_owned_settings_exist() -> None:
+    fields = {field for settings in CLASSES.values() for field in settings.model_fields}
+    assert fields >= OWNED
+
+
+@pytest.mark.parametrize(
+    ("component", "longest"),
+    [
+        ("transcription", max(EXAMINATION_SECONDS, WINDOW_SECONDS)),
+        ("analysis", AnalysisSettings.model_fields["analysis_seconds"].default),
+        ("layout", 2 * LayoutSettings.model_fields["layout_seconds"].default),
+        ("rendering", max(CLIP_SECONDS, FILM_SECONDS)),
+    ],
+)
+def test_grace_is_longer_than_the_longest_step(component: str, longest: float) -> None:
+    pod = deployment(example("external"), component).spec.template.spec
+    drain = next(float(entry.value) for entry in pod.containers[0].env if entry.name == "S2V_DRAIN_SECONDS")
+    assert longest < drain < pod.termination_grace_period_seconds - 30
+
+
+MEASURED_MEBIBYTES = {"transcription": 760, "analysis": 900, "layout": 240, "rendering": 3 * 600}
+"""Resident memory of a pod with its default workers and models loaded; rendering at 1080p while it draws."""
+
+
+@pytest.mark.parametrize("component", STAGES)
+def test_resident_models_stay_below_the_memory_target(component: str) -> None:
+    """Or the autoscaler would go to its maximum and stay there."""
+    rendered = example("hpa" if component != "layout" else "external")
+    request = mebibytes(deployment(rendered, component).spec.template.spec.containers[0].resources.requests["memory"])
+    assert MEASURED_MEBIBYTES[component] < 0.6 * 0.8 * request
+
+
+def test_an_hpa_is_as_it_was_planned() -> None:
+    rendered = example("hpa")
+    scaled = set()
+    for manifest in rendered.all("HorizontalPodAutoscaler"):
+        read = typed(manifest, client.V2HorizontalPodAutoscaler).spec
+        scaled.add(read.scale_target_ref.name)
+        assert (read.min_replicas, read.max_replicas) == (2, 10)
+        assert {metric.resource.name: metric.resource.target.average_utilization for metric in read.metrics} == {
+            "cpu": 70,
+            "memory": 80,
+        }
+        assert read.behavior.scale_up.stabilization_window_seconds == 60
+        assert read.behavior.scale_down.stabilization_window_seconds == 300
+    assert scaled == {f"s2v-{component}" for component in COMPONENTS if component != "layout"}
+    assert deployment(rendered, "layout").spec.replicas == 2
+    assert deployment(rendered, "rendering").spec.replicas is None, "an upgrade would set the replicas back"
+
+
+def test_keda_follows_each_priority_of_the_real_consumers() -> None:
+    rendered = example("keda")
+    objects = {one["spec"]["scaleTargetRef"]["name"]: one["spec"] for one in rendered.all("ScaledObject")}
+    assert set(objects) == {f"s2v-{component}" for component in COMPONENTS}
+    for stage in STAGES:
+        spec = objects[f"s2v-{stage}"]
+        assert [trigger["metadata"]["consumer"] for trigger in spec["triggers"]] == [
+            f"{stage}-{name}" for name in PRIORITIES.values()
+        ]
+        assert {trigger["metadata"]["stream"] for trigger in spec["triggers"]} == {WORK_STREAM}
+        assert spec["advanced"]["scalingModifiers"]["formula"] == " + ".join(PRIORITIES.values())
+    assert objects["s2v-transcription"]["minReplicaCount"] == 0
+
+
+def test_there_is_never_more_than_one_autoscaler(rendered: Render) -> None:
+    targets = [
+        one["spec"]["scaleTargetRef"]["name"]
+        for kind in ("HorizontalPodAutoscaler", "ScaledObject")
+        for one in rendered.all(kind)
+    ]
+    assert len(targets) == len(set(targets))
+    for target in targets:
+        assert "replicas" not in rendered.find("Deployment", target)["spec"]
+
+
+def test_each_component_has_its_headless_service_that_finds_its_pods(rendered: Render) -> None:
+    for component in COMPONENTS:
+        name = "s2v-gateway-headless" if component == "gateway" else f"s2v-{component}"
+        service = typed(rendered.find("Service", name), client.V1Service).spec
+        read = deployment(rendered, component).spec
+        assert service.cluster_ip == "None"
+        assert service.selector.items() <= read.template.metadata.labels.items()
+        assert read.selector.match_labels.items() <= read.template.metadata.labels.items()
+        (port,) = service.ports
+        assert port.target_port in {port.name for port in read.template.spec.containers[0].ports}
+
+
+def test_probes_ask_grpc_health(rendered: Render) -> None:
+    for component in COMPONENTS:
+        container = deployment(rendered, component).spec.template.spec.containers[0]
+        for probe in (container.startup_probe, container.readiness_probe, container.liveness_probe):
+            assert probe.grpc.port == container.ports[0].container_port
+
+
+def test_a_disruption_takes_one_pod_at_a_time_and_pods_are_spread(rendered: Render) -> None:
+    for component in COMPONENTS:
+        budget = typed(rendered.find("PodDisruptionBudget", f"s2v-{component}"), client.V1PodDisruptionBudget).spec
+        read = deployment(rendered, component).spec
+        assert budget.max_unavailable == 1
+        assert budget.selector.match_labels == read.selector.match_labels
+        spread = read.template.spec.topology_spread_constraints
+        assert {one.topology_key for one in spread} == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+        assert all(one.label_selector.match_labels == read.selector.match_labels for one in spread)
+
+
+def test_gpus_are_asked_for_and_off_means_processors() -> None:
+    pod = deployment(example("gpu"), "transcription").spec.template.spec
+    container = pod.containers[0]
+    environment = {entry.name: entry.value for entry in container.env}
+    assert container.resources.limits["nvidia.com/mig-1g.10gb"] == "1"
+    assert (environment["S2V_WHISPER_DEVICE"], environment["S2V_WHISPER_WORKERS"]) == ("cuda", "1")
+    assert pod.runtime_class_name == "nvidia"
+    assert pod.tolerations[0].key == "nvidia.com/gpu"
+    off = deployment(example("keda"), "transcription").spec.template.spec
+    assert {entry.name: entry.value for entry in off.containers[0].env}["S2V_WHISPER_DEVICE"] == "cpu"
+    assert "cuda" not in off.containers[0].image
+    assert off.node_selector is None
+
+
+def test_a_claim_is_made_and_used() -> None:
+    rendered = example("gpu-dra")
+    pod = deployment(rendered, "transcription").spec.template.spec
+    (template,) = rendered.all("ResourceClaimTemplate")
+    assert pod.resource_claims[0].resource_claim_template_name == template["metadata"]["name"]
+    assert pod.containers[0].resources.claims[0].name == pod.resource_claims[0].name
+    assert "nvidia.com/gpu" not in pod.containers[0].resources.limits
+
+
+def test_credentials_come_from_secrets_only(rendered: Render) -> None:
+    for name, pod in rendered.pods():
+        for container in pod["containers"]:
+            for entry in container.get("env", []):
+                if entry["name"].endswith(("_TOKEN", "_SECRET_KEY", "_ACCESS_KEY", "_KEY", "_KEY_ID")):
+                    assert "secretKeyRef" in entry.get("valueFrom", {}), f"{name} {entry['name']}"
+
+
+def test_a_registry_and_pull_secrets_hold_for_all_images() -> None:
+    for name, pod in example("production").pods():
+        assert pod["imagePullSecrets"] == [{"name": "registry"}], name
+        for container in pod["containers"]:
+            assert container["image"].startswith("registry.example.com/media/s2v/"), name
+            assert "@sha256:" in container["image"], name
+
+
+def test_the_hatch_reaches_every_field() -> None:
+    manifest = example("extras").find("Deployment", "s2v-rendering")
+    spec = manifest["spec"]["template"]["spec"]
+    assert spec["hostname"] == "renderer"
+    assert manifest["metadata"]["annotations"] == {"example.com/owner": "media"}
+    assert spec["containers"][0]["env"][-1] == {"name": "OMP_NUM_THREADS", "value": "1"}
+    assert manifest["spec"]["revisionHistoryLimit"] == 2
+    assert "enableServiceLinks" not in spec
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"nats": {"url": ""}}, "nats.url is missing"),
+        ({"s3": {"endpoint": ""}}, "s3.endpoint is missing"),
+        ({"nats": {"bundled": {"enabled": True}}}, "both set"),
+        ({"autoscaling": {"provider": "keda"}}, "nats.monitor"),
+        ({"ingress": {"enabled": True}}, "needs TLS"),
+        ({"gatewayApi": {"enabled": True}}, "parentRefs is missing"),
+        ({"gateway": {"replica": 3}}, "additional properties 'replica' not allowed"),
+        ({"settings": {"whisper_model": "small"}}, "whisper_model"),
+        ({"settings": {"nats_url": "nats://elsewhere:4222"}}, "nats_url"),
+        ({"settings": {"log_level": {"secretKeyRef": {"name": "a", "key": "b"}}}}, "log_level"),
+        ({"nats": {"url": "nats://user:password@nats:4222"}}, "url"),
+        ({"transcription": {"image": {"repository": "a", "digest": "latest"}}}, "digest"),
+        ({"overrides": {"Deployment/nothing": {"merge": {}}}}, "Deployment/nothing"),
+        ({"overrides": {"Deployment/layout": {"patch": [{"op": "remove", "path": "/spec/nothing"}]}}}, "there is no such place"),
+        (
+            {
+                "overrides": {
+                    "Deployment/layout": {"patch": [{"op": "replace", "path": "/spec/template/spec/volumes/7", "value": 1}]}
+                }
+            },
+            "no such place",
+        ),
+    ],
+    ids=lambda value: json.dumps(value)[:60] if isinstance(value, dict) else "",
+)
+def test_what_cannot_work_is_refused_with_a_remedy(values: Manifest, said: str) -> None:
+    merged = {**EXTERNAL, **{key: {**EXTERNAL.get(key, {}), **value} for key, value in values.items()}}
+    with pytest.raises(helm_python.HelmError) as refused:
+        render(merged)
+    assert said in str(refused.value)
+
+
+def test_a_setting_may_come_from_a_secret() -> None:
+    reference = {"valueFrom": {"secretKeyRef": {"name": "llm", "key": "token"}}}
+    rendered = render({**EXTERNAL, "analysis": {"settings": {"llm_key": reference}}})
+    (found,) = [
+        one
+        for one in rendered.find("Deployment", "s2v-analysis")["spec"]["template"]["spec"]["containers"][0]["env"]
+        if one["name"] == "S2V_LLM_KEY"
+    ]
+    assert found == {"name": "S2V_LLM_KEY", **reference}
+
+
+def test_names_stay_short_enough_for_a_label() -> None:
+    rendered = render({**EXTERNAL, "fullnameOverride": "a" * 60}, release="r" * 53)
+    assert max(len(one["metadata"]["name"]) for one in rendered.manifests) <= 63
+
+
+def test_the_notes_say_what_to_do_next() -> None:
+    notes = example("trial").notes
+    assert "helm test s2v -n s2v --logs" in notes
+    assert "port-forward service/s2v-gateway" in notes
+    assert "talks.example.com:443" in example("ingress").notes
+    assert "Nobody is asked" not in example("production").notes
