@@ -75,6 +75,7 @@ def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
             "nats_url": own_nats.url,
             "nats_token": type(settings.nats_token)(own_nats.token),
             "ack_wait_seconds": 1.1,
+            "s3_bucket": "s2v-own",  # a rebuild for other tests finds nothing of these jobs
         }
     )
 

@@ -32,7 +32,9 @@ def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
 
 @pytest.fixture
 def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
-    return settings.model_copy(update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token)})
+    return settings.model_copy(
+        update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token), "s3_bucket": "s2v-own"}
+    )
 
 
 def reconciler(house: House) -> Reconciler:
