@@ -11,7 +11,7 @@ from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.job_service_pb2 import CancelJobRequest
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import JobRecord
+from s2v.v1.work_pb2 import JobRecord, Task
 
 pytestmark = pytest.mark.integration
 
@@ -58,12 +58,13 @@ def lost(bus):
 
 async def test_a_job_whose_task_was_lost_gets_it_again_once(open_door, media, lost):
     async with open_door(lost_after_seconds=0.2) as door:
-        await door.create(await door.upload("talk.wav", media.wav(6)), "lost")
+        job = await door.create(await door.upload("talk.wav", media.wav(6)), "lost")
         await lost()
         await asyncio.sleep(0.3)
         await asyncio.gather(door.housekeeping.reconcile(), door.housekeeping.reconcile())
-        messages = (await door.bus.jetstream.stream_info("S2V_WORK")).state.messages
-        assert messages == 1
+        state = (await door.bus.jetstream.stream_info("S2V_WORK")).state
+        waiting = [await door.bus.jetstream.get_msg("S2V_WORK", seq) for seq in range(state.first_seq, state.last_seq + 1)]
+        assert [Task.FromString(message.data or b"").job_id for message in waiting].count(job.id) == 1
         await door.housekeeping.reconcile()  # it waits in the queue now, so it is not lost
         assert (await door.bus.jetstream.stream_info("S2V_WORK")).state.messages == 1
 

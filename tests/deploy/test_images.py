@@ -73,7 +73,7 @@ def test_the_weights_of_an_image_are_made_by_its_command(path: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "module", ["__main__", "jobs", "make", "connection", "administration", "dead", "keys", "kubernetes", "kubernetes_check"]
+    "module", ["__main__", "jobs", "make", "connection", "administration", "dead", "keys", "storage", "backup"]
 )
 def test_the_tools_image_needs_no_engine_and_no_service(module: str) -> None:
     """It installs the command without what single stages need: what its commands import must do without."""
