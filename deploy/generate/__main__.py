@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from deploy.generate.chart import CHART, dump, examples, read_values, render
@@ -20,12 +21,13 @@ def generated() -> Iterator[tuple[Path, Callable[[], str]]]:
     yield CHART / "values.schema.json", make_schema
     yield CHART / "README.md", make_readme
     for folder in examples().values():
-        yield (
-            folder / "rendered" / "manifests.yaml",
-            lambda folder=folder: dump(render(read_values(folder / "values.yaml")).manifests),
-        )
+        yield folder / "rendered" / "manifests.yaml", partial(_render_example, folder)
     for path, text in make_files().items():
-        yield KUSTOMIZE / path, lambda text=text: text
+        yield KUSTOMIZE / path, partial(str, text)
+
+
+def _render_example(folder: Path) -> str:
+    return dump(render(read_values(folder / "values.yaml")).manifests)
 
 
 def main(*, check: bool) -> int:

@@ -44,7 +44,7 @@ def make_schema() -> str:
     """Returns values.schema.json with the schemas of settings made anew."""
     path = CHART / "values.schema.json"
     schema = json.loads(path.read_text())
-    classes = {"all": RuntimeSettings, "tool": RuntimeSettings, **CLASSES}
+    classes: dict[str, type[RuntimeSettings]] = {"all": RuntimeSettings, "tool": RuntimeSettings, **CLASSES}
     for name, settings in classes.items():
         fields = {field: {"$ref": "#/$defs/setting"} for field in sorted(settings.model_fields) if field not in OWNED}
         schema["$defs"][f"{name}Settings"] = {"type": "object", "additionalProperties": False, "properties": fields}
