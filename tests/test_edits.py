@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import av
 import pytest
 from av.container import InputContainer
 
+from s2v.v1.composition_pb2 import Composition
 from s2v.v1.storyboard_pb2 import Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
@@ -18,6 +20,8 @@ from .conftest import Stack
 pytestmark = pytest.mark.integration
 
 SECONDS = 62.0
+NEAR_PIXELS = 60.0
+"""A node that stays may make room for a longer label beside it, no more."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,16 @@ def board_of(folder: Path) -> Storyboard:
     return Storyboard.FromString((folder / "storyboard.pb").read_bytes())
 
 
+def centres_of(folder: Path) -> dict[tuple[str, str], tuple[float, float]]:
+    """Returns where the middle of each node is, by scene and node, in pixels."""
+    composition = Composition.FromString((folder / "composition.pb").read_bytes())
+    return {
+        (scene.scene_id, shape.node_id): (shape.rect.x + shape.rect.width / 2, shape.rect.y + shape.rect.height / 2)
+        for scene in composition.scenes
+        for shape in scene.shapes
+    }
+
+
 def report_of(job: dict[str, object], stage: str) -> dict[str, object]:
     report: dict[str, object] = next(one for one in job["report"]["stages"] if one["stage"] == f"STAGE_{stage}")  # type: ignore[index]
     return report
@@ -84,6 +98,10 @@ def test_an_edited_label_is_in_all_that_is_made_and_only_its_scenes_are_drawn_ag
     assert "Big box" in (tmp_path / "outline.md").read_text()
     assert "Big box" in (tmp_path / "diagrams.md").read_text()
     assert "Big box" in (tmp_path / "storyboard.json").read_text()
+
+    places, moved = centres_of(talk.before), centres_of(tmp_path)
+    kept = [name for name in places if name in moved and name[1] != node.id]
+    assert max(math.dist(places[name], moved[name]) for name in kept) < NEAR_PIXELS, "what was not edited keeps its place"
 
     assert report_of(job, "TRANSCRIPTION") == report_of(talk.job, "TRANSCRIPTION"), "it does not depend on the edit"
     analysis = report_of(job, "ANALYSIS")

@@ -175,6 +175,9 @@ async def test_a_run_applies_the_edits_from_the_first_stage_that_they_change(ope
         assert record.epoch == before.epoch + 1
         assert stage_record(record, Stage.STAGE_ANALYSIS).parts[0].cached
         assert not stage_record(record, Stage.STAGE_LAYOUT).HasField("plan")
+        placed = stage_record(before, Stage.STAGE_LAYOUT).output
+        assert stage_record(record, Stage.STAGE_LAYOUT).previous == placed, "what the edit leaves keeps its place"
+        assert not stage_record(record, Stage.STAGE_RENDERING).HasField("previous")
         assert await door.tasks() == tasks + 1
         async with door.refusing() as refused:
             await door.stub.RerunJob(RerunJobRequest(job_id=job_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,18 @@ async def test_sweeping_an_upload_never_touches_a_job_that_came_to_be(open_door,
         before = {item.key for item in await door.store.list(prefix(door.settings.tenant, job.id))}
         await door.housekeeping.sweep()
         assert {item.key for item in await door.store.list(f"{door.settings.tenant}/")} == before
+
+
+async def test_expired_uploads_of_each_tenant_are_swept_where_callers_say_who_they_are(open_door):
+    async with open_door(upload_lifetime_seconds=0.5) as door:
+        other = f"{door.settings.tenant}-other"
+        await door.uploads.start(other, "talk.wav", 10, "")
+        await asyncio.sleep(1.6)
+        await door.housekeeping.sweep()
+        assert await door.store.list(f"{other}/"), "without keys there is one tenant"
+        settings = door.settings.model_copy(update={"auth": "on"})
+        await replace(door.housekeeping, settings=settings).sweep()
+        assert await door.store.list(f"{other}/") == []
 
 
 @pytest.fixture

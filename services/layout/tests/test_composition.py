@@ -181,6 +181,19 @@ def test_what_an_edit_leaves_alone_stays_where_it_is(height: int) -> None:
     assert _moved(before, held) <= _moved(before, free)
 
 
+@pytest.mark.integration
+def test_a_scene_that_an_edit_has_not_touched_is_the_same_to_the_last_bit() -> None:
+    """Else its clip would be drawn again for nothing."""
+    nodes = [(STEP, f"Step number {n} of the way") for n in range(5)]
+    edges = [(0, 1, ""), (0, 2, ""), (1, 3, ""), (2, 3, ""), (3, 4, "")]
+    untouched = flowchart([(STEP, "Other"), (STEP, "Things"), (STEP, "Here")], [(0, 1, ""), (1, 2, "back")])
+    before, _ = compose(storyboard(flowchart(nodes, edges), timeline(EVENTS), untouched), 720, "dark", False)
+    edited = [*nodes[:4], (STEP, "A much longer label than the one that was there")]
+    after, _ = compose(storyboard(flowchart(edited, edges), timeline(EVENTS), untouched), 720, "dark", False, previous=before)
+    assert after.scenes[0] != before.scenes[0]
+    assert list(after.scenes[1:]) == list(before.scenes[1:])
+
+
 def _moved(before: Composition, after: Composition) -> float:
     """Returns how far the node has moved that has moved farthest, in px."""
     old, new = find_places(before.scenes[0], after.width / before.width), find_places(after.scenes[0], 1.0)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from s2v.gateway.settings import GatewaySettings
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Housekeeping:
-    """Keeps one tenant's house."""
+    """Keeps the house of all tenants."""
 
     uploads: Uploads
     jobs: Jobs
@@ -56,7 +56,10 @@ class Housekeeping:
 
         Errors: UnavailableError.
         """
-        tenant = self.settings.tenant
+        for tenant in await self._tenants():
+            await self._sweep(tenant)
+
+    async def _sweep(self, tenant: str) -> None:
         await cache.sweep(self.store, tenant, time.time())
         for upload_id in await self.uploads.expired(tenant):
             job_id = await self.uploads.job_of(tenant, upload_id)
@@ -70,10 +73,11 @@ class Housekeeping:
 
         Errors: UnavailableError.
         """
-        tenant, now = self.settings.tenant, time.time()
-        await self._retention.expire(tenant, now)
-        if self._mover is not None:
-            await self._mover.run(tenant, now)
+        now = time.time()
+        for tenant in await self._tenants():
+            await self._retention.expire(tenant, now)
+            if self._mover is not None:
+                await self._mover.run(tenant, now)
 
     async def reconcile(self) -> None:
         """Makes all records again if NATS has lost them; wakes jobs that nobody works on; writes missing ends.
@@ -81,7 +85,15 @@ class Housekeeping:
         Errors: UnavailableError.
         """
         await self._reconciler.heal()
-        await self._reconciler.reconcile(self.settings.tenant)
+        for tenant in await self._tenants():
+            await self._reconciler.reconcile(tenant)
+
+    async def _tenants(self) -> Sequence[str]:
+        """Returns who has jobs, or objects where jobs are worked on; there is one tenant where nobody has to say who they are."""
+        if self.settings.auth != "on":
+            return [self.settings.tenant]
+        folders = [folder.rstrip("/") for folder in await self.store.folders("")]
+        return sorted({*(folder for folder in folders if not folder.startswith("_")), *await self.jobs.tenants()})
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, stop: asyncio.Event) -> None:

@@ -116,6 +116,8 @@ def reset(record: JobRecord, start: Start) -> None:
                 part.cached, part.cpu_seconds = True, 0.0
         else:
             fresh = StageRecord(stage=entry.stage, state=StageState.STAGE_STATE_PENDING, cache_keys=entry.cache_keys)
+            if entry.stage == Stage.STAGE_LAYOUT and job.edits and (entry.HasField("output") or entry.HasField("previous")):
+                fresh.previous.CopyFrom(entry.output if entry.HasField("output") else entry.previous)
             entry.CopyFrom(fresh)
     folders = tuple(f"/{job.id}/{NAMES[stage]}/" for stage in again)
     kept = [artifact for artifact in job.artifacts if not any(folder in artifact.object.key for folder in folders)]

@@ -256,6 +256,7 @@ class StageRecord(_message.Message):
     QUEUE_SECONDS_FIELD_NUMBER: _builtins.int
     PLAN_CPU_SECONDS_FIELD_NUMBER: _builtins.int
     CACHE_KEYS_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
     stage: _report_pb2.Stage.ValueType
     """The stage."""
     state: _job_pb2.StageState.ValueType
@@ -294,6 +295,10 @@ class StageRecord(_message.Message):
     def cache_keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Keys of the results in the cache that this job has made or was answered with; they go when it is deleted."""
 
+    @_builtins.property
+    def previous(self) -> _artifact_pb2.ObjectRef:
+        """What the stage made before an edit, when it is made again: what stays keeps its place. Unset in a job without edits."""
+
     def __init__(
         self,
         *,
@@ -309,10 +314,11 @@ class StageRecord(_message.Message):
         queue_seconds: _builtins.float = ...,
         plan_cpu_seconds: _builtins.float = ...,
         cache_keys: _abc.Iterable[_builtins.bytes] | None = ...,
+        previous: _artifact_pb2.ObjectRef | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "plan", b"plan", "started_at", b"started_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "plan", b"plan", "previous", b"previous", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_keys", b"cache_keys", "failed_attempts", b"failed_attempts", "handed_back", b"handed_back", "output", b"output", "parts", b"parts", "parts_total", b"parts_total", "plan", b"plan", "plan_cpu_seconds", b"plan_cpu_seconds", "queue_seconds", b"queue_seconds", "stage", b"stage", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_keys", b"cache_keys", "failed_attempts", b"failed_attempts", "handed_back", b"handed_back", "output", b"output", "parts", b"parts", "parts_total", b"parts_total", "plan", b"plan", "plan_cpu_seconds", b"plan_cpu_seconds", "previous", b"previous", "queue_seconds", b"queue_seconds", "stage", b"stage", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -165,7 +165,7 @@ class Execution:
         if number in entry.parts:
             return record
         before = entry.parts[number - 1].output if number in plan.chained else None
-        inputs = (plan.parts[number], before.sha256 if before else "")
+        inputs: Sequence[bytes | str] = (plan.parts[number], before.sha256 if before else "", *_previous(entry))
         key = digest(f"{self._name}.part", self.work.identity(record.job.options), *inputs)
         caching = self.caching and entry.parts_total > 1
         hit = await self._cache.get(record.job.tenant, self._stage, key, self._prefix(record)) if caching else None
@@ -344,9 +344,10 @@ class Execution:
         return CacheEntry(output=kept.object, artifacts=[*([kept] if whole else []), *artifacts], report=output.report)
 
     def _key(self, record: JobRecord) -> bytes:
-        """Returns the cache key of the stage's whole result: all earlier artifacts, the source, and the stage's identity."""
+        """Returns the cache key of the stage's whole result: the source, all artifacts before it, and the stage's identity."""
         inputs: Sequence[ObjectRef] = [record.source, *(entry.output for entry in _before(record, self._stage))]
-        return digest(self._name, self.work.identity(record.job.options), *(ref.sha256 for ref in inputs))
+        previous = _previous(stage_record(record, self._stage))
+        return digest(self._name, self.work.identity(record.job.options), *(ref.sha256 for ref in inputs), *previous)
 
     def _prefix(self, record: JobRecord) -> str:
         return f"{prefix(record.job.tenant, record.job.id)}{self._name}/"
@@ -377,6 +378,11 @@ def alive(record: JobRecord, epoch: int) -> bool:
 def _before(record: JobRecord, stage: Stage.ValueType) -> list[StageRecord]:
     order = list(NAMES)
     return [stage_record(record, earlier) for earlier in order[: order.index(stage)]]
+
+
+def _previous(entry: StageRecord) -> Sequence[str]:
+    """Returns the digest of what the stage made before an edit, if it goes by that."""
+    return [entry.previous.sha256] if entry.HasField("previous") else []
 
 
 def _check_alive(record: JobRecord, epoch: int) -> None:

@@ -11,7 +11,7 @@ from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from opentelemetry.instrumentation.grpc import aio_server_interceptor
+from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 
 from s2v.runtime.errors import S2VError, UnavailableError
 from s2v.runtime.security import server_credentials
@@ -31,11 +31,17 @@ class Server:
         """Without an authenticator everybody may call."""
         self._settings = settings
         self._server = grpc.aio.server(
-            interceptors=(aio_server_interceptor(), CallInterceptor(authenticator)),
+            interceptors=(
+                # Probes are no part of a job; and the tracer cannot pass on health's Watch.
+                aio_server_interceptor(filter_=filters.negate(filters.health_check())),
+                CallInterceptor(authenticator),
+            ),
             options=(
                 ("grpc.max_receive_message_length", settings.max_receive_bytes),
                 ("grpc.max_send_message_length", settings.max_receive_bytes),
                 ("grpc.so_reuseport", 0),
+                # Calls in flight on an old connection go on; the next one finds pods that came later.
+                ("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)),
             ),
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
@@ -65,19 +71,16 @@ class Server:
         except RuntimeError as error:
             raise UnavailableError(f"cannot listen on {self._settings.listen}: is another program there?") from error
         await self._server.start()
-        await self._set(health_pb2.HealthCheckResponse.SERVING)
+        for service in ("", *self._services):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
 
     async def drain(self) -> None:
-        """Health says NOT_SERVING from now on; calls in flight go on."""
-        await self._set(health_pb2.HealthCheckResponse.NOT_SERVING)
+        """Health says NOT_SERVING from now on, for good, also if the server starts after it; calls in flight go on."""
+        await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace_seconds: float) -> None:
         """Takes no more calls, and ends those in flight after `grace_seconds`."""
         await self._server.stop(grace_seconds)
-
-    async def _set(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
-        for service in ("", *self._services):
-            await self._health.set(service, status)
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]

@@ -40,6 +40,13 @@ class Service:
         self.server = Server(settings, Authenticator(settings, self.store) if settings.auth == "on" else None)
         self.stop = asyncio.Event()
         """Set when the process is told to end."""
+        self._draining: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        """Tells the process to end: health says so at once, so that no new calls come while it finishes what it has."""
+        if not self.stop.is_set():
+            self.stop.set()
+            self._draining = asyncio.get_running_loop().create_task(self.server.drain())
 
     async def work(self, stage: StageWork, pool: EnginePool) -> None:
         """Serves, and does the stage's tasks until told to stop: as many at once as the engine has worker processes."""
@@ -74,7 +81,7 @@ async def running(name: str, settings: RuntimeSettings) -> AsyncIterator[Service
     service = Service(name, settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, service.stop.set)
+        loop.add_signal_handler(number, service.end)
     try:
         await _patiently(service.bus.connect)
         await _patiently(service.store.prepare)

@@ -131,3 +131,5 @@ class RuntimeSettings(BaseSettings):
     """Largest gRPC message that is accepted, in bytes."""
     max_concurrent_calls: int = Field(default=256, gt=0)
     """gRPC calls in flight; more are answered RESOURCE_EXHAUSTED."""
+    max_connection_age_seconds: float = Field(default=300, gt=0)
+    """After this clients connect anew, and so find pods that came later; calls in flight go on."""

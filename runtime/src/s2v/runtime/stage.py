@@ -73,6 +73,8 @@ class StageTask(Protocol):
     """An empty folder, removed after the task."""
     before: ObjectRef | None
     """What the part before this one has made, if this one is chained to it."""
+    previous: ObjectRef | None
+    """What the stage made before an edit of the user, if it is made again."""
 
     def input(self, stage: Stage.ValueType) -> ObjectRef:
         """Returns where the finished artifact of an earlier stage is."""

@@ -37,6 +37,8 @@ class JobTask:
         self.source = record.source
         self.workspace = workspace
         self.before = before
+        entry = stage_record(record, stage)
+        self.previous = entry.previous if entry.HasField("previous") else None
         self.cpu_seconds = 0.0
         """Processor time that this task's computations have taken."""
         self._record = record

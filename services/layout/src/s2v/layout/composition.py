@@ -70,12 +70,13 @@ def compose(
     )
     report = StageReport(stage=Stage.STAGE_LAYOUT, engine=engine.NAME, engine_version=engine.VERSION)
     places = _find_places(previous, canvas)
-    layouts = {
-        scene.id: _finish(scene, cut_out(picture, scene) if len(thread) > 1 else picture, canvas)
-        for thread in find_threads(storyboard.scenes)
-        for picture in [_draw(thread, canvas, places)]
-        for scene in thread
-    }
+    layouts: dict[str, SceneLayout] = {}
+    for thread in find_threads(storyboard.scenes):
+        laid = _lay(thread, canvas, {})
+        # What an edit has not changed is the same to the last bit, so that its clip is not drawn again.
+        if previous is not None and places and not _stands(laid, previous, canvas, height):
+            laid = _lay(thread, canvas, places)
+        layouts |= laid
     composition.scenes.extend(layouts[scene.id] for scene in storyboard.scenes)
     _measure_moves(storyboard, composition)
     _report(storyboard, composition, report)
@@ -106,6 +107,24 @@ def _find_places(previous: Composition | None, canvas: Canvas) -> dict[str, dict
     if previous is None or previous.width * canvas.height != previous.height * canvas.width:
         return {}
     return {scene.scene_id: find_places(scene, canvas.width / previous.width) for scene in previous.scenes}
+
+
+def _stands(laid: Mapping[str, SceneLayout], previous: Composition, canvas: Canvas, height: int) -> bool:
+    """Says whether scenes look as they did in the composition before an edit."""
+    now, before = Composition(scenes=laid.values()), Composition(scenes=previous.scenes)
+    scale(now, canvas, height)
+    for scene in (*now.scenes, *before.scenes):
+        scene.ClearField("quality")  # it knows of other scenes
+    known = {scene.scene_id: scene for scene in before.scenes}
+    return all(known.get(scene.scene_id) == scene for scene in now.scenes)
+
+
+def _lay(
+    thread: Sequence[Scene], canvas: Canvas, places: Mapping[str, Mapping[str, tuple[float, float]]]
+) -> dict[str, SceneLayout]:
+    """Returns the layouts of scenes that share one picture, by their ids."""
+    picture = _draw(thread, canvas, places)
+    return {scene.id: _finish(scene, cut_out(picture, scene) if len(thread) > 1 else picture, canvas) for scene in thread}
 
 
 def _draw(thread: Sequence[Scene], canvas: Canvas, places: Mapping[str, Mapping[str, tuple[float, float]]]) -> SceneLayout:

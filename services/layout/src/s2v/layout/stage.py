@@ -38,7 +38,7 @@ class LayoutStage:
         return [Part(task.input(Stage.STAGE_ANALYSIS))]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
-        """Places all scenes.
+        """Places all scenes; what an edit has left as it was keeps its place.
 
         Errors: InvalidInputError, LimitError, DegradedError, EngineTimeoutError.
         """
@@ -46,6 +46,8 @@ class LayoutStage:
         request = ComposeRequest(
             storyboard=storyboard, height=options.height, theme=options.theme, strict=options.strict, aspect=options.aspect
         )
+        if task.previous is not None:
+            request.previous.ParseFromString(await task.read(task.previous))
         result = await task.compute(compose_bytes, request.SerializeToString(), timeout=self._longest_seconds)
         composition, report = Composition.FromString(result.composition), StageReport.FromString(result.report)
         return Output(ComposeResponse(composition=composition, report=report))

@@ -1,0 +1,43 @@
+"""The end of a process: who calls is told at once, while what is at work goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from s2v.runtime.service import running
+from s2v.runtime.settings import RuntimeSettings
+
+pytestmark = pytest.mark.integration
+
+
+async def test_health_says_so_as_soon_as_a_process_is_told_to_end_not_after_its_work(settings: RuntimeSettings) -> None:
+    own = settings.model_copy(update={"listen": "127.0.0.1:0"})
+    async with running("drained", own) as service:
+        await service.server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{service.server.port}") as channel:
+            changes = HealthStub(channel).Watch(HealthCheckRequest())
+            assert (await changes.read()).status == HealthCheckResponse.SERVING
+            os.kill(os.getpid(), signal.SIGTERM)
+            async with asyncio.timeout(5):
+                assert (await changes.read()).status == HealthCheckResponse.NOT_SERVING
+            assert service.stop.is_set()
+            changes.cancel()
+
+
+async def test_a_process_that_is_told_to_end_before_it_serves_never_says_that_it_does(settings: RuntimeSettings) -> None:
+    async with running("early", settings.model_copy(update={"listen": "127.0.0.1:0"})) as service:
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(5):
+            await service.stop.wait()
+            await asyncio.sleep(0)
+        await service.server.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{service.server.port}") as channel:
+            answer = await HealthStub(channel).Check(HealthCheckRequest())
+        assert answer.status == HealthCheckResponse.NOT_SERVING
