@@ -186,12 +186,21 @@ def test_a_scene_that_an_edit_has_not_touched_is_the_same_to_the_last_bit() -> N
     """Else its clip would be drawn again for nothing."""
     nodes = [(STEP, f"Step number {n} of the way") for n in range(5)]
     edges = [(0, 1, ""), (0, 2, ""), (1, 3, ""), (2, 3, ""), (3, 4, "")]
-    untouched = flowchart([(STEP, "Other"), (STEP, "Things"), (STEP, "Here")], [(0, 1, ""), (1, 2, "back")])
-    before, _ = compose(storyboard(flowchart(nodes, edges), timeline(EVENTS), untouched), 720, "dark", False)
     edited = [*nodes[:4], (STEP, "A much longer label than the one that was there")]
-    after, _ = compose(storyboard(flowchart(edited, edges), timeline(EVENTS), untouched), 720, "dark", False, previous=before)
+    before, _ = compose(storyboard(flowchart(nodes, edges), timeline(EVENTS), _untouched()), 720, "dark", False)
+    board = storyboard(flowchart(edited, edges), timeline(EVENTS), _untouched())
+    after, _ = compose(board, 720, "dark", False, previous=before)
     assert after.scenes[0] != before.scenes[0]
     assert list(after.scenes[1:]) == list(before.scenes[1:])
+
+
+def _untouched() -> Scene:
+    scene = flowchart([(STEP, "Other"), (STEP, "Things"), (STEP, "Here")], [(0, 1, ""), (1, 2, "back")])
+    for node in scene.diagram.nodes:
+        node.id += "b"  # else it would go on with the first scene
+    for edge in scene.diagram.edges:
+        edge.id, edge.source, edge.target = f"{edge.id}b", f"{edge.source}b", f"{edge.target}b"
+    return scene
 
 
 def _moved(before: Composition, after: Composition) -> float:
