@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2v.cli import administration, backup, dead, delete, edit, keys, rate, storage, usage, webhooks
+from s2v.cli import administration, backup, batch, dead, delete, edit, keys, rate, storage, usage, webhooks
+from s2v.cli.job_options import read_options
 from s2v.cli.options import (
     Aspect,
     AspectOption,
@@ -44,7 +45,6 @@ from s2v.cli.options import (
 
 if TYPE_CHECKING:
     from s2v.cli.connection import Target
-    from s2v.v1.job_pb2 import JobOptions
 
 EPILOG = """[bold]Examples[/]
 
@@ -122,7 +122,7 @@ def make(
 
     words = Words(language, vocabulary, reduce_noise)
     finish = Finish(hls, burn_captions, brand, logo)
-    options = _options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
+    options = read_options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
     run(make_video(Order(talk, out, options, keep, as_json, _target(data_dir, gateway))))
 
 
@@ -164,7 +164,7 @@ def submit(
 
     words = Words(language, vocabulary, reduce_noise)
     finish = Finish(hls, burn_captions, brand, logo)
-    options = _options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
+    options = read_options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
     run(jobs.submit(talk, options, _target(data_dir, gateway)))
 
 
@@ -372,6 +372,7 @@ app.command(rich_help_panel=OPERATOR)(administration.migrate)
 app.command(rich_help_panel=OPERATOR)(administration.reconcile)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATOR)
 usage.register(app, OPERATOR)
+batch.register(app)
 
 
 def _target(data_dir: Path | None, gateway: str) -> Target:
@@ -379,42 +380,6 @@ def _target(data_dir: Path | None, gateway: str) -> Target:
     from s2v.cli.stack import default_home
 
     return Target(data_dir.expanduser().absolute() if data_dir else default_home(), gateway)
-
-
-def _options(  # noqa: PLR0917 - a choice each
-    theme: Theme,
-    height: Height,
-    fps: FrameRate,
-    aspect: Aspect,
-    words: Words,
-    finish: Finish,
-    *,
-    strict: bool,
-    priority: Priority,
-) -> JobOptions:
-    from s2v.cli.brand import read_brand
-    from s2v.cli.exits import report
-    from s2v.v1 import job_pb2
-
-    try:
-        brand = read_brand(finish, theme)
-    except Exception as error:
-        report(error)
-
-    return job_pb2.JobOptions(
-        theme=theme,
-        height=int(height),
-        frame_rate=int(fps),
-        aspect=aspect,
-        language=words.language,
-        vocabulary=words.terms,
-        reduce_noise=words.reduce_noise,
-        hls=finish.hls,
-        burn_captions=finish.burn_captions,
-        brand=brand,
-        strict=strict,
-        priority=job_pb2.Priority.Value(f"PRIORITY_{priority.name}"),
-    )
 
 
 def main() -> None:

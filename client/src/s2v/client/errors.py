@@ -15,7 +15,7 @@ _BROKEN_INTERNAL = ("Internal error from Core", "RST_STREAM")
 class JobServiceError(Exception):
     """What the gateway answered instead of doing it."""
 
-    def __init__(self, code: grpc.StatusCode, reason: str, message: str, field: str = "") -> None:
+    def __init__(self, code: grpc.StatusCode, reason: str, message: str, field: str = "", retry_seconds: float = 0.0) -> None:
         super().__init__(message)
         self.code = code
         """gRPC status."""
@@ -25,9 +25,11 @@ class JobServiceError(Exception):
         """What happened, to which file or job, and what to do."""
         self.field = field
         """The request's field at fault; empty: none."""
+        self.retry_seconds = retry_seconds
+        """When the same call may do, in seconds; 0: the gateway did not say."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.code, self.reason, self.message, self.field)
+        return type(self), (self.code, self.reason, self.message, self.field, self.retry_seconds)
 
 
 def broken(error: grpc.aio.AioRpcError) -> bool:
@@ -40,17 +42,19 @@ def broken(error: grpc.aio.AioRpcError) -> bool:
 def translate(error: grpc.aio.AioRpcError, target: str) -> JobServiceError:
     """Returns the error that a status from the server at `target` stands for."""
     code: grpc.StatusCode = error.code()
-    reason, field, message = code.name, "", error.details() or code.name
+    reason, field, message, retry_seconds = code.name, "", error.details() or code.name, 0.0
     status = _details(error)
     for detail in status.details:
-        info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        info, request, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
         if detail.Unpack(info):
             reason = info.reason
         elif detail.Unpack(request) and request.field_violations:
             field = request.field_violations[0].field
+        elif detail.Unpack(retry):
+            retry_seconds = retry.retry_delay.ToMilliseconds() / 1000
     if code == grpc.StatusCode.UNAVAILABLE and not status.details:
         message = f"the gateway at {target} does not answer ({message}); is it running?"
-    return JobServiceError(code, reason, message, field)
+    return JobServiceError(code, reason, message, field, retry_seconds)
 
 
 def _details(error: grpc.aio.AioRpcError) -> status_pb2.Status:

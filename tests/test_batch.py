@@ -1,0 +1,60 @@
+"""`s2v batch`, whole and real: videos of a folder; the same command goes on; one bad talk does not keep the others."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import av
+import pytest
+
+from .conftest import Stack
+
+pytestmark = pytest.mark.integration
+
+
+def cut(path: Path, start: float, end: float) -> None:
+    """Copies the packets of some seconds of an example."""
+    example = Path(__file__).parent.parent / "examples" / "02-where-our-water-comes-from.opus"
+    with av.open(str(example)) as source, av.open(str(path), "w") as file:
+        stream = file.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.pts is not None and start <= packet.pts * packet.time_base < end:
+                packet.pts = packet.dts = packet.pts - round(start / packet.time_base)
+                packet.stream = stream
+                file.mux(packet)
+
+
+def test_a_folder_becomes_videos_and_the_same_command_goes_on_where_it_was(stack: Stack, tmp_path: Path) -> None:
+    talks, out = tmp_path / "talks", tmp_path / "videos"
+    (talks / "more").mkdir(parents=True)
+    cut(talks / "one.opus", 0, 9)
+    cut(talks / "more" / "two.opus", 20, 29)
+    (talks / "bad.wav").write_bytes(b"no sound at all")
+    command = ("batch", talks, "-o", out, "--height", "720", "--fps", "24", "--low", "more/*", "--json")
+
+    first = {line["talk"]: line for line in map(json.loads, stack.run(*command, code=1).stdout.splitlines())}
+    assert {talk: line["state"] for talk, line in first.items()} == {
+        "one.opus": "made",
+        "more/two.opus": "made",
+        "bad.wav": "failed",
+    }, first
+    assert first["more/two.opus"]["priority"] == "low"
+    assert "bad.wav" in first["bad.wav"]["message"]
+    for talk in ("one", "more/two"):
+        with av.open(str(out / f"{talk}.mp4")) as video:
+            assert video.duration / 1e6 == pytest.approx(9, abs=0.5)
+        assert (out / f"{talk}.vtt").read_text().startswith("WEBVTT")
+
+    (talks / "bad.wav").unlink()
+    shutil.copy(talks / "one.opus", talks / "three.opus")
+    (out / "more" / "two.vtt").unlink()
+    second = {line["talk"]: line for line in map(json.loads, stack.run(*command).stdout.splitlines())}
+    assert {talk: line["state"] for talk, line in second.items()} == {
+        "one.opus": "kept",
+        "more/two.opus": "made",
+        "three.opus": "made",
+    }
+    assert second["one.opus"]["job_id"] == first["one.opus"]["job_id"]
+    assert (out / "more" / "two.vtt").exists()
