@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import pytest
 
 from s2v.cli.stack import find_stack
@@ -50,6 +51,19 @@ class Stack:
         )
         assert done.returncode == code, f"s2v {arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
+
+
+def cut(example: str, path: Path, start: float, end: float) -> Path:
+    """Copies the packets of some seconds of a narration in examples/."""
+    narration = Path(__file__).parent.parent / "examples" / example
+    with av.open(str(narration)) as source, av.open(str(path), "w") as file:
+        stream = file.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.pts is not None and start <= packet.pts * packet.time_base < end:
+                packet.pts = packet.dts = packet.pts - round(start / packet.time_base)
+                packet.stream = stream
+                file.mux(packet)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -9,28 +9,17 @@ from pathlib import Path
 import av
 import pytest
 
-from .conftest import Stack
+from .conftest import Stack, cut
 
 pytestmark = pytest.mark.integration
-
-
-def cut(path: Path, start: float, end: float) -> None:
-    """Copies the packets of some seconds of an example."""
-    example = Path(__file__).parent.parent / "examples" / "02-where-our-water-comes-from.opus"
-    with av.open(str(example)) as source, av.open(str(path), "w") as file:
-        stream = file.add_stream_from_template(source.streams.audio[0])
-        for packet in source.demux(audio=0):
-            if packet.pts is not None and start <= packet.pts * packet.time_base < end:
-                packet.pts = packet.dts = packet.pts - round(start / packet.time_base)
-                packet.stream = stream
-                file.mux(packet)
+EXAMPLE = "02-where-our-water-comes-from.opus"
 
 
 def test_a_folder_becomes_videos_and_the_same_command_goes_on_where_it_was(stack: Stack, tmp_path: Path) -> None:
     talks, out = tmp_path / "talks", tmp_path / "videos"
     (talks / "more").mkdir(parents=True)
-    cut(talks / "one.opus", 0, 9)
-    cut(talks / "more" / "two.opus", 20, 29)
+    cut(EXAMPLE, talks / "one.opus", 0, 9)
+    cut(EXAMPLE, talks / "more" / "two.opus", 20, 29)
     (talks / "bad.wav").write_bytes(b"no sound at all")
     command = ("batch", talks, "-o", out, "--height", "720", "--fps", "24", "--low", "more/*", "--json")
 

@@ -7,15 +7,13 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import pytest
-from av.container import InputContainer
 
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.storyboard_pb2 import Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
-from .conftest import Stack
+from .conftest import Stack, cut
 
 pytestmark = pytest.mark.integration
 
@@ -33,23 +31,10 @@ class Talk:
     job: dict[str, object]
 
 
-def cut(source: InputContainer, path: Path) -> Path:
-    """Copies the packets of the first seconds."""
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream_from_template(source.streams.audio[0])
-        for packet in source.demux(audio=0):
-            if packet.pts is not None and packet.pts * packet.time_base < SECONDS:
-                packet.stream = stream
-                file.mux(packet)
-    return path
-
-
 @pytest.fixture(scope="module")
 def talk(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Talk:
     folder = tmp_path_factory.mktemp("edits")
-    example = Path(__file__).parent.parent / "examples" / "01-how-a-web-page-reaches-you.opus"
-    with av.open(str(example)) as source:
-        clip = cut(source, folder / "clip.opus")
+    clip = cut("01-how-a-web-page-reaches-you.opus", folder / "clip.opus", 0, SECONDS)
     job_id = stack.run("submit", clip, "--height", "720", "--fps", "24").stdout.strip()
     return Talk(job_id, folder / "before", run_to_the_end(stack, job_id, folder / "before"))
 

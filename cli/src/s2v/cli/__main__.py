@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from s2v.cli import administration, backup, batch, dead, delete, edit, keys, rate, storage, usage, webhooks
 from s2v.cli.job_options import read_options
 from s2v.cli.options import (
+    JOBS_PANEL,
     Aspect,
     AspectOption,
     BrandOption,
@@ -41,10 +42,8 @@ from s2v.cli.options import (
     TranscriptFormat,
     VocabularyOption,
     Words,
+    find_target,
 )
-
-if TYPE_CHECKING:
-    from s2v.cli.connection import Target
 
 EPILOG = """[bold]Examples[/]
 
@@ -74,7 +73,6 @@ app = typer.Typer(
 )
 
 
-JOB = "Jobs on a stack that is up"
 STAGE = "Single stages, in this process, without a stack"
 
 
@@ -123,7 +121,7 @@ def make(
     words = Words(language, vocabulary, reduce_noise)
     finish = Finish(hls, burn_captions, brand, logo)
     options = read_options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
-    run(make_video(Order(talk, out, options, keep, as_json, _target(data_dir, gateway))))
+    run(make_video(Order(talk, out, options, keep, as_json, find_target(data_dir, gateway))))
 
 
 @app.command()
@@ -135,10 +133,10 @@ def up(data_dir: DataDirOption = None) -> None:
     from s2v.cli.exits import run
     from s2v.cli.up import run_stack
 
-    run(run_stack(_target(data_dir, "").home))
+    run(run_stack(find_target(data_dir, "").home))
 
 
-@app.command(rich_help_panel=JOB)
+@app.command(rich_help_panel=JOBS_PANEL)
 def submit(
     talk: Talk,
     *,
@@ -165,19 +163,19 @@ def submit(
     words = Words(language, vocabulary, reduce_noise)
     finish = Finish(hls, burn_captions, brand, logo)
     options = read_options(theme, height, fps, aspect, words, finish, strict=strict, priority=priority)
-    run(jobs.submit(talk, options, _target(data_dir, gateway)))
+    run(jobs.submit(talk, options, find_target(data_dir, gateway)))
 
 
-@app.command(rich_help_panel=JOB)
+@app.command(rich_help_panel=JOBS_PANEL)
 def watch(job: JobId, as_json: JsonOption = False, data_dir: DataDirOption = None, gateway: GatewayOption = "") -> None:
     """Show a job's progress until it ends, then its report. With --json an event a line. Ctrl-C leaves the job at work."""
     from s2v.cli import jobs
     from s2v.cli.exits import run
 
-    run(jobs.watch(job, _target(data_dir, gateway), as_json=as_json))
+    run(jobs.watch(job, find_target(data_dir, gateway), as_json=as_json))
 
 
-@app.command(rich_help_panel=JOB)
+@app.command(rich_help_panel=JOBS_PANEL)
 def get(
     job: JobId,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Artifacts; all of them by default.")] = None,
@@ -194,7 +192,7 @@ def get(
     from s2v.cli import jobs
     from s2v.cli.exits import run
 
-    target = _target(data_dir, gateway)
+    target = find_target(data_dir, gateway)
     if out is None and names:
         raise typer.BadParameter("name the folder to download to", param_hint="-o")
     if out is not None and as_json:
@@ -202,7 +200,7 @@ def get(
     run(jobs.show(job, target, as_json=as_json) if out is None else jobs.get(job, out, names or [], target))
 
 
-@app.command("list", rich_help_panel=JOB)
+@app.command("list", rich_help_panel=JOBS_PANEL)
 def list_jobs(
     state: Annotated[State | None, typer.Option(help="Only jobs in this state.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most, newest first.")] = 50,
@@ -216,16 +214,16 @@ def list_jobs(
     from s2v.v1.job_pb2 import JobState
 
     wanted = JobState.Value(f"JOB_STATE_{state.name}") if state else JobState.JOB_STATE_UNSPECIFIED
-    run(jobs.list_jobs(wanted, limit, _target(data_dir, gateway), as_json=as_json))
+    run(jobs.list_jobs(wanted, limit, find_target(data_dir, gateway), as_json=as_json))
 
 
-@app.command(rich_help_panel=JOB)
+@app.command(rich_help_panel=JOBS_PANEL)
 def cancel(job: JobId, as_json: JsonOption = False, data_dir: DataDirOption = None, gateway: GatewayOption = "") -> None:
     """Cancel a job, and say how it is then; one that has ended stays as it is."""
     from s2v.cli import jobs
     from s2v.cli.exits import run
 
-    run(jobs.cancel(job, _target(data_dir, gateway), as_json=as_json))
+    run(jobs.cancel(job, find_target(data_dir, gateway), as_json=as_json))
 
 
 edit.register(app)
@@ -233,7 +231,7 @@ rate.register(app)
 delete.register(app)
 
 
-app.add_typer(webhooks.app, name="webhooks", rich_help_panel=JOB)
+app.add_typer(webhooks.app, name="webhooks", rich_help_panel=JOBS_PANEL)
 
 
 @app.command()
@@ -242,7 +240,7 @@ def doctor(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
     from s2v.cli.doctor import examine
     from s2v.cli.exits import run
 
-    run(examine(_target(data_dir, "").home, as_json=as_json))
+    run(examine(find_target(data_dir, "").home, as_json=as_json))
 
 
 @app.command(rich_help_panel=STAGE)
@@ -373,13 +371,6 @@ app.command(rich_help_panel=OPERATOR)(administration.reconcile)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATOR)
 usage.register(app, OPERATOR)
 batch.register(app)
-
-
-def _target(data_dir: Path | None, gateway: str) -> Target:
-    from s2v.cli.connection import Target
-    from s2v.cli.stack import default_home
-
-    return Target(data_dir.expanduser().absolute() if data_dir else default_home(), gateway)
 
 
 def main() -> None:

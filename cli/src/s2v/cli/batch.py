@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli.edit import PANEL, find_target
 from s2v.cli.job_options import read_options
 from s2v.cli.options import (
+    JOBS_PANEL,
     Aspect,
     AspectOption,
     BrandOption,
@@ -32,6 +32,7 @@ from s2v.cli.options import (
     ThemeOption,
     VocabularyOption,
     Words,
+    find_target,
 )
 
 DEFAULT_PARALLEL = 4
@@ -41,7 +42,7 @@ DEFAULT_PARALLEL = 4
 def register(app: typer.Typer) -> None:
     """Adds the command."""
 
-    @app.command(rich_help_panel=PANEL)
+    @app.command(rich_help_panel=JOBS_PANEL)
     def batch(
         folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of talks; its folders are searched, too.")],
         out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder for the videos and their captions.")],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2v.cli.options import DataDirOption, GatewayOption, JobId, JsonOption
+from s2v.cli.options import JOBS_PANEL, DataDirOption, GatewayOption, JobId, JsonOption, find_target
 
 if TYPE_CHECKING:
     from s2v.cli.connection import Target
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from s2v.v1.edit_pb2 import Patch
     from s2v.v1.job_pb2 import Job
     from s2v.v1.report_pb2 import Stage
-
-PANEL = "Jobs on a stack that is up"
 
 
 class FromStage(enum.StrEnum):
@@ -46,8 +44,8 @@ class Type(enum.StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command(rich_help_panel=PANEL)(edit)
-    app.command(rich_help_panel=PANEL)(rerun)
+    app.command(rich_help_panel=JOBS_PANEL)(edit)
+    app.command(rich_help_panel=JOBS_PANEL)(rerun)
 
 
 def edit(
@@ -249,11 +247,3 @@ def _print_json(job: Job) -> None:
     from google.protobuf.json_format import MessageToJson
 
     print(MessageToJson(job))
-
-
-def find_target(data_dir: Path | None, gateway: str) -> Target:
-    """Returns the gateway that the options name."""
-    from s2v.cli.connection import Target
-    from s2v.cli.stack import default_home
-
-    return Target(data_dir.expanduser().absolute() if data_dir else default_home(), gateway)

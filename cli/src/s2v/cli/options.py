@@ -5,9 +5,15 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from s2v.cli.connection import Target
+
+JOBS_PANEL = "Jobs on a stack that is up"
+"""Under which the help lists the commands that work on jobs."""
 
 
 class Theme(enum.StrEnum):
@@ -150,3 +156,11 @@ GatewayOption = Annotated[
         envvar="S2V_GATEWAY", metavar="HOST:PORT", help="Gateway to talk to instead of this machine's stack.", show_default=False
     ),
 ]
+
+
+def find_target(data_dir: Path | None, gateway: str) -> Target:
+    """Returns the gateway that the options name."""
+    from s2v.cli.connection import Target
+    from s2v.cli.stack import default_home
+
+    return Target(data_dir.expanduser().absolute() if data_dir else default_home(), gateway)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2v.cli.edit import PANEL, find_target
-from s2v.cli.options import DataDirOption, GatewayOption, JobId
+from s2v.cli.options import JOBS_PANEL, DataDirOption, GatewayOption, JobId, find_target
 
 if TYPE_CHECKING:
     from s2v.cli.connection import Target
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command(rich_help_panel=PANEL)(rate)
+    app.command(rich_help_panel=JOBS_PANEL)(rate)
 
 
 def rate(

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2v.cli.edit import find_target
-from s2v.cli.options import DataDirOption, GatewayOption, JsonOption
+from s2v.cli.options import DataDirOption, GatewayOption, JsonOption, find_target
 
 if TYPE_CHECKING:
     from s2v.cli.connection import Target

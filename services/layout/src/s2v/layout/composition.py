@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import hypot
 
@@ -70,11 +70,12 @@ def compose(
     )
     report = StageReport(stage=Stage.STAGE_LAYOUT, engine=engine.NAME, engine_version=engine.VERSION)
     places = _find_places(previous, canvas)
+    before = _find_pictures(previous.scenes if previous is not None else ())
     layouts: dict[str, SceneLayout] = {}
     for thread in find_threads(storyboard.scenes):
         laid = _lay(thread, canvas, {})
         # What an edit has not changed is the same to the last bit, so that its clip is not drawn again.
-        if previous is not None and places and not _stands(laid, previous, canvas, height):
+        if places and not _stands(laid, before, canvas, height):
             laid = _lay(thread, canvas, places)
         layouts |= laid
     composition.scenes.extend(layouts[scene.id] for scene in storyboard.scenes)
@@ -109,14 +110,19 @@ def _find_places(previous: Composition | None, canvas: Canvas) -> dict[str, dict
     return {scene.scene_id: find_places(scene, canvas.width / previous.width) for scene in previous.scenes}
 
 
-def _stands(laid: Mapping[str, SceneLayout], previous: Composition, canvas: Canvas, height: int) -> bool:
-    """Says whether scenes look as they did in the composition before an edit."""
-    now, before = Composition(scenes=laid.values()), Composition(scenes=previous.scenes)
+def _stands(laid: Mapping[str, SceneLayout], before: Mapping[str, SceneLayout], canvas: Canvas, height: int) -> bool:
+    """Says whether scenes look as they did before an edit."""
+    now = Composition(scenes=laid.values())
     scale(now, canvas, height)
-    for scene in (*now.scenes, *before.scenes):
-        scene.ClearField("quality")  # it knows of other scenes
-    known = {scene.scene_id: scene for scene in before.scenes}
-    return all(known.get(scene.scene_id) == scene for scene in now.scenes)
+    return all(before.get(name) == picture for name, picture in _find_pictures(now.scenes).items())
+
+
+def _find_pictures(scenes: Iterable[SceneLayout]) -> dict[str, SceneLayout]:
+    """Returns scenes by their ids, without their quality, which knows of other scenes."""
+    pictures = Composition(scenes=scenes).scenes
+    for picture in pictures:
+        picture.ClearField("quality")
+    return {picture.scene_id: picture for picture in pictures}
 
 
 def _lay(
