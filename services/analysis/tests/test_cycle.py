@@ -88,6 +88,17 @@ def test_opinions_and_announcements_are_no_stages(parse: Parse) -> None:
     assert [node.label.text for node in content.nodes] == ["Write test", "Fix code", "Clean design"]
 
 
+def test_what_is_denied_and_what_is_said_of_the_ring_are_no_stages(parse: Parse) -> None:
+    content = _extract(
+        parse,
+        "The water cycle keeps the planet alive. The sea does not dry out. Water evaporates from the sea. "
+        "The vapor forms clouds. Rain falls on the hills. The cycle starts again.",
+    )
+    labels = [node.label.text for node in content.nodes]
+    assert labels == ["Water evaporates from sea", "Vapor forms clouds", "Rain falls on hills"]
+    assert _is_ring(content)
+
+
 @pytest.mark.parametrize("text", ["We like this place.", "Water boils at sea.", "Write a test."])
 def test_fewer_than_three_stages_are_no_ring(parse: Parse, text: str) -> None:
     assert _extract(parse, text).nodes == ()

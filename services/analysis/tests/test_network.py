@@ -47,6 +47,10 @@ def _edges(content: Content) -> set[tuple[str, str, str]]:
         ("The worker writes to the database.", ("Worker", "writes to", "Database")),
         ("The site is hosted on a cloud server.", ("Site", "hosted on", "Cloud server")),
         ("The database is queried by the worker.", ("Worker", "queries", "Database")),
+        ("The client talks to the gateway.", ("Client", "talks to", "Gateway")),
+        ("The proxy sits between the client and the server.", ("Proxy", "between", "Server")),
+        ("There is a firewall between the office and the internet.", ("Firewall", "between", "Office")),
+        ("The module has access to the store.", ("Module", "access", "Store")),
     ],
 )
 def test_what_goes_where(parse: Parse, text: str, edge: tuple[str, str, str]) -> None:
@@ -71,6 +75,13 @@ def test_what_is_done_is_no_component(parse: Parse) -> None:
         parse, "The web server calls the mail server. The mail server queries the main database. The web server does the work."
     )
     assert [node.label.text for node in content.nodes] == ["Web server", "Mail server", "Database"]
+
+
+@pytest.mark.parametrize(
+    "text", ["The web server handles requests.", "The router stands in the middle.", "The cache plays a role."]
+)
+def test_what_only_colours_the_verb_is_no_component(parse: Parse, text: str) -> None:
+    assert _extract(parse, text).nodes == ()
 
 
 def test_what_a_thing_is_stands_for_it(parse: Parse) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from s2v.analysis.analysis import MAX_NODES, Analyst, analyze
 from s2v.analysis.evidence import EvidenceError, validate
-from s2v.analysis.language import Parser
+from s2v.analysis.language import Parser, Talk
 from s2v.analysis.mermaid import write_mermaid
 from s2v.analysis.speech import read_speech
 from s2v.analysis.text import make_transcript
@@ -196,3 +196,19 @@ def test_a_language_without_models_is_degraded_and_refused_when_strict() -> None
     assert storyboard.scenes[0].diagram.nodes[0].kind
     with pytest.raises(DegradedError):
         analyze(transcript, strict=True)
+
+
+def test_a_talk_without_punctuation_gives_a_whole_storyboard(analyst: Analyst) -> None:
+    bare = " ".join(word.strip(".,?").lower() for word in TALK.split())
+    storyboard, _ = analyst.analyze(make_transcript(bare))
+    assert len(storyboard.scenes) > 1
+    assert any(scene.diagram.type != DiagramType.DIAGRAM_TYPE_NONE for scene in storyboard.scenes)
+    ends = [0, *(scene.words.end for scene in storyboard.scenes)]
+    assert [scene.words.begin for scene in storyboard.scenes] == ends[:-1]
+    assert ends[-1] == len(bare.split())
+
+
+def test_noun_phrases_are_those_of_the_parser(parse: Callable[[str], Talk]) -> None:
+    talk = parse(TALK)
+    for sentence in talk.sentences:
+        assert [phrase.text for phrase in talk.noun_phrases(sentence)] == [chunk.text for chunk in sentence.noun_chunks]

@@ -13,7 +13,7 @@ from s2v.analysis.content import Content, EdgeDraft
 from s2v.analysis.coordination import coordinated
 from s2v.analysis.coreference import resolve_references
 from s2v.analysis.correlations import Correlation, find_correlation
-from s2v.analysis.influences import CHANGING_VERBS, SIGNS, Influence
+from s2v.analysis.influences import BRINGING_VERBS, CAUSATIVE_VERBS, CHANGING_VERBS, FORWARD_PREPOSITIONS, SIGNS, Influence
 from s2v.analysis.labels import is_plural, main_verb
 from s2v.analysis.language import Talk
 from s2v.analysis.propositions import is_clause, make_proposition, subject_of
@@ -189,8 +189,13 @@ def _follow_through(influences: Sequence[Influence]) -> list[Influence]:
     for influence in influences:
         if influence.cue[0].pos_ == "VERB" and influence.cue[0].i != influence.effect.i:
             inner.setdefault(influence.cue[0].i, []).append(influence.effect)
+    # What brings something about is passed over; any other clause is an effect as a whole ("rates rise" → "banks lend less").
+    whole = {influence.effect.i for influence in influences if influence.effect.i in inner and not _passes_on(influence.effect)}
+    inner = {verb: effects for verb, effects in inner.items() if verb not in whole}
     found: list[Influence] = []
     for influence in influences:
+        if influence.cue[0].i in whole and influence.cue[0].i != influence.effect.i:
+            continue
         causes: Sequence[Token | None] = [influence.cause]
         if influence.cause is not None:
             causes = inner.get(influence.cause.i, [influence.cause])[-1:]
@@ -202,6 +207,12 @@ def _follow_through(influences: Sequence[Influence]) -> list[Influence]:
             if cause is None or cause.i != effect.i
         ]
     return found
+
+
+def _passes_on(verb: Token) -> bool:
+    """Whether a clause only tells that something comes about, so that its effect says all of it: "it leads to hunger"."""
+    lemma = verb.lemma_.lower()
+    return lemma in BRINGING_VERBS | CAUSATIVE_VERBS or lemma in FORWARD_PREPOSITIONS
 
 
 def _undergone(verb: Token) -> list[Token]:

@@ -6,20 +6,24 @@ from collections.abc import Iterator
 
 from spacy.tokens import Span, Token
 
-from s2v.analysis.coordination import VERBAL, coordinated, prepositional_objects
+from s2v.analysis.coordination import VERBAL, coordinated, prepositional, prepositional_objects
+from s2v.analysis.denials import is_denied
 from s2v.analysis.influences import (
     BACKWARD_PREPOSITIONS,
     BRINGING_VERBS,
     CAUSATIVE_VERBS,
-    CAUSE_NOUNS,
     CHANGING_VERBS,
+    ENABLING_VERBS,
+    EXERTED_NOUNS,
     FOLLOWING_VERBS,
     FORWARD_PREPOSITIONS,
+    GIVING_PHRASES,
     IMPACT_NOUNS,
-    RESULT_NOUNS,
+    KEEPING_VERBS,
     SIGNS,
     Influence,
 )
+from s2v.analysis.named_causes import by_copula, by_impact
 from s2v.analysis.propositions import subject_of
 from s2v.analysis.reasons import by_connective, by_preposition, by_subordinate
 
@@ -38,12 +42,14 @@ def find_influences(sentence: Span) -> list[Influence]:
 def _find(token: Token) -> Iterator[Influence]:
     if token.pos_ in VERBAL:
         yield from _by_verb(token)
-        yield from _by_copula(token)
+        yield from by_copula(token)
         yield from by_connective(token)
     if token.pos_ in (*VERBAL, "ADJ") or token.dep_ == "advcl":
         yield from by_subordinate(token)
     if token.dep_ == "prep":
         yield from by_preposition(token)
+    if token.lemma_.lower() in EXERTED_NOUNS and token.pos_ == "NOUN":
+        yield from by_impact(token)
     if token.dep_ in ("acl", "amod") and token.lemma_ in BRINGING_VERBS | CHANGING_VERBS and token.tag_ == "VBN":
         yield from _by_agent(token, [token.head])
 
@@ -53,6 +59,8 @@ def _by_verb(verb: Token) -> Iterator[Influence]:
     if verb.dep_ == "acl" and verb.tag_ == "VBN":
         return
     lemma = verb.lemma_.lower()
+    if is_denied(verb) and (passive or lemma not in ENABLING_VERBS):
+        return
     if passive:
         subjects = [child for child in verb.children if child.dep_ == "nsubjpass"]
         if verb.dep_ == "conj" and not subjects and (shared := subject_of(verb)) is not None:
@@ -60,24 +68,24 @@ def _by_verb(verb: Token) -> Iterator[Influence]:
         if lemma in BRINGING_VERBS | CHANGING_VERBS:
             yield from _by_agent(verb, [part for subject in subjects for part in coordinated(subject)])
         if lemma in BACKWARD_PREPOSITIONS and subjects:
-            for preposition, target in _prepositional(verb, BACKWARD_PREPOSITIONS[lemma]):
+            for preposition, target in prepositional(verb, BACKWARD_PREPOSITIONS[lemma]):
                 for cause in coordinated(target):
                     yield Influence(cause, subjects[0], (verb, preposition))
         return
     causes = _agents(verb)
     if not causes:
         return
-    sign = verb if lemma in SIGNS else None
+    sign = verb if lemma in SIGNS | KEEPING_VERBS else None
     for effect, cue in _effects(verb, lemma):
         for cause in causes:
             yield Influence(cause, effect, cue, sign)
     if lemma in FOLLOWING_VERBS and not any(child.dep_ == "dobj" for child in verb.children):
         # "Demand rises with income": income is what acts.
-        for preposition, target in _prepositional(verb, frozenset({"with"})):
+        for preposition, target in prepositional(verb, frozenset({"with"})):
             for cause in coordinated(target):
                 yield Influence(cause, causes[0], (verb, preposition))
     if lemma in BACKWARD_PREPOSITIONS:
-        for preposition, target in _prepositional(verb, BACKWARD_PREPOSITIONS[lemma]):
+        for preposition, target in prepositional(verb, BACKWARD_PREPOSITIONS[lemma]):
             for cause in coordinated(target):
                 yield Influence(cause, causes[0], (verb, preposition))
 
@@ -85,6 +93,9 @@ def _by_verb(verb: Token) -> Iterator[Influence]:
 def _agents(verb: Token) -> list[Token]:
     """What acts: the subject, or the clause that a participle (", leading to …") hangs on."""
     subject = subject_of(verb)
+    if verb.dep_ == "relcl" and verb.lemma_ == "mean" and (clause := _clause_of(verb.head)) is not None:
+        # "We missed the train, which means that …": what means it is no train.
+        return [clause]
     if subject is not None and verb.dep_ != "acl":
         if any(child.lower_ in ("which", "that") for child in verb.children if child.dep_ == "nsubj") and verb.dep_ == "relcl":
             return [subject]
@@ -118,16 +129,16 @@ def _effects(verb: Token, lemma: str) -> Iterator[tuple[Token, tuple[Token, ...]
         None,
     )
     objects = [part for child in verb.children if child.dep_ == "dobj" for part in coordinated(child)]
+    if lemma in KEEPING_VERBS and objects:
+        for preposition, target in prepositional(verb, frozenset({"from"})):
+            if target.pos_ in VERBAL:
+                yield target, (verb, preposition)
+                return
     if lemma in CAUSATIVE_VERBS and complement is not None and (objects or subject_inside(complement) or lemma == "help"):
         yield complement, (verb,)
         for further in coordinated(complement)[1:]:
             yield further, (verb,)
         return
-    if lemma in ("prevent", "stop") and objects:
-        for preposition, target in _prepositional(verb, frozenset({"from"})):
-            if target.pos_ in VERBAL:
-                yield objects[0], (verb, preposition)
-                return
     if lemma == "mean":
         clause = next((child for child in verb.children if child.dep_ == "ccomp" and child.i > verb.i), None)
         if clause is not None:
@@ -142,16 +153,21 @@ def _effects(verb: Token, lemma: str) -> Iterator[tuple[Token, tuple[Token, ...]
             yield target, (verb, *particles)
     if lemma in ("have", "exert", "play", "put") and any(target.lemma_ in IMPACT_NOUNS for target in objects):
         noun = next(target for target in objects if target.lemma_ in IMPACT_NOUNS)
+        if any(child.lower_ in ("no", "little") for child in noun.children):
+            return
         for preposition in (*noun.children, *verb.children):
             if preposition.dep_ == "prep" and preposition.lower_ in ("on", "upon", "in"):
                 for target in prepositional_objects(preposition):
                     yield target, (verb, noun)
-    elif lemma in FORWARD_PREPOSITIONS and lemma != "have":
-        if lemma == "give" and not any(target.lemma_ == "rise" for target in objects):
-            return
+    elif any((lemma, target.lemma_) in GIVING_PHRASES for target in objects):
+        for holder in (verb, *objects):
+            for _, target in prepositional(holder, frozenset({"to", "for"})):
+                for part in coordinated(target):
+                    yield part, (verb, objects[0])
+    elif lemma in FORWARD_PREPOSITIONS and lemma not in ("have", "give"):
         if lemma in ("turn", "convert", "transform", "develop", "translate", "add") and objects:
             return
-        for preposition, target in _prepositional(verb, FORWARD_PREPOSITIONS[lemma]):
+        for preposition, target in prepositional(verb, FORWARD_PREPOSITIONS[lemma]):
             if target.lemma_ != "turn":
                 for part in coordinated(target):
                     yield part, (verb, preposition)
@@ -165,6 +181,8 @@ def subject_inside(complement: Token) -> bool:
 def _by_agent(verb: Token, effects: list[Token]) -> Iterator[Influence]:
     """Reads "Y is caused by X", "Y driven by X"."""
     sign = verb if verb.lemma_ in SIGNS else None
+    if is_denied(verb):
+        return
     for child in verb.children:
         if child.dep_ in ("agent", "prep") and child.lower_ == "by":
             for target in prepositional_objects(child):
@@ -173,53 +191,9 @@ def _by_agent(verb: Token, effects: list[Token]) -> Iterator[Influence]:
                         yield Influence(cause, effect, (verb, child), sign)
 
 
-def _prepositional(verb: Token, prepositions: frozenset[str]) -> Iterator[tuple[Token, Token]]:
-    for child in verb.children:
-        if child.dep_ in ("prep", "agent") and child.lower_ in prepositions:
-            for target in prepositional_objects(child):
-                yield child, target
-
-
-def _by_copula(verb: Token) -> Iterator[Influence]:
-    """Reads "The cause of Y is X", "X is the reason for Y", "X is responsible for Y", "the result is Y"."""
-    if verb.lemma_ != "be":
-        return
-    subject = next((child for child in verb.children if child.dep_ == "nsubj"), None)
-    if subject is None:
-        return
-    told = next((child for child in verb.children if child.dep_ in ("attr", "ccomp", "advcl") and child.i > verb.i), None)
-    name = subject.lemma_.lower()
-    if name in CAUSE_NOUNS and told is not None:
-        for effect in _of(subject):
-            for cause in coordinated(told):
-                yield Influence(cause, effect, (subject, verb))
-    elif name in RESULT_NOUNS and told is not None:
-        causes: list[Token | None] = [*_of(subject)] or [None]
-        for effect in coordinated(told):
-            for source in causes:
-                yield Influence(source, effect, (subject, verb))
-    elif told is not None and told.dep_ == "attr" and told.lemma_.lower() in CAUSE_NOUNS:
-        for effect in _of(told):
-            for cause in coordinated(subject):
-                yield Influence(cause, effect, (verb, told))
-    elif told is not None and told.dep_ == "attr" and told.lemma_.lower() in RESULT_NOUNS:
-        for cause in _of(told):
-            yield Influence(cause, subject, (verb, told))
-    for child in verb.children:
-        if child.dep_ == "acomp" and child.lower_ == "responsible":
-            for _, target in _prepositional(child, frozenset({"for"})):
-                for effect in coordinated(target):
-                    for cause in coordinated(subject):
-                        yield Influence(cause, effect, (verb, child))
-
-
-def _of(noun: Token) -> list[Token]:
-    """What a cause or result is of: its prepositional object, or the clause of "the reason why …"."""
-    found: list[Token] = []
-    for child in noun.children:
-        if child.dep_ == "prep" and child.lower_ in ("of", "for", "behind", "in"):
-            for target in prepositional_objects(child):
-                found += coordinated(target)
-        elif child.dep_ in ("relcl", "acl") and child.i > noun.i and noun.lemma_.lower() in CAUSE_NOUNS and child.pos_ in VERBAL:
-            found.append(child)
-    return found
+def _clause_of(noun: Token) -> Token | None:
+    """The verb of the clause that a noun ends."""
+    place = noun
+    while place.dep_ in ("dobj", "pobj", "prep", "attr", "conj") and place.pos_ not in VERBAL:
+        place = place.head
+    return place if place.pos_ in VERBAL else None

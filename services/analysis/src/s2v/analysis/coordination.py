@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from spacy.tokens import Token
 
 from s2v.analysis.propositions import is_bare_pair
@@ -34,6 +36,17 @@ def prepositional_objects(preposition: Token) -> list[Token]:
     return [
         child for child in preposition.children if child.dep_ in ("pobj", "pcomp") and child.pos_ not in ("ADP", "SCONJ", "PRON")
     ]
+
+
+def prepositional(verb: Token, prepositions: frozenset[str]) -> Iterator[tuple[Token, Token]]:
+    """Returns what stands behind some of the prepositions of a word, each with its preposition."""
+    for child in verb.children:
+        if child.dep_ in ("prep", "agent") and child.lower_ in prepositions:
+            # "Came out of the strike", "led up to the strike".
+            inner = [part for part in child.children if part.dep_ == "prep" and part.lower_ in ("of", "to")]
+            for preposition in (child, *inner):
+                for target in prepositional_objects(preposition):
+                    yield child, target
 
 
 def _belongs_inside(head: Token, other: Token) -> bool:

@@ -36,6 +36,19 @@ def find_correlation(talk: Talk, sentence: Span) -> Correlation | None:
         and sentence[place + 1].tag_ in _COMPARATIVES
         and (place == 0 or sentence[place - 1].is_punct or sentence[place - 1].lower_ in ("and", "but", "so", "that"))
     ]
+    # "In such a system the closer the data, the better …": the first half may stand anywhere, its comparative before no noun.
+    early = next(
+        (
+            place
+            for place in range(1, openers[0] if openers else 0)
+            if sentence[place].lower_ == "the"
+            and sentence[place + 1].tag_ in _COMPARATIVES
+            and sentence[place + 2].pos_ in ("DET", "PRON")
+        ),
+        None,
+    )
+    if early is not None and len(openers) == 1:
+        openers.insert(0, early)
     if len(openers) < 2:
         return None
     first, second = openers[:2]

@@ -20,6 +20,7 @@ _TALKING_VERBS = _words(
     think know mean say guess believe suppose remember see look let consider imagine talk name call define describe discuss
     note explain show seem appear feel want like love hope wish wonder call refer tell ask understand agree assume involve
     consist include contain summarize illustrate compare mention suggest indicate depict represent please begin
+    locate vary last associate resemble differ depend exist remain stay matter belong
     """
 )
 """Verbs of speech, of opinion and of being made up: nothing happens."""
@@ -37,7 +38,7 @@ def find_events(sentence: Span) -> list[Token]:
 def happens(verb: Token) -> bool:
     """Returns whether a clause tells something that happens, rather than an opinion, a definition or speech about speech."""
     core = main_verb(verb)
-    if core.pos_ not in VERBAL or core.text[:1] in "'’":
+    if core.pos_ not in VERBAL or core.lower_[:1] == "'":
         return False
     if core.lemma_.lower() in _TALKING_VERBS or (verb.dep_ in ("ccomp", "xcomp") and verb.head.lemma_.lower() == "let"):
         return False

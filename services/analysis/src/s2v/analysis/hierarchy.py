@@ -11,7 +11,16 @@ from s2v.analysis.content import Content
 from s2v.analysis.enumerations import Enumeration, find_enumerations, mention_of, subject_of
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import KIND_NOUNS, NAME_VERBS, ORDINALS, VAGUE_ADJECTIVES, VAGUE_NOUNS
-from s2v.analysis.mentions import is_nominal, is_pronoun, lemma, list_members, make_members, make_mention, with_head_only
+from s2v.analysis.mentions import (
+    announces_list,
+    is_nominal,
+    is_pronoun,
+    lemma,
+    list_members,
+    make_members,
+    make_mention,
+    with_head_only,
+)
 from s2v.analysis.outline import Outline
 from s2v.v1.diagram_pb2 import DiagramType
 
@@ -90,6 +99,9 @@ def _find_subject(tree: _Tree, sentence: Span) -> int | None:
 
 def _resolve(tree: _Tree, whole: Token | None) -> int | None:
     """The node of a whole: what a pronoun stands for, a known node, or a new one."""
+    if whole is not None and announces_list(whole) and (owner := _owner_of(whole)) is not None:
+        # "Water comes in three parts: …": the water is divided.
+        whole = owner
     if whole is None or is_pronoun(whole):
         return _context(tree)
     if lemma(whole) in KIND_NOUNS and lemma(whole) in tree.pending and not _is_detailed(whole):
@@ -101,6 +113,13 @@ def _resolve(tree: _Tree, whole: Token | None) -> int | None:
     if place is not None and lemma(whole) in tree.pending and tree.pending[lemma(whole)] != place:
         tree.outline.attach(tree.pending[lemma(whole)], place)
     return place
+
+
+def _owner_of(noun: Token) -> Token | None:
+    """The subject of the clause that a noun stands in."""
+    verb = next((place for place in noun.ancestors if place.pos_ in ("VERB", "AUX")), None)
+    subject = subject_of(verb) if verb is not None else None
+    return subject if subject is not None and subject.i != noun.i and is_nominal(subject) else None
 
 
 def _context(tree: _Tree) -> int | None:

@@ -14,7 +14,7 @@ def _words(text: str) -> frozenset[str]:
 BRINGING_VERBS = _words(
     """
     cause trigger produce create generate induce provoke spark yield prompt elicit evoke incite precipitate entail
-    initiate activate unleash ignite spur bring drive fuel stimulate necessitate mean
+    initiate activate unleash ignite spur bring drive fuel stimulate necessitate mean spawn breed instigate engender
     """
 )
 """Verbs whose object comes about by their subject."""
@@ -26,6 +26,8 @@ CHANGING_VERBS = _words(
     minimize lessen cut hinder impede worsen impair damage destroy harm degrade disrupt threaten undermine kill hurt
     affect influence shape change alter regulate control determine modulate push open close release
     compromise erode exacerbate aggravate mitigate relieve solve break counteract protect attract
+    discourage deter delay dampen curb curtail hamper strain drain overwhelm ruin spoil undercut enrich double halve
+    turn convert transform
     """
 )
 """Verbs whose object is changed by their subject; the verb is the sign of the influence."""
@@ -40,9 +42,26 @@ SIGNS = _words(
     """
     increase raise boost improve enhance strengthen accelerate promote intensify amplify reduce decrease lower diminish
     weaken slow limit restrict suppress inhibit block prevent stop avoid eliminate minimize lessen worsen impair
+    discourage deter curb double halve delay hamper
     """
 )
 """Verbs that are drawn on the edge."""
+KEEPING_VERBS = _words("keep prevent stop discourage deter protect prohibit hinder save ban")
+"""Verbs whose object does not do what stands behind "from"."""
+ENABLING_VERBS = _words("allow enable let permit help")
+"""Verbs whose denial is an influence too: what is not allowed does not happen."""
+GIVING_PHRASES = frozenset(
+    [
+        ("give", "rise"),
+        ("give", "birth"),
+        ("pave", "way"),
+        ("lay", "foundation"),
+        ("lay", "groundwork"),
+        ("set", "stage"),
+        ("open", "door"),
+    ]
+)
+"""Verbs and objects of "gives rise to", after which stands what comes about."""
 FORWARD_PREPOSITIONS = {
     "lead": _words("to into"),
     "result": _words("in"),
@@ -67,7 +86,7 @@ BACKWARD_PREPOSITIONS = {
     "result": _words("from"),
     "stem": _words("from"),
     "arise": _words("from out"),
-    "come": _words("from"),
+    "come": _words("from out"),
     "derive": _words("from"),
     "originate": _words("from in"),
     "emerge": _words("from"),
@@ -77,6 +96,11 @@ BACKWARD_PREPOSITIONS = {
     "depend": _words("on upon"),
     "relate": frozenset(),
     "attribute": _words("to"),
+    "ascribe": _words("to"),
+    "credit": _words("to"),
+    "trace": _words("to"),
+    "blame": _words("on"),
+    "root": _words("in"),
     "link": _words("to"),
     "owe": _words("to"),
     "base": frozenset(),
@@ -85,6 +109,8 @@ BACKWARD_PREPOSITIONS = {
 FOLLOWING_VERBS = _words("increase rise grow vary change decrease fall decline drop improve scale fluctuate")
 """Verbs whose subject goes where what stands behind "with" goes."""
 IMPACT_NOUNS = _words("effect impact influence consequence bearing role pressure")
+EXERTED_NOUNS = _words("effect impact influence")
+"""Nouns of impact that something is "of", on something else."""
 CAUSE_NOUNS = _words("cause reason source driver trigger explanation root motivation")
 RESULT_NOUNS = _words("result effect consequence outcome upshot product")
 CAUSE_MARKS = _words("because since as cos cause")

@@ -143,7 +143,7 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         if clause and (imperative or (subject is not None and subject.lower_ != "us")):
             spans.append(_clause_words(talk, token, token if subject is None else subject))
     if not any(end - begin >= MIN_WORDS and len(talk.speech.text(begin, end)) <= MAX_CHARACTERS for begin, end in spans):
-        spans += [talk.words(chunk) for chunk in sentence.noun_chunks]
+        spans += [talk.words(chunk) for chunk in talk.noun_phrases(sentence)]
     trimmed = [_trim(talk, begin, end) for begin, end in spans]
     return [
         (begin, end)

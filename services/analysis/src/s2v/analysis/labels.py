@@ -14,14 +14,14 @@ from spacy.tokens import Token
 
 from s2v.analysis.content import Label
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import ASIDES, DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
+from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
 
 MAX_WORDS = 6
 MAX_CHARACTERS = 40
-_CLITICS = frozenset({"'s", "’s", "n't", "n’t", "'re", "’re", "'ll", "’ll", "'ve", "’ve", "'d", "’d", "'m", "’m", "'", "’"})
+_CLITICS = frozenset({"'s", "n't", "'re", "'ll", "'ve", "'d", "'m", "'"})
 _KEPT_DETERMINERS = frozenset({"no", "neither", "another"})
 _KEPT_MODALS = frozenset({"can", "cannot", "could", "may", "might", "ca"})
-_NEGATIONS = frozenset({"not", "n't", "n’t", "never", "no"})
+_NEGATIONS = frozenset({"not", "n't", "never", "no"})
 _SIBILANTS = ("s", "x", "z", "ch", "sh", "o")
 _THIRD = {"have": "has", "do": "does", "go": "goes", "be": "is"}
 
@@ -74,6 +74,9 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
             case = tuple(part for part in child.children if part.dep_ == "case")
             groups.append(Group(rank + 0.3, (child, *case)))
             groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
+        elif child.dep_ == "prep" and child.lower_ == "of" and head.lemma_.lower() in COUNTING_NOUNS:
+            # "Hundreds" by itself counts nothing.
+            groups += [Group(rank, (child, part)) for part in child.children if part.dep_ == "pobj"][:1]
         elif child.dep_ == "prep" and child.lower_ in ("of", "per"):
             groups += preposition_groups(child, rank + 0.4, skipped)
         elif (
@@ -215,8 +218,7 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
     `form` is "imperative" (no subject in front), "singular" or "plural" (a subject of that number in front).
     """
     auxiliaries = [child for child in verb.children if child.dep_ in ("aux", "auxpass")]
-    # The parser does not know the "n’t" that has a typographic apostrophe.
-    negations = [child for child in verb.children if child.dep_ == "neg" or child.lower_ == "n’t"]
+    negations = [child for child in verb.children if child.dep_ == "neg"]
     if negations:
         kept = [child for child in auxiliaries if child.dep_ == "aux" and child.lower_ != "to"]
         if any(child.dep_ == "auxpass" for child in auxiliaries) and not kept:
@@ -292,7 +294,7 @@ def whole_word(talk: Talk, token: Token) -> list[Token]:
     last = min([last, *(place for place in dashes if place > token.i)])
     tokens = list(talk.doc[first:last])
     # Of "y'all's" the "y'" is no word without the rest, of "1930's" neither half.
-    clipped = any((part.text[-1] in "'’" and part.text[0].isalpha()) or part.like_num for part in tokens)
+    clipped = any((part.lower_[-1] == "'" and part.text[0].isalpha()) or part.like_num for part in tokens)
     if not clipped and any(part.lower_ in _CLITICS for part in tokens):
         return [token]
     while tokens and (tokens[0].is_punct or tokens[0].is_quote) and tokens[0].i != token.i:

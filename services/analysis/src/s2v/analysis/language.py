@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +12,10 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
 from s2v.analysis.boundaries import Tagger, make_tagger
+from s2v.analysis.finite_verbs import find_verb
 from s2v.analysis.sentences import cut_sentences
 from s2v.analysis.speech import Speech
+from s2v.analysis.typography import read_plainly
 from s2v.runtime.errors import SetupError
 
 
@@ -59,6 +62,17 @@ class Talk:
             bounds[word][1] = token + 1
         return tuple((first, last) for first, last in bounds)
 
+    @cached_property
+    def _chunks(self) -> tuple[tuple[int, ...], tuple[Span, ...]]:
+        # spaCy reads the whole document for the noun phrases of each sentence, which a long talk can't afford.
+        chunks = tuple(self.doc.noun_chunks)
+        return tuple(chunk.start for chunk in chunks), chunks
+
+    def noun_phrases(self, sentence: Span) -> Sequence[Span]:
+        """Returns the noun phrases of a sentence in order."""
+        starts, chunks = self._chunks
+        return chunks[bisect_left(starts, sentence.start) : bisect_left(starts, sentence.end)]
+
     def word(self, token: Token) -> int:
         """Returns the number of the word that a token belongs to."""
         return self.word_of[token.i]
@@ -87,7 +101,7 @@ class PlainParser:
             doc, numbers = self._tokenize(speech, begin, end)
             docs.append(doc)
             word_of.extend(numbers)
-        parsed = list(self._nlp.pipe(docs, batch_size=BATCH))
+        parsed = [self._revise(doc) for doc in self._nlp.pipe(docs, batch_size=BATCH)]
         whole = Doc.from_docs(parsed, ensure_whitespace=True)
         if whole is None:
             raise SetupError("spaCy returned no document for a transcript with words")
@@ -97,6 +111,10 @@ class PlainParser:
             sentences.append(whole[start : start + len(doc)])
             start += len(doc)
         return Talk(speech, whole, tuple(word_of), tuple(sentences))
+
+    def _revise(self, doc: Doc) -> Doc:
+        """Returns a sentence as it goes into the talk."""
+        return doc
 
     def _tokenize(self, speech: Speech, begin: int, end: int) -> tuple[Doc, list[int]]:
         texts: list[str] = []
@@ -122,8 +140,13 @@ class Parser(PlainParser):
             self._nlp = spacy.load(self.name)
         except OSError as error:
             raise SetupError(f"the spaCy pipeline {self.name} does not load ({error}): install its package") from error
+        read_plainly(self._nlp.vocab)
         self.version = f"{self._nlp.meta['version']}"
         self._tag = make_tagger(self._nlp) if LANGUAGES[language].classified else None
+        self._english = language == "en"
+
+    def _revise(self, doc: Doc) -> Doc:
+        return find_verb(self._nlp, doc) if self._english else doc
 
 
 def scene_text(sentences: Sequence[Span]) -> str:

@@ -77,6 +77,8 @@ OPPOSITES = frozenset(
     )
 )
 """Words whose conditions are the two answers to one question."""
+COUNTING_NOUNS = _words("dozen hundred thousand million billion trillion")
+"""Nouns of number: what they count stands behind their "of"."""
 UNITS = _words(
     """
     nanosecond microsecond millisecond second minute hour day week month year decade century ms percent % degree celsius

@@ -143,8 +143,15 @@ def _key(head: Token) -> frozenset[str]:
         for part in child.children
         if part.dep_ in ("compound", "amod", "advmod")
     }
+    # "The 5 gigahertz band" is named by its number, "5 bands" are only counted.
+    numbers = {
+        part.lower_
+        for place in (noun, *(child for child in noun.children if child.dep_ in ("compound", "nmod")))
+        for part in place.children
+        if part.dep_ == "nummod" and part.i < noun.i and noun.tag_ in ("NN", "NNP")
+    }
     outer = {lemma(child) for child in head.children if child.dep_ == "amod" and child.lower_ not in VAGUE_ADJECTIVES}
-    return frozenset(own | deeper | outer | {lemma(noun)})
+    return frozenset(own | deeper | numbers | outer | {lemma(noun)})
 
 
 def inner_noun(head: Token) -> Token | None:
@@ -182,10 +189,20 @@ def _continues_list(child: Token) -> bool:
     )
 
 
+def announces_list(noun: Token) -> bool:
+    """Returns whether a noun only counts what is named behind its colon: the "three parts" of "three parts: ice, …"."""
+    if lemma(noun) not in KIND_NOUNS | VAGUE_NOUNS or noun.i + 1 >= len(noun.doc) or noun.nbor(1).text != ":":
+        return False
+    return all(child.dep_ != "compound" and (child.dep_ != "amod" or child.lower_ in VAGUE_ADJECTIVES) for child in noun.lefts)
+
+
 def make_members(head: Token) -> list[Mention]:
     """Returns the things that a coordination names. A noun shared by coordinated adjectives belongs to each of them."""
     found: list[Mention] = []
     chain = list_members(head)
+    if announces_list(head):
+        named = [child for child in head.children if child.dep_ == "appos"]
+        chain = sorted({*chain[1:], *(part for child in named for part in list_members(child))}, key=lambda token: token.i)
     for member in chain:
         inner = inner_noun(member)
         if inner is not None and lemma(member) in COLLECTIVE_NOUNS:

@@ -35,6 +35,12 @@ _UNNAMED = VAGUE_NOUNS | {
     "addition",
     "use",
     "role",
+    "middle",
+    "center",
+    "centre",
+    "front",
+    "top",
+    "bottom",
 }
 
 

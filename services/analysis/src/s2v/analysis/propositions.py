@@ -50,6 +50,8 @@ _PUNCTUATION = ' .,;:!?"“”()[]'
 _CLIPPED = frozenset({"gon", "wan"})
 """What the tokenizer leaves of "gonna" and "wanna"."""
 _RELATIVES = frozenset({"which", "that", "who"})
+_WEATHER_VERBS = frozenset({"rain", "snow", "hail", "thunder", "drizzle", "freeze", "thaw", "storm"})
+"""Verbs that say all by themselves: "it rains"."""
 _VAGUE = VAGUE_NOUNS | {"result", "cause", "effect", "factor", "condition", "problem", "situation", "process", "way", "change"}
 
 Referent = Callable[[Token], Token | None]
@@ -88,6 +90,9 @@ def subject_of(verb: Token) -> Token | None:
         return next((child for child in verb.head.children if child.dep_ == "dobj" and child.i < verb.i), subject_of(verb.head))
     if verb.dep_ == "acl":
         return verb.head
+    if verb.dep_ == "pcomp" and verb.head.lower_ == "from":
+        # "Keeps the roads from freezing": the roads freeze.
+        return next((child for child in verb.head.head.children if child.dep_ == "dobj"), None)
     return None
 
 
@@ -207,12 +212,14 @@ def _make_clause(
         label = make_label(talk, written, forms)
     if named is not None and not said:
         groups = [*groups, Group(0.0, (named,))]
-    return _draft(talk, kind, label, groups, quantity)
+    return _draft(
+        talk, kind, label, groups, quantity, pronouns={talk.word(subject)} if subject is not None and said else frozenset()
+    )
 
 
 def _is_clitic(token: Token) -> bool:
     """Whether a token hangs on the word in front: the "'re" of "they're"."""
-    return token.text[:1] in "'’"
+    return token.lower_[:1] == "'"
 
 
 def _predicate(core: Token, skipped: AbstractSet[int]) -> list[Group]:
@@ -288,7 +295,7 @@ def _says_something(core: Token, groups: Sequence[Group], named: Token | None) -
     ]
     if core.lemma_ in ("be", "have", "do", "become") or core.pos_ == "AUX":
         return any(token.i != core.i for token in content)
-    return named is not None or any(token.i != core.i for token in content)
+    return named is not None or core.lemma_ in _WEATHER_VERBS or any(token.i != core.i for token in content)
 
 
 def _draft(
@@ -297,11 +304,15 @@ def _draft(
     label: Label | None,
     groups: Sequence[Group],
     quantity: tuple[Label, frozenset[int]] | None,
+    *,
+    pronouns: AbstractSet[int] = frozenset(),
 ) -> NodeDraft | None:
+    """Makes the node; its phrase opens behind a pronoun, whose word says nothing there."""
     if label is None or not any(character.isalnum() for character in label.text) or not _is_spoken(talk, label):
         return None
-    words = sorted({*label.words, *(word for word in label.antecedents if word >= label.words[0] - MAX_PHRASE_WORDS)})
-    begin, end = label.words[0], label.words[-1] + 1
+    own = [word for word in label.words if word not in pronouns] or list(label.words)
+    words = sorted({*own, *(word for word in label.antecedents if word >= label.words[0] - MAX_PHRASE_WORDS)})
+    begin, end = own[0], own[-1] + 1
     # The phrase keeps an object or a place that the label has no room for.
     further = [talk.word(max(group.tokens, key=lambda token: token.i)) + 1 for group in groups]
     end = max([end, *(word for word in further if word - begin <= FULL_PHRASE_WORDS)])

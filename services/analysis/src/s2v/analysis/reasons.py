@@ -29,6 +29,8 @@ _UNTELLING_PARTICIPLES = frozenset(
 
 def by_subordinate(verb: Token) -> Iterator[Influence]:
     """Clauses of reason, condition and result, and "by doing"."""
+    if verb.dep_ == "ccomp" and verb.i > verb.head.i:
+        yield from _by_degree(verb)
     if verb.dep_ != "advcl":
         return
     main = verb.head
@@ -40,8 +42,8 @@ def by_subordinate(verb: Token) -> Iterator[Influence]:
             return
         if word == "as" and verb.i > main.i and not any(token.tag_ in ("RBR", "JJR") for token in verb.subtree):
             return
-        for effect in _outcomes(main):
-            for cause in coordinated(verb):
+        for effect in _outcomes(main, verb):
+            for cause in clauses_beside(verb):
                 yield Influence(cause, effect, (mark,))
     elif mark is not None and word in ("so", "that") and verb.i > main.i:
         opener = next((child for child in verb.children if child.lower_ == "so"), mark)
@@ -51,7 +53,7 @@ def by_subordinate(verb: Token) -> Iterator[Influence]:
         verb.tag_ == "VBG"
         and verb.i > main.i
         and mark is None
-        and (verb.nbor(-1).text == "," or verb.nbor(-1).lower_ in ("thereby", "thus", "then"))
+        and _follows_comma(verb)
         and verb.lemma_ not in BRINGING_VERBS | CAUSATIVE_VERBS | CHANGING_VERBS | _UNTELLING_PARTICIPLES
         and verb.lemma_ not in FORWARD_PREPOSITIONS
     ):
@@ -60,8 +62,38 @@ def by_subordinate(verb: Token) -> Iterator[Influence]:
         yield Influence(main, verb, (mark,))
 
 
-def _outcomes(main: Token) -> list[Token]:
-    """The verbs that a condition holds for: the main verb and those coordinated behind it."""
+def _follows_comma(participle: Token) -> bool:
+    """Whether a participle stands behind a comma, with or without an adverb in between."""
+    before = participle.nbor(-1)
+    if before.text == "," or before.lower_ in ("thereby", "thus", "then"):
+        return True
+    return before.pos_ == "ADV" and before.i > 0 and before.nbor(-1).text == ","
+
+
+def _by_degree(verb: Token) -> Iterator[Influence]:
+    """Reads "It rained so much that the river flooded"."""
+    if any(child.lower_ == "that" and child.dep_ == "mark" for child in verb.children):
+        main = verb.head
+        degree = next((token for token in main.subtree if token.lower_ in ("so", "such") and main.i < token.i < verb.i), None)
+        if degree is not None and degree.nbor(1).lower_ != "that":
+            for effect in clauses_beside(verb):
+                yield Influence(main, effect, (degree,))
+
+
+def clauses_beside(verb: Token) -> list[Token]:
+    """Returns a verb and those joined to it by "and", with or without a subject of their own."""
+    found = coordinated(verb) if verb.pos_ in VERBAL else [verb]
+    for child in verb.children:
+        joined = child.dep_ == "conj" and child.pos_ in VERBAL and child.i not in {known.i for known in found}
+        if joined and all(part.lower_ == "and" for part in verb.children if part.dep_ == "cc" and part.i > verb.i):
+            found += clauses_beside(child)
+    return found
+
+
+def _outcomes(main: Token, reason: Token) -> list[Token]:
+    """The verbs that a reason holds for: those coordinated with the main verb and, behind a reason told first, whole clauses."""
+    if reason.i < main.i:
+        return clauses_beside(main)
     return coordinated(main) if main.pos_ in VERBAL else [main]
 
 
@@ -84,6 +116,8 @@ def by_connective(verb: Token) -> Iterator[Influence]:
             ),
             None,
         )
+    if opener is None:
+        opener = next((token for token in verb.subtree if token.i < verb.i and _opens_result(token, verb)), None)
     phrase = opener is None and next(
         (child for child in verb.children if child.dep_ == "prep" and _is_result_phrase(child)), None
     )
@@ -96,8 +130,17 @@ def by_connective(verb: Token) -> Iterator[Influence]:
     if before is None and opener is not None and opener.lower_ == "so" and opener.i == verb.sent.start:
         # A talk's sentences open with "so" for no reason at all.
         return
-    for effect in coordinated(verb):
+    for effect in clauses_beside(verb):
         yield Influence(before, effect, (cue,))
+
+
+def _opens_result(word: Token, verb: Token) -> bool:
+    """Whether a word is the ", so" in front of a clause, which parsers hang on any word of it ("so fewer people came")."""
+    if word.lower_ != "so" or word.i == word.sent.start or word.nbor(-1).text not in (",", ";"):
+        return False
+    if word.nbor(1).lower_ in ("that", "much", "many", "far", "long", "called"):
+        return False
+    return next((place for place in word.ancestors if place.pos_ in VERBAL), None) == verb
 
 
 def _clause_before(verb: Token, cue: Token) -> Token | None:
@@ -121,12 +164,23 @@ def by_preposition(preposition: Token) -> Iterator[Influence]:
     """Reads "Because of X", "due to X", "as a result of X", "by doing X", "with fewer X"."""
     word = preposition.lower_
     effect = preposition.head
-    if effect.pos_ == "AUX" or effect.lemma_ == "be":
+    targets: list[Token] = []
+    cue: tuple[Token, ...] = (preposition,)
+    cleft = next((child for child in effect.children if child.dep_ == "ccomp" and child.i > preposition.i), None)
+    if effect.lemma_ == "be" and cleft is not None and any(child.lower_ == "it" for child in effect.children):
+        # "It is because of tourism that rents are high."
+        effect = cleft
+    elif word == "to" and effect.lower_ in ("thanks", "owing", "due"):
+        cue = (effect, preposition)
+        predicate = effect.dep_ == "acomp"
+        effect = effect.head
+        if predicate:
+            effect = next((child for child in effect.children if child.dep_ in ("nsubj", "nsubjpass")), effect)
+        targets = prepositional_objects(preposition)
+    elif effect.pos_ == "AUX" or effect.lemma_ == "be":
         subject = next((child for child in effect.children if child.dep_ == "nsubj"), None)
         content = any(child.dep_ in ("attr", "acomp") for child in effect.children)
         effect = subject if subject is not None and not content else effect
-    targets: list[Token] = []
-    cue: tuple[Token, ...] = (preposition,)
     if word in ("due", "because", "owing", "thanks"):
         for child in preposition.children:
             if child.dep_ in ("pcomp", "prep") and child.lower_ in ("to", "of"):
@@ -153,5 +207,5 @@ def by_preposition(preposition: Token) -> Iterator[Influence]:
         # "Because of the fact that …": the clause is the cause.
         clause = next((child for child in target.children if child.dep_ in ("acl", "ccomp", "relcl")), None)
         for cause in coordinated(clause if clause is not None and target.lemma_.lower() == "fact" else target):
-            for outcome in _outcomes(effect) if is_clause(effect) else [effect]:
+            for outcome in _outcomes(effect, preposition) if is_clause(effect) else [effect]:
                 yield Influence(cause, outcome, cue)

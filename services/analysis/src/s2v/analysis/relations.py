@@ -33,9 +33,15 @@ JOINING_VERBS = _words("connect link join attach couple bind tie bridge unite se
 _IGNORED_VERBS = _words(
     """
     be think know mean say guess feel seem appear want like love hope wish believe suppose remember see look let need
-    consider imagine talk name happen tend
+    consider imagine name happen tend translate oppose vary
     """
 )
+_STANDING_VERBS = _words("sit stand lie run")
+_NAMING = ("NOUN", "PROPN", "PRON")
+_ACCESS_NOUNS = _words("access connection link route path interface")
+"""Objects that only say that there is a way to what stands behind "to"."""
+_EMPTY_VERBS = _words("play make perform have take give keep")
+"""Verbs whose object is no second thing: "plays a role", "performs a check"."""
 _RELATIVES = _words("that which who whom")
 _TOWARDS = _words("to into onto in on at with within toward towards for inside over against")
 _FROM = _words("from out of")
@@ -91,9 +97,12 @@ def _find(token: Token) -> Iterator[Relation]:
         return
     if token.lemma_ == "be":
         yield from _by_place(token)
+        yield from _in_between(token)
         return
+    if token.lemma_ in _STANDING_VERBS:
+        yield from _in_between(token)
     core = main_verb(token)
-    if token.text[:1] in "'’":
+    if token.lower_[:1] == "'":
         return
     if core.i != token.i or token.lemma_.lower() in _IGNORED_VERBS or (token.dep_ == "acl" and token.lemma_ == "use"):
         return
@@ -167,7 +176,8 @@ def _by_active(verb: Token) -> Iterator[Relation]:
         aims = [
             (preposition, place)
             for preposition, place in towards
-            if preposition.lower_ in ("to", "into", "with", "onto") and preposition.head.i == verb.i
+            if preposition.lower_ in ("to", "into", "with", "onto")
+            and (preposition.head.i == verb.i or (preposition.head == thing and thing.lemma_.lower() in _ACCESS_NOUNS))
         ]
         start = actor
         for _, way in ways[:1]:
@@ -175,7 +185,7 @@ def _by_active(verb: Token) -> Iterator[Relation]:
             start = way
         for preposition, place in aims[:1]:
             yield Relation(start, place, verb, preposition, thing)
-        if not aims and not ways:
+        if not aims and not ways and not (lemma in _EMPTY_VERBS and thing.pos_ == "NOUN"):
             yield Relation(actor, thing, verb)
     else:
         start = origins[0][1] if origins and towards else actor
@@ -242,7 +252,7 @@ def _places(
             if holder.i != verb.i and child.lower_ not in ("from", "to", "through", "via"):
                 continue
             for place in child.children:
-                if place.dep_ == "pobj":
+                if place.dep_ == "pobj" and child.lower_ != "between":
                     group = towards if child.lower_ in _TOWARDS else origins if child.lower_ in _FROM else ways
                     if child.lower_ in _TOWARDS | _FROM | _THROUGH:
                         group.append((child, place))
@@ -263,6 +273,19 @@ def _by_place(verb: Token) -> Iterator[Relation]:
                     )
         elif child.dep_ == "prep" and child.lower_ in ("behind", "above", "below", "beneath", "inside", "between"):
             yield from (Relation(subject, part, child) for part in child.children if part.dep_ == "pobj")
+
+
+def _in_between(verb: Token) -> Iterator[Relation]:
+    """Reads "X sits between A and B", "there is an X between A and B": X is joined to both."""
+    middle = next((child for child in verb.children if child.dep_ in ("nsubj", "attr") and child.pos_ in _NAMING), None)
+    if middle is None:
+        return
+    for holder in (verb, middle):
+        for preposition in holder.children:
+            if preposition.dep_ == "prep" and preposition.lower_ == "between":
+                for place in preposition.children:
+                    if place.dep_ == "pobj" and len(members(place)) > 1:
+                        yield Relation(middle, place, preposition)
 
 
 def _between(noun: Token) -> Iterator[Relation]:

@@ -8,7 +8,7 @@ from spacy.tokens import Span, Token
 
 from s2v.analysis.cause_effect import CausalWeb
 from s2v.analysis.content import NodeDraft
-from s2v.analysis.coordination import members
+from s2v.analysis.coordination import VERBAL, members
 from s2v.analysis.enumerations import find_enumerations
 from s2v.analysis.events import find_events, happens, own_tokens
 from s2v.analysis.labels import content_lemmas, main_verb
@@ -22,6 +22,8 @@ MIN_STAGES = 3
 MAX_STAGES = 8
 SAME_STAGE = 0.75
 """Share of words from which a stage is an earlier one told again."""
+HALF_SAME = 0.5
+"""The same where the talk says that it all starts again."""
 STAGE_NOUNS = frozenset({"stage", "phase", "step", "season", "period", "cycle", "process", "state", "part", "chain", "loop"})
 _RING_NOUNS = frozenset({"cycle", "loop", "feedback", "circle", "again", "repeat"})
 _RETURNING_VERBS = frozenset({"repeat", "restart", "recur", "return"})
@@ -92,17 +94,35 @@ def tell_stages(causal: CausalWeb) -> list[NodeDraft]:
                 order.append(place)
         if len(order) >= MIN_STAGES and _returns(sentence):
             break
-    stages = [causal.web.nodes[place] for place in order]
-    while len(stages) > MIN_STAGES and likeness(stages[-1].topics, stages[0].topics) >= SAME_STAGE:
+    stages = _trim([causal.web.nodes[place] for place in order])
+    same = HALF_SAME if any(_returns(sentence) for sentence in causal.sentences) else SAME_STAGE
+    while len(stages) > MIN_STAGES and likeness(stages[-1].topics, stages[0].topics) >= same:
         stages.pop()
     return stages[:MAX_STAGES]
+
+
+def _trim(stages: list[NodeDraft]) -> list[NodeDraft]:
+    """Drops what leads up to a ring and what comments on it: the ends that name nothing of the rest, where most of it does."""
+    linked = [any(_share(stage, other) for other in stages if other is not stage) for stage in stages]
+    if sum(linked) * 2 <= len(stages):
+        return stages
+    first = next(place for place, joined in enumerate(linked) if joined)
+    last = max(place for place, joined in enumerate(linked) if joined)
+    return stages[first : last + 1] if last + 1 - first >= MIN_STAGES else stages
+
+
+def _share(first: NodeDraft, second: NodeDraft) -> bool:
+    return likeness(first.topics, second.topics) > 0
 
 
 def _places(causal: CausalWeb, sentence: Span) -> list[int]:
     """Nodes of a sentence, of its influences and of its other clauses, in the order in which things happen."""
     web = causal.web
     rank: dict[int, int] = {}
+    apart = {token.i for verb in sentence if verb.pos_ in VERBAL and _stands_apart(verb) for token in own_tokens(verb)}
     for verb in find_events(sentence):
+        if verb.i in apart:
+            continue
         own = sorted(own_tokens(verb), key=lambda token: token.i)
         drawn = [web.places[token.i] for token in own if token.i in web.places and not _stands_beside(causal, token)]
         if not drawn and _moves(verb):
@@ -111,7 +131,12 @@ def _places(causal: CausalWeb, sentence: Span) -> list[int]:
         for place in drawn:
             rank.setdefault(place, len(rank))
     for token in sentence:
-        if token.i in web.places and not _stands_beside(causal, token) and (not is_clause(token) or _moves(token)):
+        if (
+            token.i in web.places
+            and token.i not in apart
+            and not _stands_beside(causal, token)
+            and (not is_clause(token) or _moves(token))
+        ):
             rank.setdefault(web.places[token.i], len(rank))
     return _sort_by_influence(causal, list(rank))
 
@@ -122,6 +147,17 @@ def _moves(verb: Token) -> bool:
         return False
     core = main_verb(verb)
     return core.lemma_ != "be" or any(token.tag_ in ("JJR", "RBR") for token in own_tokens(core))
+
+
+def _stands_apart(verb: Token) -> bool:
+    """Whether a clause is no stage: what is not done, what is said of the whole ring, and what the speaker proposes to do."""
+    if verb.dep_ in ("ccomp", "xcomp") and verb.head.lemma_.lower() == "let":
+        return True
+    if any(child.dep_ == "neg" for place in (verb, main_verb(verb)) for child in place.children):
+        return True
+    # "The level is regulated by a feedback loop", "the carbon cycle has the same result".
+    ends = [child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass", "agent")]
+    return any(token.lemma_.lower() in _RING_NOUNS and token.pos_ in ("NOUN", "PROPN") for end in ends for token in end.subtree)
 
 
 def _stands_beside(causal: CausalWeb, noun: Token) -> bool:

@@ -24,7 +24,7 @@ from s2v.analysis.mentions import Mention, is_nominal, lemma, list_members, make
 
 _SUBJECTS = ("nsubj", "nsubjpass", "csubj", "csubjpass")
 _CONCESSIVE = frozenset({"whereas", "while", "although", "though", "but", "so", "that"})
-_CLITICS = {"'s": "is", "’s": "is", "'re": "are", "’re": "are", "'m": "am", "’m": "am"}
+_CLITICS = {"'s": "is", "'re": "are", "'m": "am"}
 _EMPTY = frozenset({"do", "be", "have", "can", "will"})
 _SEEMING = frozenset({"tend", "seem", "appear", "happen", "use", "need", "want", "like", "look"})
 _COMPARING = frozenset({"than", "unlike", "like", "versus", "vs", "compared"})
@@ -173,7 +173,10 @@ def _say(talk: Talk, verb: Token, subject: Token | None) -> Iterator[Mention]:
                                 if child.dep_ == "pobj":
                                     listed = True
                                     yield from make_members(child)
-    generic = subject is None or subject.lower_ in ("i", "we")
+    generic = subject is None or subject.lower_ in ("i", "we") or (subject.lower_ == "it" and core.i != verb.i)
+    if core.lemma_ == "help" and (inner := next((part for part in core.children if part.dep_ == "xcomp"), None)) is not None:
+        # "It helps to compare them" is speech about speech.
+        generic, name = subject is None or subject.lower_ == "it", lemma(inner)
     if listed or (generic and name in STAGE_VERBS | REPORTING_VERBS):
         return
     mention = _predicate(talk, verb, core, subject)

@@ -212,6 +212,8 @@ def _make_step(
     kind = NodeKind.NODE_KIND_STEP
     if core.lemma_ in TERMINAL_VERBS and clause.ends_itself:
         kind = NodeKind.NODE_KIND_TERMINAL
+    # All of an activity may be drawn elsewhere ("there was the timing: …"): then its label's words are its phrase.
+    text = text or phrase(talk, label.words[0], label.words[-1] + 1)
     node = NodeDraft(kind, text, label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
     if referent is not None and talk.word(pronouns[0]) in label.words:
         node = replace(node, label=replace(label, antecedents=(talk.word(referent),)))

@@ -141,7 +141,7 @@ def _find_mentions(talk: Talk, draft: NodeDraft, plan: ScenePlan) -> list[TimeSp
     last = draft.span[1]
     if draft.topics:
         for sentence in plan.sentences:
-            for chunk in sentence.noun_chunks:
+            for chunk in talk.noun_phrases(sentence):
                 begin, end = talk.words(chunk)
                 lemmas = {token.lemma_.lower() for token in chunk if token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM")}
                 apart = begin >= last and not any(begin < other[1] and other[0] < end for other in taken)

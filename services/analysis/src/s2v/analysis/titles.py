@@ -191,7 +191,7 @@ def _find_topic(talk: Talk, sentences: Sequence[Span], counts: Counter[str]) -> 
     )
     topics: dict[str, _Topic] = {}
     for place, sentence in enumerate(sentences):
-        for chunk in sentence.noun_chunks:
+        for chunk in talk.noun_phrases(sentence):
             topic = _read_topic(talk, chunk.root, here, counts, place)
             known = topics.get(chunk.root.lemma_.lower())
             if topic is not None and (known is None or topic.score > known.score + 1e-6):

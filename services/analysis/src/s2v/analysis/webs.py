@@ -22,6 +22,8 @@ _RISING = frozenset({"increase", "high", "raise", "more", "great", "rise", "incr
 _FALLING = frozenset(
     {"decrease", "low", "lower", "less", "few", "fall", "decreased", "decreasing", "reduce", "reduced", "drop", "decline", "weak"}
 )
+_MEASURES = frozenset({"level", "amount", "degree", "rate", "concentration", "extent", "intensity", "quantity"})
+"""Nouns that only say that there is more or less of something."""
 _DENYING = frozenset({"not", "no", "never", "n't", "without", "lack"})
 
 
@@ -63,6 +65,8 @@ def make_key(tokens: Iterable[Token], head: str = "") -> Key:
             sign -= 1
         elif token.pos_ in ("NOUN", "PROPN", "VERB", "ADJ", "NUM", "X") and not token.is_stop:
             words.add(lemma)
+    # "Higher levels of arousal" are "increased arousal".
+    words = words - _MEASURES or words
     return Key(frozenset(words), sign, denied, head)
 
 
@@ -145,7 +149,7 @@ def verb_label(verb: Token, *, plural: bool = False, preposition: Token | None =
     lemma = verb.lemma_.lower()
     form = lemma if plural else third_person(lemma)
     if denial:
-        contracted = denial in ("not", "n't", "n’t")
+        contracted = denial in ("not", "n't")
         return f"{'do' if plural else 'does'} not {lemma}" if contracted else f"{denial} {form}"
     if preposition is not None:
         return f"{form} {preposition.lower_}"

@@ -1,0 +1,21 @@
+"""Denials: clauses that say that something does not happen, so that what they deny is no influence."""
+
+from __future__ import annotations
+
+from spacy.tokens import Token
+
+_MERELY = frozenset({"only", "just", "merely", "simply"})
+"""After these words "not" denies nothing: "not only causes"."""
+_NOTHING = frozenset({"no", "nothing", "none", "nobody", "neither"})
+_FAILING_VERBS = frozenset({"fail", "refuse", "decline"})
+
+
+def is_denied(verb: Token) -> bool:
+    """Returns whether a clause says that something does not happen: "does not cause", "no drug prevents", "fails to lower"."""
+    denials = [child for child in verb.children if child.dep_ == "neg"]
+    if any(child.i + 1 == len(child.doc) or child.nbor(1).lower_ not in _MERELY for child in denials):
+        return True
+    subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
+    if subject is not None and (subject.lower_ in _NOTHING or any(child.lower_ in _NOTHING for child in subject.children)):
+        return True
+    return verb.dep_ == "xcomp" and verb.head.lemma_ in _FAILING_VERBS

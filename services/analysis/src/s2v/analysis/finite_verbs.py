@@ -1,0 +1,95 @@
+"""Sentences that the parser left without a verb, because it took "results" or "stimulates" for a plural, read once more.
+
+A past form ("resulted") can't be a plural. The sentence is parsed with it in place of the doubtful word; where that makes the
+word the root and gives it a subject, its grammar is taken over, while the words stay as they were spoken.
+"""
+
+from __future__ import annotations
+
+from spacy.language import Language
+from spacy.tokens import Doc, Token
+
+from s2v.analysis.influences import BRINGING_VERBS, CHANGING_VERBS, FOLLOWING_VERBS, FORWARD_PREPOSITIONS
+
+MAX_TRIES = 3
+"""Doubtful words of a sentence that are tried."""
+_FINITE = ("VBZ", "VBP", "VBD", "MD")
+_ACTING_VERBS = frozenset(
+    [
+        "communicate",
+        "connect",
+        "handle",
+        "talk",
+        "run",
+        "send",
+        "receive",
+        "store",
+        "read",
+        "write",
+        "call",
+        "request",
+        "sit",
+        "forward",
+        "pass",
+        "carry",
+        "supply",
+        "feed",
+        "sink",
+        "melt",
+        "secrete",
+        "contain",
+        "require",
+        "differ",
+    ]
+)
+_VERBS = BRINGING_VERBS | CHANGING_VERBS | FOLLOWING_VERBS | frozenset(FORWARD_PREPOSITIONS) | _ACTING_VERBS
+
+
+def find_verb(nlp: Language, doc: Doc) -> Doc:
+    """Returns a parsed sentence, with another parse where it has no finite verb and another reading gives it one."""
+    if any(token.tag_ in _FINITE for token in doc):
+        return doc
+    doubtful = [(token, base) for token in doc[1:] if token.tag_ in ("NNS", "NN") and (base := _base(token)) is not None]
+    for token, base in doubtful[:MAX_TRIES]:
+        words = [_past(base) if word.i == token.i else word.text for word in doc]
+        spaces = [bool(word.whitespace_) for word in doc]
+        starts: list[bool | int | None] = [True, *([False] * (len(words) - 1))]
+        other = nlp(Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=starts))
+        verb = other[token.i]
+        if verb.dep_ == "ROOT" and verb.tag_ == "VBD" and any(child.dep_ == "nsubj" for child in verb.children):
+            return _take_over(doc, other, token.i, base)
+    return doc
+
+
+def _base(token: Token) -> str | None:
+    """The base form of a word that may be the present form of a verb of influence."""
+    text = token.lower_
+    forms = [text[:-1], text[:-2], text[:-3] + "y"] if text.endswith("s") and len(text) > 3 else []
+    return next((form for form in forms if form in _VERBS), None)
+
+
+def _past(base: str) -> str:
+    if base.endswith("e"):
+        return base + "d"
+    return base[:-1] + "ied" if base.endswith("y") and base[-2:-1] not in "aeiou" else base + "ed"
+
+
+def _take_over(doc: Doc, other: Doc, place: int, base: str) -> Doc:
+    tags = [token.tag_ for token in other]
+    lemmas = [token.lemma_ for token in other]
+    tags[place], lemmas[place] = "VBZ", base
+    revised = Doc(
+        doc.vocab,
+        words=[token.text for token in doc],
+        spaces=[bool(token.whitespace_) for token in doc],
+        tags=tags,
+        pos=[token.pos_ for token in other],
+        morphs=[str(token.morph) for token in other],
+        lemmas=lemmas,
+        heads=[token.head.i for token in other],
+        deps=[token.dep_ for token in other],
+        ents=[f"{token.ent_iob_}-{token.ent_type_}" if token.ent_type_ else "O" for token in other],
+    )
+    # Documents are joined with their tensors.
+    revised.tensor = other.tensor
+    return revised
