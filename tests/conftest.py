@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,12 @@ from pathlib import Path
 import av
 import pytest
 
+from evals.artifacts import read_artifacts
+from evals.sync import measure
 from s2v.cli.stack import find_stack
+
+from .made import TALK, Made
+from .telemetry import Collector
 
 START_SECONDS = 180
 COMMAND_SECONDS = 600
@@ -28,10 +34,12 @@ class Stack:
         self.home = home
         self.process: subprocess.Popen[bytes] | None = None
 
-    def up(self) -> None:
+    def up(self, **settings: str) -> None:
+        """Starts it; `settings` are environment variables."""
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "up.log").open("ab") as log:
-            self.process = subprocess.Popen([S2V, "up", "--data-dir", self.home], stdout=log, stderr=log)
+            command, environment = [S2V, "up", "--data-dir", self.home], {**os.environ, **settings}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         deadline = time.monotonic() + START_SECONDS
         while find_stack(self.home) is None:
             assert self.process.poll() is None, (self.home / "up.log").read_text()
@@ -67,11 +75,28 @@ def cut(example: str, path: Path, start: float, end: float) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    collector.start()
+    yield collector
+    collector.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.up()
+    stack.up(S2V_OTLP_ENDPOINT=collector.endpoint, S2V_METRICS_SECONDS="3")
     yield stack
     stack.down()
+
+
+@pytest.fixture(scope="session")
+def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("made")
+    video = folder / "talk.mp4"
+    done = stack.run("make", TALK, "-o", video, "--keep", folder / "job", "--json", "--strict")
+    report = measure(video, read_artifacts(folder / "job"), TALK.with_suffix(".words.json"), TALK)
+    return Made(TALK, video, folder / "job", json.loads(done.stdout), report)
 
 
 @pytest.fixture

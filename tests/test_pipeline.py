@@ -6,7 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import av
@@ -15,36 +15,14 @@ import psutil
 import pytest
 
 from evals.artifacts import read_artifacts
-from evals.sync import SyncReport, measure
 from s2v.v1.diagram_pb2 import DiagramType
 
 from .conftest import Stack
+from .made import TALK, Made
 
 pytestmark = pytest.mark.integration
 
-TALK = "01-how-a-web-page-reaches-you"
 FRAME_SECONDS = 1 / 30
-
-
-@dataclass(frozen=True)
-class Made:
-    """What `s2v make` has made of the first example."""
-
-    talk: Path
-    video: Path
-    folder: Path
-    job: dict[str, object]
-    report: SyncReport
-
-
-@pytest.fixture(scope="session")
-def made(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    folder = tmp_path_factory.mktemp("made")
-    talk = Path(__file__).parent.parent / "examples" / f"{TALK}.opus"
-    video = folder / "talk.mp4"
-    done = stack.run("make", talk, "-o", video, "--keep", folder / "job", "--json", "--strict")
-    report = measure(video, read_artifacts(folder / "job"), talk.with_suffix(".words.json"), talk)
-    return Made(talk, video, folder / "job", json.loads(done.stdout), report)
 
 
 def test_each_kind_of_answer_is_there(made: Made) -> None:
@@ -166,7 +144,7 @@ def test_a_short_sound_is_refused_at_the_door(stack: Stack, tmp_path: Path) -> N
 def test_a_killed_stack_finishes_the_job_when_it_is_up_again(make_stack: Callable[[], Stack], examples: Path) -> None:
     stack = make_stack()
     stack.up()
-    job_id = stack.run("submit", examples / f"{TALK}.opus", "--height", "720").stdout.strip()
+    job_id = stack.run("submit", TALK, "--height", "720").stdout.strip()
     deadline = time.monotonic() + 120
     while not json.loads(stack.run("get", job_id, "--json").stdout)["stages"][0].get("partsTotal"):
         assert time.monotonic() < deadline

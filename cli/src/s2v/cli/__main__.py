@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli import administration, backup, batch, dead, delete, edit, keys, rate, storage, usage, webhooks
+from s2v.cli import administration, backup, batch, dead, delete, edit, keys, observation, rate, storage, usage, webhooks
 from s2v.cli.job_options import read_options
 from s2v.cli.options import (
     JOBS_PANEL,
@@ -229,6 +229,7 @@ def cancel(job: JobId, as_json: JsonOption = False, data_dir: DataDirOption = No
 edit.register(app)
 rate.register(app)
 delete.register(app)
+observation.register(app)
 
 
 app.add_typer(webhooks.app, name="webhooks", rich_help_panel=JOBS_PANEL)

@@ -23,6 +23,7 @@ from s2v.cli.exits import CommandError, ExitCode, results
 from s2v.cli.report import format_size
 from s2v.cli.servers import find_binary, free_ports, kept_ports_taken
 from s2v.cli.stack import find_stack, is_locked, is_serving
+from s2v.runtime import health
 from s2v.runtime.errors import S2VError
 
 DISK_BYTES = 2 * 1000**3
@@ -30,6 +31,14 @@ DISK_BYTES = 2 * 1000**3
 MEMORY_BYTES = 3 * 1000**3
 """Free memory that the stack needs while a job runs: the services hold about 2 GB."""
 PROGRAM_SECONDS = 20.0
+REMEDIES = {
+    "nats": "see whether NATS runs (logs/nats.log) and S2V_NATS_URL is right; work goes on by itself when it is back",
+    "s3": "see whether S3 runs (logs/s3.log), the bucket can be written to and its disk has room; jobs wait meanwhile",
+    "engine": "the engine's processes have ended: the service's log says why; start the stack again",
+    "disk": "make room where temporary files go (TMPDIR), or lower S2V_MIN_FREE_BYTES; new jobs are refused meanwhile",
+    "memory": "give the service more memory, or fewer engine processes (S2V_…_WORKERS)",
+}
+"""What to do about a dependency that does not work, as gRPC health names them."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +213,17 @@ def _stack(home: Path) -> Iterator[Finding]:
         ok = is_serving(address)
         remedy = "" if ok else f"look at {logs / name}.log; the stack starts a crashed service again by itself"
         yield Finding(f"stack: {name}", ok, f"{'serves' if ok else 'does not serve'} at {address}", remedy)
+        if ok:
+            yield from _dependencies(name, address)
+
+
+def _dependencies(name: str, address: str) -> Iterator[Finding]:
+    """Asks a service which of the things that it stands on do not work."""
+    for dependency, remedy in REMEDIES.items():
+        if dependency == "engine" and name == "gateway":
+            continue
+        if not is_serving(address, f"{health.PREFIX}{dependency}"):
+            yield Finding(f"{name}: {dependency}", ok=False, detail=f"{dependency} does not work for {name}", remedy=remedy)
 
 
 def _table(findings: Sequence[Finding]) -> Table:

@@ -76,6 +76,8 @@ class Endpoints:
     """URL of S3."""
     services: Mapping[str, str]
     """Address of each service's gRPC server by its name, the gateway's included."""
+    metrics: Mapping[str, str]
+    """Address at which each service's metrics are to be had, over HTTP, by its name."""
 
 
 def find_stack(home: Path) -> Endpoints | None:
@@ -99,11 +101,11 @@ def is_locked(home: Path) -> bool:
     return False
 
 
-def is_serving(address: str) -> bool:
-    """Asks a service once whether it serves, by the gRPC health protocol."""
+def is_serving(address: str, name: str = "") -> bool:
+    """Asks a service once whether it serves, or one of its dependencies works, by the gRPC health protocol."""
     with grpc.insecure_channel(address) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=name), timeout=2)
         except grpc.RpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
@@ -150,7 +152,7 @@ class Stack:
         self._watching: asyncio.Task[None] | None = None
         self._lock: TextIO | None = None
         self._guard: Guard | None = None
-        self.endpoints = Endpoints(0, "", "", "", {})
+        self.endpoints = Endpoints(0, "", "", "", {}, {})
 
     async def __aenter__(self) -> Self:
         """Starts everything and waits until it serves.
@@ -186,7 +188,8 @@ class Stack:
         self._servers = [nats, s3]
         for server in self._servers:
             server.start()
-        ports = keep_ports(self.home / "ports.json", len(SERVICES), SERVICE_PORTS)
+        ports = keep_ports(self.home / "ports.json", 2 * len(SERVICES), SERVICE_PORTS)
+        metrics = {name: f"{HOST}:{port}" for name, port in zip(SERVICES, ports[len(SERVICES) :], strict=True)}
         spans = self.home / "traces" / "spans.jsonl"
         set_aside(spans)
         environment = {
@@ -204,8 +207,15 @@ class Stack:
             "TMPDIR": str(work),
         }
         services = [
-            Service(name, port=port, environment=environment, folder=work, log=logs / f"{name}.log", guard=self._guard)
-            for name, port in zip(SERVICES, ports, strict=True)
+            Service(
+                name,
+                port=port,
+                environment={**environment, "S2V_METRICS_LISTEN": metrics[name]},
+                folder=work,
+                log=logs / f"{name}.log",
+                guard=self._guard,
+            )
+            for name, port in zip(SERVICES, ports, strict=False)
         ]
         # They import their engines while the servers come up, and connect as soon as these answer.
         for service in services:
@@ -215,7 +225,7 @@ class Stack:
         self._note("Starting " + ", ".join(SERVICES))
         await asyncio.gather(*(asyncio.to_thread(service.wait_ready, READY_SECONDS) for service in services))
         addresses = {service.name: service.address for service in services}
-        self.endpoints = Endpoints(os.getpid(), addresses["gateway"], nats.url, s3.endpoint, addresses)
+        self.endpoints = Endpoints(os.getpid(), addresses["gateway"], nats.url, s3.endpoint, addresses, metrics)
         ready = self.home / "stack.json.new"
         write_private(ready, json.dumps(asdict(self.endpoints), indent=2))
         ready.replace(self.home / "stack.json")

@@ -37,6 +37,8 @@ from s2v.v1.job_service_pb2 import (
     GetArtifactRequest,
     GetJobRequest,
     GetJobResponse,
+    GetTimelineRequest,
+    GetTimelineResponse,
     ListDeliveriesRequest,
     ListDeliveriesResponse,
     ListJobsRequest,
@@ -51,6 +53,7 @@ from s2v.v1.job_service_pb2 import (
 )
 from s2v.v1.job_service_pb2_grpc import JobServiceStub
 from s2v.v1.report_pb2 import Stage
+from s2v.v1.timeline_pb2 import Timeline
 from s2v.v1.webhook_pb2 import Delivery, Webhook
 
 T = TypeVar("T")
@@ -167,6 +170,12 @@ class Client:
             finally:
                 stream.cancel()
             await backoff.wait(ended)
+
+    async def get_timeline(self, job_id: str) -> Timeline:
+        """Returns where a job's time went: every attempt at each of its tasks."""
+        request = GetTimelineRequest(job_id=job_id)
+        response: GetTimelineResponse = await self._call(lambda: self._stub.GetTimeline(request, timeout=CALL_SECONDS))
+        return response.timeline
 
     async def cancel(self, job_id: str) -> Job:
         """Cancels a job, and returns it; one that has ended stays as it is."""

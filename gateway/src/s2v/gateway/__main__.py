@@ -19,6 +19,7 @@ from s2v.gateway.virus_scanner import VirusScanner
 from s2v.gateway.watching import Watching
 from s2v.gateway.webhook_http import Outbound
 from s2v.gateway.webhooks import Webhooks
+from s2v.runtime import metrics
 from s2v.runtime.service import running
 from s2v.runtime.usage import UsageCounter
 from s2v.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
@@ -54,6 +55,7 @@ async def main() -> None:
             store=store,
         )
         service.server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
+        metrics.begin_gateway(settings.tenant)
         housekeeping = Housekeeping(uploads, jobs, bus, store, settings)
         async with asyncio.TaskGroup() as group:
             group.create_task(housekeeping.run(service.stop))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from s2v.gateway import gauges
 from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Uploads
 from s2v.runtime import cache
@@ -50,6 +51,9 @@ class Housekeeping:
             group.create_task(_repeat(self.sweep, self.settings.sweep_seconds, stop))
             group.create_task(_repeat(self.tidy, self.settings.sweep_seconds, stop))
             group.create_task(_repeat(self.reconcile, self.settings.reconcile_seconds, stop))
+            group.create_task(_repeat(lambda: gauges.measure_queues(self.bus), gauges.QUEUE_SECONDS, stop))
+            if (mover := self._mover) is not None:
+                group.create_task(_repeat(lambda: gauges.measure_storage(self.jobs, mover), gauges.STORAGE_SECONDS, stop))
 
     async def sweep(self) -> None:
         """Deletes expired uploads with what was written for a job that never came to be of one, and expired cached results.

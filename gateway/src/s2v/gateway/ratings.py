@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from s2v.runtime import metrics
 from s2v.runtime.errors import InvalidInputError, PreconditionError
 from s2v.runtime.jobs import Jobs
 from s2v.v1.job_pb2 import Job, JobState, Rating
@@ -31,4 +32,6 @@ async def rate(jobs: Jobs, tenant: str, job_id: str, rating: Rating) -> Job:
         record.job.rating.rated_at.GetCurrentTime()
         return True
 
-    return (await jobs.amend(tenant, job_id, keep)).job
+    job = (await jobs.amend(tenant, job_id, keep)).job
+    metrics.ratings.record(rating.stars)
+    return job

@@ -115,7 +115,9 @@ def reset(record: JobRecord, start: Start) -> None:
             for part in entry.parts.values():
                 part.cached, part.cpu_seconds = True, 0.0
         else:
-            fresh = StageRecord(stage=entry.stage, state=StageState.STAGE_STATE_PENDING, cache_keys=entry.cache_keys)
+            fresh = StageRecord(
+                stage=entry.stage, state=StageState.STAGE_STATE_PENDING, cache_keys=entry.cache_keys, attempts=entry.attempts
+            )
             if entry.stage == Stage.STAGE_LAYOUT and job.edits and (entry.HasField("output") or entry.HasField("previous")):
                 fresh.previous.CopyFrom(entry.output if entry.HasField("output") else entry.previous)
             entry.CopyFrom(fresh)

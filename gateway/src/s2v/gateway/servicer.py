@@ -13,6 +13,7 @@ from s2v.gateway.edits import Edits
 from s2v.gateway.intake import Intake
 from s2v.gateway.quotas import Quotas
 from s2v.gateway.reruns import Reruns
+from s2v.gateway.timelines import timeline
 from s2v.gateway.uploads import Uploads
 from s2v.gateway.watching import Watching
 from s2v.gateway.webhooks import Webhooks
@@ -38,6 +39,8 @@ from s2v.v1.job_service_pb2 import (
     GetArtifactResponse,
     GetJobRequest,
     GetJobResponse,
+    GetTimelineRequest,
+    GetTimelineResponse,
     ListDeliveriesRequest,
     ListDeliveriesResponse,
     ListJobsRequest,
@@ -131,6 +134,10 @@ class Servicer(JobServiceServicer):
         job_id = names.job_id(request.job_id)
         async for event in self._watching.watch(await self._reader(), job_id, request.after_sequence):
             yield WatchJobResponse(event=event)
+
+    async def GetTimeline(self, request: GetTimelineRequest, context: grpc.aio.ServicerContext) -> GetTimelineResponse:
+        record = await self._jobs.get(await self._reader(), names.job_id(request.job_id))
+        return GetTimelineResponse(timeline=timeline(record))
 
     async def CancelJob(self, request: CancelJobRequest, context: grpc.aio.ServicerContext) -> CancelJobResponse:
         record = await self._jobs.cancel(await self._reader(), names.job_id(request.job_id))

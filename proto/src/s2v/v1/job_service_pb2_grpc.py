@@ -72,6 +72,11 @@ class JobServiceStub:
                 request_serializer=s2v_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
                 response_deserializer=s2v_dot_v1_dot_job__service__pb2.WatchJobResponse.FromString,
                 _registered_method=True)
+        self.GetTimeline = channel.unary_unary(
+                '/s2v.v1.JobService/GetTimeline',
+                request_serializer=s2v_dot_v1_dot_job__service__pb2.GetTimelineRequest.SerializeToString,
+                response_deserializer=s2v_dot_v1_dot_job__service__pb2.GetTimelineResponse.FromString,
+                _registered_method=True)
         self.CancelJob = channel.unary_unary(
                 '/s2v.v1.JobService/CancelJob',
                 request_serializer=s2v_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
@@ -180,6 +185,14 @@ class JobServiceServicer:
 
     def WatchJob(self, request, context):
         """Streams a job's events from its first one, and ends after the last.
+        Errors: NOT_FOUND (job).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTimeline(self, request, context):
+        """Answers where a job's time went: every attempt at each of its tasks.
         Errors: NOT_FOUND (job).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -303,6 +316,11 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.WatchJob,
                     request_deserializer=s2v_dot_v1_dot_job__service__pb2.WatchJobRequest.FromString,
                     response_serializer=s2v_dot_v1_dot_job__service__pb2.WatchJobResponse.SerializeToString,
+            ),
+            'GetTimeline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTimeline,
+                    request_deserializer=s2v_dot_v1_dot_job__service__pb2.GetTimelineRequest.FromString,
+                    response_serializer=s2v_dot_v1_dot_job__service__pb2.GetTimelineResponse.SerializeToString,
             ),
             'CancelJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelJob,
@@ -547,6 +565,33 @@ class JobService:
             '/s2v.v1.JobService/WatchJob',
             s2v_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
             s2v_dot_v1_dot_job__service__pb2.WatchJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTimeline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/s2v.v1.JobService/GetTimeline',
+            s2v_dot_v1_dot_job__service__pb2.GetTimelineRequest.SerializeToString,
+            s2v_dot_v1_dot_job__service__pb2.GetTimelineResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,10 @@ class JobServiceStub:
     """Streams a job's events from its first one, and ends after the last.
     Errors: NOT_FOUND (job).
     """
+    GetTimeline: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetTimelineRequest, _job_service_pb2.GetTimelineResponse]
+    """Answers where a job's time went: every attempt at each of its tasks.
+    Errors: NOT_FOUND (job).
+    """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_service_pb2.CancelJobResponse]
     """Cancels a job; a finished one stays as it is.
     Errors: NOT_FOUND (job).
@@ -139,6 +143,10 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams a job's events from its first one, and ends after the last.
+    Errors: NOT_FOUND (job).
+    """
+    GetTimeline: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetTimelineRequest, _job_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
+    """Answers where a job's time went: every attempt at each of its tasks.
     Errors: NOT_FOUND (job).
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_service_pb2.CancelJobResponse]  # type: ignore[assignment]
@@ -255,6 +263,16 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobResponse]]:
         """Streams a job's events from its first one, and ends after the last.
+        Errors: NOT_FOUND (job).
+        """
+
+    @_abc_1.abstractmethod
+    def GetTimeline(
+        self,
+        request: _job_service_pb2.GetTimelineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.GetTimelineResponse, _abc.Awaitable[_job_service_pb2.GetTimelineResponse]]:
+        """Answers where a job's time went: every attempt at each of its tasks.
         Errors: NOT_FOUND (job).
         """
 

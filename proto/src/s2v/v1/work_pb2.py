@@ -28,9 +28,10 @@ from s2v.v1 import composition_pb2 as s2v_dot_v1_dot_composition__pb2
 from s2v.v1 import diagram_pb2 as s2v_dot_v1_dot_diagram__pb2
 from s2v.v1 import job_pb2 as s2v_dot_v1_dot_job__pb2
 from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
+from s2v.v1 import timeline_pb2 as s2v_dot_v1_dot_timeline__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11s2v/v1/work.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x18s2v/v1/composition.proto\x1a\x14s2v/v1/diagram.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\"\xc4\x01\n\x04Task\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x1c\n\x05stage\x18\x04 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x1e\n\x04kind\x18\x05 \x01(\x0e\x32\x10.s2v.v1.TaskKind\x12\x0c\n\x04part\x18\x06 \x01(\r\x12\r\n\x05\x65poch\x18\x07 \x01(\r\x12\x30\n\x0cpublished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x01\n\tJobRecord\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12!\n\x06source\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\x06stages\x18\x04 \x03(\x0b\x32\x13.s2v.v1.StageRecord\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"\x98\x05\n\x0bStageRecord\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.s2v.v1.StageState\x12\x1f\n\x04plan\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12-\n\x05parts\x18\x05 \x03(\x0b\x32\x1e.s2v.v1.StageRecord.PartsEntry\x12@\n\x0f\x66\x61iled_attempts\x18\x06 \x03(\x0b\x32\'.s2v.v1.StageRecord.FailedAttemptsEntry\x12\x38\n\x0bhanded_back\x18\x0b \x03(\x0b\x32#.s2v.v1.StageRecord.HandedBackEntry\x12!\n\x06output\x18\x07 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rqueue_seconds\x18\t \x01(\x01\x12\x18\n\x10plan_cpu_seconds\x18\n \x01(\x01\x12\x12\n\ncache_keys\x18\x14 \x03(\x0c\x12#\n\x08previous\x18\x15 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x1a@\n\nPartsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.s2v.v1.PartRecord:\x02\x38\x01\x1a\x35\n\x13\x46\x61iledAttemptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x31\n\x0fHandedBackEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"T\n\nPartRecord\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0b\x63pu_seconds\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"&\n\x04Plan\x12\r\n\x05parts\x18\x01 \x03(\x0c\x12\x0f\n\x07\x63hained\x18\x02 \x03(\r\"\x93\x02\n\x11TranscriptionPart\x12\x1e\n\x03pcm\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x15\n\rstart_seconds\x18\x02 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x03 \x01(\x01\x12 \n\x06speech\x18\x04 \x03(\x0b\x32\x10.s2v.v1.TimeSpan\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x1c\n\x14language_probability\x18\x06 \x01(\x01\x12\x15\n\rsound_seconds\x18\x07 \x01(\x01\x12\x0c\n\x04gain\x18\x08 \x01(\x01\x12\x12\n\nvocabulary\x18\t \x03(\t\x12\x0f\n\x07goes_on\x18\n \x01(\x08\x12\x16\n\x0e\x63ontext_tokens\x18\x0b \x03(\r\"y\n\nCacheEntry\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\tartifacts\x18\x02 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x13.s2v.v1.StageReport\"X\n\x08Terminal\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12#\n\x06stages\x18\x03 \x03(\x0b\x32\x13.s2v.v1.StageRecord\"\xcb\x01\n\nCheckpoint\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12!\n\x06output\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\tartifacts\x18\x04 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12#\n\x06report\x18\x05 \x01(\x0b\x32\x13.s2v.v1.StageReport\x12#\n\x06record\x18\x06 \x01(\x0b\x32\x13.s2v.v1.StageRecord\"\xf6\x01\n\nDeadLetter\x12\x1a\n\x04task\x18\x01 \x01(\x0b\x32\x0c.s2v.v1.Task\x12\"\n\x08priority\x18\x02 \x01(\x0e\x32\x10.s2v.v1.Priority\x12\x1f\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.s2v.v1.JobError\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\x12\"\n\x07payload\x18\x05 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\r\n\x05stack\x18\x07 \x01(\t\x12-\n\tburied_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8b\x01\n\x0e\x43\x61talogueEntry\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\x1a\n\x04tier\x18\x02 \x01(\x0e\x32\x0c.s2v.v1.Tier\x12/\n\x0b\x61\x63\x63\x65ssed_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"I\n\x0bMaintenance\x12\x0f\n\x07message\x18\x01 \x01(\t\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\rSpooledResult\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport\x12\x1f\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12\x13\n\x0b\x63pu_seconds\x18\x04 \x01(\x01\"\xa5\x01\n\x0e\x42\x61\x63kupManifest\x12\x0b\n\x03set\x18\x01 \x01(\t\x12.\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07objects\x18\x04 \x03(\x0b\x32\x14.s2v.v1.BackupObject\"p\n\x0c\x42\x61\x63kupObject\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12/\n\x0bmodified_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x0cUploadRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06job_id\x18\x05 \x01(\t\"\xc6\x01\n\rRenderingPart\x12\"\n\x05scene\x18\x01 \x01(\x0b\x32\x13.s2v.v1.SceneLayout\x12%\n\x08previous\x18\x02 \x01(\x0b\x32\x13.s2v.v1.SceneLayout\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\r\n\x05theme\x18\x05 \x01(\t\x12\x12\n\nframe_rate\x18\x06 \x01(\r\x12\x13\n\x0b\x66irst_frame\x18\x07 \x01(\x04\x12\x13\n\x0b\x66rame_count\x18\x08 \x01(\x04*a\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eTASK_KIND_PLAN\x10\x01\x12\x12\n\x0eTASK_KIND_PART\x10\x02\x12\x12\n\x0eTASK_KIND_JOIN\x10\x03*H\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x0c\n\x08TIER_HOT\x10\x01\x12\r\n\tTIER_WARM\x10\x02\x12\r\n\tTIER_COLD\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x11s2v/v1/work.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x18s2v/v1/composition.proto\x1a\x14s2v/v1/diagram.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\x1a\x15s2v/v1/timeline.proto\"\xc4\x01\n\x04Task\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06job_id\x18\x03 \x01(\t\x12\x1c\n\x05stage\x18\x04 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x1e\n\x04kind\x18\x05 \x01(\x0e\x32\x10.s2v.v1.TaskKind\x12\x0c\n\x04part\x18\x06 \x01(\r\x12\r\n\x05\x65poch\x18\x07 \x01(\r\x12\x30\n\x0cpublished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x01\n\tJobRecord\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12!\n\x06source\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\x06stages\x18\x04 \x03(\x0b\x32\x13.s2v.v1.StageRecord\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\"\xbb\x05\n\x0bStageRecord\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.s2v.v1.StageState\x12\x1f\n\x04plan\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0bparts_total\x18\x04 \x01(\r\x12-\n\x05parts\x18\x05 \x03(\x0b\x32\x1e.s2v.v1.StageRecord.PartsEntry\x12@\n\x0f\x66\x61iled_attempts\x18\x06 \x03(\x0b\x32\'.s2v.v1.StageRecord.FailedAttemptsEntry\x12\x38\n\x0bhanded_back\x18\x0b \x03(\x0b\x32#.s2v.v1.StageRecord.HandedBackEntry\x12!\n\x06output\x18\x07 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12.\n\nstarted_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rqueue_seconds\x18\t \x01(\x01\x12\x18\n\x10plan_cpu_seconds\x18\n \x01(\x01\x12\x12\n\ncache_keys\x18\x14 \x03(\x0c\x12#\n\x08previous\x18\x15 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12!\n\x08\x61ttempts\x18\x16 \x03(\x0b\x32\x0f.s2v.v1.Attempt\x1a@\n\nPartsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12!\n\x05value\x18\x02 \x01(\x0b\x32\x12.s2v.v1.PartRecord:\x02\x38\x01\x1a\x35\n\x13\x46\x61iledAttemptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a\x31\n\x0fHandedBackEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"T\n\nPartRecord\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0b\x63pu_seconds\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61\x63hed\x18\x03 \x01(\x08\"&\n\x04Plan\x12\r\n\x05parts\x18\x01 \x03(\x0c\x12\x0f\n\x07\x63hained\x18\x02 \x03(\r\"\x93\x02\n\x11TranscriptionPart\x12\x1e\n\x03pcm\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x15\n\rstart_seconds\x18\x02 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x03 \x01(\x01\x12 \n\x06speech\x18\x04 \x03(\x0b\x32\x10.s2v.v1.TimeSpan\x12\x10\n\x08language\x18\x05 \x01(\t\x12\x1c\n\x14language_probability\x18\x06 \x01(\x01\x12\x15\n\rsound_seconds\x18\x07 \x01(\x01\x12\x0c\n\x04gain\x18\x08 \x01(\x01\x12\x12\n\nvocabulary\x18\t \x03(\t\x12\x0f\n\x07goes_on\x18\n \x01(\x08\x12\x16\n\x0e\x63ontext_tokens\x18\x0b \x03(\r\"y\n\nCacheEntry\x12!\n\x06output\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\tartifacts\x18\x02 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x13.s2v.v1.StageReport\"X\n\x08Terminal\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12#\n\x06stages\x18\x03 \x03(\x0b\x32\x13.s2v.v1.StageRecord\"\xcb\x01\n\nCheckpoint\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12!\n\x06output\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\tartifacts\x18\x04 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12#\n\x06report\x18\x05 \x01(\x0b\x32\x13.s2v.v1.StageReport\x12#\n\x06record\x18\x06 \x01(\x0b\x32\x13.s2v.v1.StageRecord\"\xf6\x01\n\nDeadLetter\x12\x1a\n\x04task\x18\x01 \x01(\x0b\x32\x0c.s2v.v1.Task\x12\"\n\x08priority\x18\x02 \x01(\x0e\x32\x10.s2v.v1.Priority\x12\x1f\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x10.s2v.v1.JobError\x12\x10\n\x08\x61ttempts\x18\x04 \x01(\r\x12\"\n\x07payload\x18\x05 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0btraceparent\x18\x06 \x01(\t\x12\r\n\x05stack\x18\x07 \x01(\t\x12-\n\tburied_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8b\x01\n\x0e\x43\x61talogueEntry\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\x12\x1a\n\x04tier\x18\x02 \x01(\x0e\x32\x0c.s2v.v1.Tier\x12/\n\x0b\x61\x63\x63\x65ssed_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"I\n\x0bMaintenance\x12\x0f\n\x07message\x18\x01 \x01(\t\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"|\n\rSpooledResult\x12\x10\n\x08\x61rtifact\x18\x01 \x01(\x0c\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport\x12\x1f\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x10.s2v.v1.Artifact\x12\x13\n\x0b\x63pu_seconds\x18\x04 \x01(\x01\"\xa5\x01\n\x0e\x42\x61\x63kupManifest\x12\x0b\n\x03set\x18\x01 \x01(\t\x12.\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inished_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x07objects\x18\x04 \x03(\x0b\x32\x14.s2v.v1.BackupObject\"p\n\x0c\x42\x61\x63kupObject\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12/\n\x0bmodified_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x0cUploadRecord\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06job_id\x18\x05 \x01(\t\"\xc6\x01\n\rRenderingPart\x12\"\n\x05scene\x18\x01 \x01(\x0b\x32\x13.s2v.v1.SceneLayout\x12%\n\x08previous\x18\x02 \x01(\x0b\x32\x13.s2v.v1.SceneLayout\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06height\x18\x04 \x01(\r\x12\r\n\x05theme\x18\x05 \x01(\t\x12\x12\n\nframe_rate\x18\x06 \x01(\r\x12\x13\n\x0b\x66irst_frame\x18\x07 \x01(\x04\x12\x13\n\x0b\x66rame_count\x18\x08 \x01(\x04\"\x9e\x01\n\x0cWorkerStatus\x12\x1c\n\x05stage\x18\x01 \x01(\x0e\x32\r.s2v.v1.Stage\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\r\n\x05slots\x18\x04 \x01(\r\x12\x1e\n\x04\x62usy\x18\x05 \x03(\x0b\x32\x10.s2v.v1.BusyTask\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x04\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\"c\n\x08\x42usyTask\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06tenant\x18\x04 \x01(\t*a\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eTASK_KIND_PLAN\x10\x01\x12\x12\n\x0eTASK_KIND_PART\x10\x02\x12\x12\n\x0eTASK_KIND_JOIN\x10\x03*H\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x0c\n\x08TIER_HOT\x10\x01\x12\r\n\tTIER_WARM\x10\x02\x12\r\n\tTIER_COLD\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,48 +44,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_options = b'8\001'
   _globals['_STAGERECORD_HANDEDBACKENTRY']._loaded_options = None
   _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_options = b'8\001'
-  _globals['_TASKKIND']._serialized_start=3215
-  _globals['_TASKKIND']._serialized_end=3312
-  _globals['_TIER']._serialized_start=3314
-  _globals['_TIER']._serialized_end=3386
-  _globals['_TASK']._serialized_start=173
-  _globals['_TASK']._serialized_end=369
-  _globals['_JOBRECORD']._serialized_start=372
-  _globals['_JOBRECORD']._serialized_end=517
-  _globals['_STAGERECORD']._serialized_start=520
-  _globals['_STAGERECORD']._serialized_end=1184
-  _globals['_STAGERECORD_PARTSENTRY']._serialized_start=1014
-  _globals['_STAGERECORD_PARTSENTRY']._serialized_end=1078
-  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_start=1080
-  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_end=1133
-  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_start=1135
-  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_end=1184
-  _globals['_PARTRECORD']._serialized_start=1186
-  _globals['_PARTRECORD']._serialized_end=1270
-  _globals['_PLAN']._serialized_start=1272
-  _globals['_PLAN']._serialized_end=1310
-  _globals['_TRANSCRIPTIONPART']._serialized_start=1313
-  _globals['_TRANSCRIPTIONPART']._serialized_end=1588
-  _globals['_CACHEENTRY']._serialized_start=1590
-  _globals['_CACHEENTRY']._serialized_end=1711
-  _globals['_TERMINAL']._serialized_start=1713
-  _globals['_TERMINAL']._serialized_end=1801
-  _globals['_CHECKPOINT']._serialized_start=1804
-  _globals['_CHECKPOINT']._serialized_end=2007
-  _globals['_DEADLETTER']._serialized_start=2010
-  _globals['_DEADLETTER']._serialized_end=2256
-  _globals['_CATALOGUEENTRY']._serialized_start=2259
-  _globals['_CATALOGUEENTRY']._serialized_end=2398
-  _globals['_MAINTENANCE']._serialized_start=2400
-  _globals['_MAINTENANCE']._serialized_end=2473
-  _globals['_SPOOLEDRESULT']._serialized_start=2475
-  _globals['_SPOOLEDRESULT']._serialized_end=2599
-  _globals['_BACKUPMANIFEST']._serialized_start=2602
-  _globals['_BACKUPMANIFEST']._serialized_end=2767
-  _globals['_BACKUPOBJECT']._serialized_start=2769
-  _globals['_BACKUPOBJECT']._serialized_end=2881
-  _globals['_UPLOADRECORD']._serialized_start=2884
-  _globals['_UPLOADRECORD']._serialized_end=3012
-  _globals['_RENDERINGPART']._serialized_start=3015
-  _globals['_RENDERINGPART']._serialized_end=3213
+  _globals['_TASKKIND']._serialized_start=3535
+  _globals['_TASKKIND']._serialized_end=3632
+  _globals['_TIER']._serialized_start=3634
+  _globals['_TIER']._serialized_end=3706
+  _globals['_TASK']._serialized_start=196
+  _globals['_TASK']._serialized_end=392
+  _globals['_JOBRECORD']._serialized_start=395
+  _globals['_JOBRECORD']._serialized_end=540
+  _globals['_STAGERECORD']._serialized_start=543
+  _globals['_STAGERECORD']._serialized_end=1242
+  _globals['_STAGERECORD_PARTSENTRY']._serialized_start=1072
+  _globals['_STAGERECORD_PARTSENTRY']._serialized_end=1136
+  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_start=1138
+  _globals['_STAGERECORD_FAILEDATTEMPTSENTRY']._serialized_end=1191
+  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_start=1193
+  _globals['_STAGERECORD_HANDEDBACKENTRY']._serialized_end=1242
+  _globals['_PARTRECORD']._serialized_start=1244
+  _globals['_PARTRECORD']._serialized_end=1328
+  _globals['_PLAN']._serialized_start=1330
+  _globals['_PLAN']._serialized_end=1368
+  _globals['_TRANSCRIPTIONPART']._serialized_start=1371
+  _globals['_TRANSCRIPTIONPART']._serialized_end=1646
+  _globals['_CACHEENTRY']._serialized_start=1648
+  _globals['_CACHEENTRY']._serialized_end=1769
+  _globals['_TERMINAL']._serialized_start=1771
+  _globals['_TERMINAL']._serialized_end=1859
+  _globals['_CHECKPOINT']._serialized_start=1862
+  _globals['_CHECKPOINT']._serialized_end=2065
+  _globals['_DEADLETTER']._serialized_start=2068
+  _globals['_DEADLETTER']._serialized_end=2314
+  _globals['_CATALOGUEENTRY']._serialized_start=2317
+  _globals['_CATALOGUEENTRY']._serialized_end=2456
+  _globals['_MAINTENANCE']._serialized_start=2458
+  _globals['_MAINTENANCE']._serialized_end=2531
+  _globals['_SPOOLEDRESULT']._serialized_start=2533
+  _globals['_SPOOLEDRESULT']._serialized_end=2657
+  _globals['_BACKUPMANIFEST']._serialized_start=2660
+  _globals['_BACKUPMANIFEST']._serialized_end=2825
+  _globals['_BACKUPOBJECT']._serialized_start=2827
+  _globals['_BACKUPOBJECT']._serialized_end=2939
+  _globals['_UPLOADRECORD']._serialized_start=2942
+  _globals['_UPLOADRECORD']._serialized_end=3070
+  _globals['_RENDERINGPART']._serialized_start=3073
+  _globals['_RENDERINGPART']._serialized_end=3271
+  _globals['_WORKERSTATUS']._serialized_start=3274
+  _globals['_WORKERSTATUS']._serialized_end=3432
+  _globals['_BUSYTASK']._serialized_start=3434
+  _globals['_BUSYTASK']._serialized_end=3533
 # @@protoc_insertion_point(module_scope)

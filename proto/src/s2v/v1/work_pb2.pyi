@@ -14,6 +14,7 @@ from s2v.v1 import composition_pb2 as _composition_pb2
 from s2v.v1 import diagram_pb2 as _diagram_pb2
 from s2v.v1 import job_pb2 as _job_pb2
 from s2v.v1 import report_pb2 as _report_pb2
+from s2v.v1 import timeline_pb2 as _timeline_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -257,6 +258,7 @@ class StageRecord(_message.Message):
     PLAN_CPU_SECONDS_FIELD_NUMBER: _builtins.int
     CACHE_KEYS_FIELD_NUMBER: _builtins.int
     PREVIOUS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
     stage: _report_pb2.Stage.ValueType
     """The stage."""
     state: _job_pb2.StageState.ValueType
@@ -299,6 +301,10 @@ class StageRecord(_message.Message):
     def previous(self) -> _artifact_pb2.ObjectRef:
         """What the stage made before an edit, when it is made again: what stays keeps its place. Unset in a job without edits."""
 
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[_timeline_pb2.Attempt]:
+        """Attempts at its tasks, of all runs, in the order in which they ended."""
+
     def __init__(
         self,
         *,
@@ -315,10 +321,11 @@ class StageRecord(_message.Message):
         plan_cpu_seconds: _builtins.float = ...,
         cache_keys: _abc.Iterable[_builtins.bytes] | None = ...,
         previous: _artifact_pb2.ObjectRef | None = ...,
+        attempts: _abc.Iterable[_timeline_pb2.Attempt] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["output", b"output", "plan", b"plan", "previous", b"previous", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cache_keys", b"cache_keys", "failed_attempts", b"failed_attempts", "handed_back", b"handed_back", "output", b"output", "parts", b"parts", "parts_total", b"parts_total", "plan", b"plan", "plan_cpu_seconds", b"plan_cpu_seconds", "previous", b"previous", "queue_seconds", b"queue_seconds", "stage", b"stage", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "cache_keys", b"cache_keys", "failed_attempts", b"failed_attempts", "handed_back", b"handed_back", "output", b"output", "parts", b"parts", "parts_total", b"parts_total", "plan", b"plan", "plan_cpu_seconds", b"plan_cpu_seconds", "previous", b"previous", "queue_seconds", b"queue_seconds", "stage", b"stage", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -907,3 +914,87 @@ class RenderingPart(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RenderingPart: _TypeAlias = RenderingPart  # noqa: Y015
+
+@_typing.final
+class WorkerStatus(_message.Message):
+    """Answer of a worker to s2v.v1.control.workers: what it does now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    PID_FIELD_NUMBER: _builtins.int
+    SLOTS_FIELD_NUMBER: _builtins.int
+    BUSY_FIELD_NUMBER: _builtins.int
+    MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    DRAINING_FIELD_NUMBER: _builtins.int
+    stage: _report_pb2.Stage.ValueType
+    """Stage that it works for."""
+    host: _builtins.str
+    """Host name."""
+    pid: _builtins.int
+    """Process id."""
+    slots: _builtins.int
+    """Tasks that it does at once, at most."""
+    memory_bytes: _builtins.int
+    """Memory of its processes, in bytes."""
+    draining: _builtins.bool
+    """Whether it takes no more tasks as it has been told to end."""
+    @_builtins.property
+    def busy(self) -> _containers.RepeatedCompositeFieldContainer[Global___BusyTask]:
+        """What it works on."""
+
+    def __init__(
+        self,
+        *,
+        stage: _report_pb2.Stage.ValueType = ...,
+        host: _builtins.str = ...,
+        pid: _builtins.int = ...,
+        slots: _builtins.int = ...,
+        busy: _abc.Iterable[Global___BusyTask] | None = ...,
+        memory_bytes: _builtins.int = ...,
+        draining: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "draining", b"draining", "host", b"host", "memory_bytes", b"memory_bytes", "pid", b"pid", "slots", b"slots", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkerStatus: _TypeAlias = WorkerStatus  # noqa: Y015
+
+@_typing.final
+class BusyTask(_message.Message):
+    """A task at work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """Id of its job."""
+    task: _builtins.str
+    """The task within the stage, e.g. "part.3"."""
+    tenant: _builtins.str
+    """Tenant of the job."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        task: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        tenant: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "since", b"since", "task", b"task", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BusyTask: _TypeAlias = BusyTask  # noqa: Y015

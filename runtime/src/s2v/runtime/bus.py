@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import nats
@@ -32,12 +32,14 @@ from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import Priority
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import DeadLetter, Task, TaskKind
+from s2v.v1.work_pb2 import DeadLetter, Task, TaskKind, WorkerStatus
 
 log = logging.getLogger(__name__)
 
 WORK_STREAM, EVENT_STREAM, DEAD_STREAM = schema.WORK_STREAM, schema.EVENT_STREAM, schema.DEAD_STREAM
 CANCEL_SUBJECT = "s2v.v1.control.cancel"
+WORKERS_SUBJECT = "s2v.v1.control.workers"
+"""Whoever asks here is answered by each worker."""
 TASK_VERSION = 1
 """Version of Task that this code writes; it reads its own and the one before."""
 REQUEST_SECONDS = 5.0
@@ -64,6 +66,11 @@ class Delivery:
     context: Context
     """The trace that it carries."""
     _msg: Msg = field(repr=False)
+
+    @property
+    def priority(self) -> str:
+        """Priority of the queue that it came from: "high", "normal" or "low"."""
+        return self._msg.subject.rsplit(".", 1)[-1]
 
     async def ack(self) -> None:
         """Says that it is done, and waits until NATS knows."""
@@ -252,6 +259,35 @@ class Bus:
             await heard(msg.data.decode())
 
         await self._client.subscribe(CANCEL_SUBJECT, cb=receive)
+
+    async def hear_roll_call(self, answer: Callable[[], WorkerStatus]) -> None:
+        """Answers whoever asks which workers there are."""
+
+        async def receive(msg: Msg) -> None:
+            await msg.respond(answer().SerializeToString())
+
+        await self._client.subscribe(WORKERS_SUBJECT, cb=receive)
+
+    async def call_roll(self, seconds: float) -> Sequence[WorkerStatus]:
+        """Asks all workers what they do, and returns the answers that come within `seconds`, by stage, host and process.
+
+        Errors: UnavailableError.
+        """
+        found: list[WorkerStatus] = []
+
+        async def receive(msg: Msg) -> None:
+            if not msg.headers:  # NATS itself answers so when there is no worker at all
+                found.append(WorkerStatus.FromString(msg.data))
+
+        inbox = self._client.new_inbox()
+        try:
+            subscription = await self._client.subscribe(inbox, cb=receive)
+            await self._client.publish(WORKERS_SUBJECT, b"", reply=inbox)
+            await asyncio.sleep(seconds)
+            await subscription.unsubscribe()
+        except (nats.errors.Error, OSError) as error:
+            raise UnavailableError(f"NATS at {self._settings.nats_url} does not answer: {error}") from error
+        return sorted(found, key=lambda one: (one.stage, one.host, one.pid))
 
     async def _next(self, stage: Stage.ValueType, priority: str, expires_seconds: float) -> Delivery | None:
         # The JetStream API's own pull request, answered once: no task is left behind in a client-side buffer.

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from opentelemetry import metrics
-
+from s2v.runtime import metrics
 from s2v.runtime.errors import NotFoundError
 from s2v.runtime.stage import NAMES
 from s2v.runtime.store import ObjectStore, StoredObject
@@ -35,10 +34,6 @@ LIMIT_BYTES: dict[Stage.ValueType, int] = {
 }
 """Most that a tenant's results of a stage may take, in bytes."""
 
-_lookups = metrics.get_meter("s2v.runtime").create_counter(
-    "s2v.cache.lookups", unit="{lookup}", description="Results looked up in the cache, by stage and whether they were there."
-)
-
 
 class Cache:
     """The results of one tenant's jobs."""
@@ -52,7 +47,7 @@ class Cache:
         Errors: UnavailableError.
         """
         entry = await self._get(tenant, stage, key, prefix)
-        _lookups.add(1, {"s2v.stage": NAMES[stage], "s2v.cache.hit": entry is not None})
+        metrics.cache_lookups.add(1, {"stage": NAMES[stage], "result": "miss" if entry is None else "hit"})
         return entry
 
     async def _get(self, tenant: str, stage: Stage.ValueType, key: bytes, prefix: str) -> CacheEntry | None:

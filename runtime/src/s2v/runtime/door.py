@@ -9,11 +9,11 @@ import time
 
 from nats.js.errors import KeyNotFoundError
 
-from s2v.runtime.bus import WORK_STREAM, Bus
+from s2v.runtime import queues
+from s2v.runtime.bus import Bus
 from s2v.runtime.errors import BusyError, MaintenanceError, UnavailableError
-from s2v.runtime.schema import CONTROL_BUCKET, ERRORS, PRIORITY_NAMES
+from s2v.runtime.schema import CONTROL_BUCKET, ERRORS
 from s2v.runtime.settings import RuntimeSettings
-from s2v.runtime.stage import NAMES
 from s2v.v1.work_pb2 import Maintenance
 
 MAINTENANCE_KEY = "maintenance"
@@ -56,17 +56,7 @@ class Door:
 
         Errors: UnavailableError.
         """
-        try:
-            infos = await asyncio.gather(
-                *(
-                    self._bus.jetstream.consumer_info(WORK_STREAM, f"{name}-{priority}")
-                    for name in NAMES.values()
-                    for priority in PRIORITY_NAMES
-                )
-            )
-        except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
-        return sum(info.num_pending or 0 for info in infos)
+        return sum(queue.waiting for queue in await queues.count(self._bus))
 
     async def maintenance(self) -> Maintenance | None:
         """Returns what an operator has closed the door with; None while it is open.

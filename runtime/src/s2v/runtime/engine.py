@@ -15,11 +15,15 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from opentelemetry import trace
 from pebble import ProcessExpired, ProcessPool
 
+from s2v.runtime import metrics
 from s2v.runtime.errors import EngineError, EngineTimeoutError
 
 T = TypeVar("T")
+
+tracer = trace.get_tracer("s2v.runtime")
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,29 @@ class EnginePool:
         The worker is killed after `timeout` seconds, or when the caller is cancelled.
         Errors: EngineTimeoutError; EngineError when the worker died; whatever the function raises.
         """
-        future = self._pool.schedule(_measured, args=[function, *args], timeout=timeout)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            future.cancel()
-            raise
-        except (TimeoutError, FutureTimeoutError) as error:
-            raise EngineTimeoutError(f"{function.__name__} did not finish within {timeout:.0f} s") from error
-        except ProcessExpired as error:
-            raise EngineError(f"the worker process died in {function.__name__} (exit code {error.exitcode})") from error
+        with tracer.start_as_current_span(f"engine {function.__name__}") as span:
+            metrics.busy.add(1)
+            future = self._pool.schedule(_measured, args=[function, *args], timeout=timeout)
+            try:
+                measured = await asyncio.wrap_future(future)
+            except asyncio.CancelledError:
+                future.cancel()
+                raise
+            except (TimeoutError, FutureTimeoutError) as error:
+                metrics.engine_faults.add(1, {"fault": "timeout"})
+                raise EngineTimeoutError(f"{function.__name__} did not finish within {timeout:.0f} s") from error
+            except ProcessExpired as error:
+                metrics.engine_faults.add(1, {"fault": "died"})
+                raise EngineError(f"the worker process died in {function.__name__} (exit code {error.exitcode})") from error
+            finally:
+                metrics.busy.add(-1)
+            span.set_attribute("s2v.cpu_seconds", round(measured.cpu_seconds, 3))
+            return measured
+
+    @property
+    def working(self) -> bool:
+        """Whether it takes work."""
+        return bool(self._pool.active)
 
     def close(self) -> None:
         """Stops all workers, busy or not."""

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
+from s2v.runtime import hops, metrics
 from s2v.runtime.bus import Bus
 from s2v.runtime.cache import Cache
 from s2v.runtime.edits import apply_edits, edits_of
 from s2v.runtime.engine import EnginePool
-from s2v.runtime.errors import DegradedError, UnavailableError
-from s2v.runtime.jobs import FINISHED, Jobs, end, prefix, progress, stage_record
-from s2v.runtime.limits import part_seconds, whole_seconds, within
-from s2v.runtime.spool import Result, Spool
-from s2v.runtime.stage import NAMES, File, Output, StageWork, digest, following
+from s2v.runtime.jobs import FINISHED, Jobs, end, progress, stage_record
+from s2v.runtime.making import Making
+from s2v.runtime.stage import NAMES, File, StageWork, digest, following
 from s2v.runtime.store import ObjectStore
-from s2v.runtime.task import JobTask
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.edit_pb2 import UnmatchedPatch
 from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.report_pb2 import Stage
+from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
 from s2v.v1.work_pb2 import CacheEntry, Checkpoint, JobRecord, PartRecord, Plan, StageRecord, Task, TaskKind
-
-_KINDS: dict[Stage.ValueType, ArtifactKind.ValueType] = {
-    Stage.STAGE_TRANSCRIPTION: ArtifactKind.ARTIFACT_KIND_TRANSCRIPT,
-    Stage.STAGE_ANALYSIS: ArtifactKind.ARTIFACT_KIND_STORYBOARD,
-    Stage.STAGE_LAYOUT: ArtifactKind.ARTIFACT_KIND_COMPOSITION,
-    Stage.STAGE_RENDERING: ArtifactKind.ARTIFACT_KIND_VIDEO,
-}
-_ARTIFACT_NAMES: dict[Stage.ValueType, str] = {
-    Stage.STAGE_TRANSCRIPTION: "transcript.pb",
-    Stage.STAGE_ANALYSIS: "storyboard.pb",
-    Stage.STAGE_LAYOUT: "composition.pb",
-    Stage.STAGE_RENDERING: "video.pb",
-}
-
-
-SPOOL_BYTES = 1_000_000_000
-"""Most that results may take on local disk while S3 is away."""
 
 
 class GoneError(Exception):
@@ -61,13 +40,12 @@ class Execution:
     caching: bool
     snapshots: bool = True
     """Whether each finished stage is noted in S3, so that a job whose record is lost goes on after it."""
-    spool: Spool = field(default_factory=lambda: Spool(SPOOL_BYTES))
-    """What waits for S3 to come back."""
     left: Callable[[str], Awaitable[None]] | None = None
     """Told the id of each job that has left the stage."""
 
     def __post_init__(self) -> None:
         self._cache = Cache(self.store)
+        self._making = Making(self.work, self.store, self.pool)
         self._stage = self.work.stage
         self._name = NAMES[self.work.stage]
 
@@ -91,8 +69,10 @@ class Execution:
         if not entry.HasField("plan"):
             key = self._key(record)
             caching = self.caching and not edits_of(record, self._stage)
-            if caching and (hit := await self._cache.get(record.job.tenant, self._stage, key, self._prefix(record))):
-                await self._finish(record, hit, key)
+            hit = await self._cache.get(record.job.tenant, self._stage, key, self._making.prefix(record)) if caching else None
+            if hit:
+                cached = hops.attempt(self._stage, "plan", task.epoch, AttemptOutcome.ATTEMPT_OUTCOME_CACHED)
+                await self._finish(record, hit, key, cached)
                 return
             record = await self._make_plan(record, task)
             entry = stage_record(record, self._stage)
@@ -110,8 +90,8 @@ class Execution:
     async def _make_plan(self, record: JobRecord, task: Task) -> JobRecord:
         started_ns = time.time_ns()
         queued = max(0.0, started_ns / 1e9 - task.published_at.ToNanoseconds() / 1e9)
-        with self._task(record) as context:
-            async with self._within(record, "plan"):
+        with self._making.task(record) as context:
+            async with self._making.within(record, "plan"):
                 parts = await self.work.plan(context)
             made = Plan(
                 parts=[part.message.SerializeToString(deterministic=True) for part in parts],
@@ -126,6 +106,9 @@ class Execution:
                 )
             )
 
+            cpu_seconds = context.cpu_seconds
+            attempt = hops.attempt(self._stage, "plan", task.epoch, AttemptOutcome.ATTEMPT_OUTCOME_DONE, cpu_seconds=cpu_seconds)
+
             def planned(record: JobRecord) -> bool:
                 entry = stage_record(record, self._stage)
                 if not alive(record, task.epoch) or entry.HasField("plan"):
@@ -135,7 +118,8 @@ class Execution:
                 entry.state = StageState.STAGE_STATE_RUNNING
                 entry.started_at.FromNanoseconds(started_ns)
                 entry.queue_seconds = queued
-                entry.plan_cpu_seconds = context.cpu_seconds
+                entry.plan_cpu_seconds = cpu_seconds
+                hops.note(entry, attempt)
                 record.job.state = JobState.JOB_STATE_RUNNING
                 progress(record)
                 return True
@@ -168,31 +152,33 @@ class Execution:
         inputs: Sequence[bytes | str] = (plan.parts[number], before.sha256 if before else "", *_previous(entry))
         key = digest(f"{self._name}.part", self.work.identity(record.job.options), *inputs)
         caching = self.caching and entry.parts_total > 1
-        hit = await self._cache.get(record.job.tenant, self._stage, key, self._prefix(record)) if caching else None
+        hit = await self._cache.get(record.job.tenant, self._stage, key, self._making.prefix(record)) if caching else None
         cpu_seconds = 0.0
         if hit is None:
-            with self._task(record, before) as context:
+            with self._making.task(record, before) as context:
                 doing = self.work.run(context, plan.parts[number])
-                hit, cpu_seconds = await self._make(record, context, f"part-{number:04d}.pb", doing)
+                hit, cpu_seconds = await self._making.make(record, context, f"part-{number:04d}.pb", doing)
             if caching and not hit.report.degradations:
                 await self._cache.put(record.job.tenant, self._stage, key, hit)
             cached = False
         else:
             cached = True
-        made = hit
+        made, epoch = hit, record.epoch
+        outcome = AttemptOutcome.ATTEMPT_OUTCOME_CACHED if cached else AttemptOutcome.ATTEMPT_OUTCOME_DONE
+        attempt = hops.attempt(self._stage, f"part.{number}", epoch, outcome, cpu_seconds=cpu_seconds)
 
         def done(record: JobRecord) -> bool:
             entry = stage_record(record, self._stage)
             if not alive(record, epoch) or number in entry.parts:
                 return False
             entry.parts[number].CopyFrom(PartRecord(output=made.output, cpu_seconds=cpu_seconds, cached=cached))
+            hops.note(entry, attempt)
             if caching and key not in entry.cache_keys:
                 entry.cache_keys.append(key)
             record.job.artifacts.extend(made.artifacts)
             progress(record)
             return True
 
-        epoch = record.epoch
         record = await self.jobs.update(record.job.tenant, record.job.id, done)
         _check_alive(record, epoch)
         entry = stage_record(record, self._stage)
@@ -208,14 +194,14 @@ class Execution:
             await self._move_on(record)
             return
         edits = edits_of(record, self._stage)
-        with self._task(record) as context:
+        with self._making.task(record) as context:
             parts: Sequence[ObjectRef] = [entry.parts[number].output for number in range(entry.parts_total)]
             if edits:
                 edited = await apply_edits(context, self._stage, edits, parts)
                 parts = edited.parts
                 record = await self._note_unmatched(record, edited.unmatched)
             doing = self.work.join(context, parts)
-            made, cpu_seconds = await self._make(record, context, _ARTIFACT_NAMES[self._stage], doing)
+            made, cpu_seconds = await self._making.make(record, context, self._making.whole, doing)
             report = made.report
             report.stage = self._stage
             report.started_at.CopyFrom(entry.started_at)
@@ -229,7 +215,8 @@ class Execution:
         if self.caching and not edits and not made.report.degradations:
             key = self._key(record)
             await self._cache.put(record.job.tenant, self._stage, key, made)
-        await self._finish(record, made, key, cached=False)
+        done = AttemptOutcome.ATTEMPT_OUTCOME_DONE
+        await self._finish(record, made, key, hops.attempt(self._stage, "join", record.epoch, done, cpu_seconds=cpu_seconds))
 
     async def _note_unmatched(self, record: JobRecord, unmatched: Sequence[UnmatchedPatch]) -> JobRecord:
         """Says in the job which patches had no effect; doing it again changes nothing."""
@@ -245,35 +232,36 @@ class Execution:
         _check_alive(record, epoch)
         return record
 
-    def _refuse_degraded(self, record: JobRecord, output: Output) -> None:
-        if record.job.options.strict and output.report.degradations:
-            worst = output.report.degradations[0]
-            raise DegradedError(f"{self._name} fell back ({worst.code}: {worst.reason}), and the job is strict")
-
-    async def _finish(self, record: JobRecord, made: CacheEntry, key: bytes, *, cached: bool = True) -> None:
+    async def _finish(self, record: JobRecord, made: CacheEntry, key: bytes, attempt: Attempt) -> None:
         """Records the stage's result, and under which key it is in the cache if it is, and moves the job on."""
-        epoch, stage = record.epoch, self._stage
-        if cached:
+        epoch, stage, moved = record.epoch, self._stage, False
+        if attempt.outcome == AttemptOutcome.ATTEMPT_OUTCOME_CACHED:
             made.report.cached_parts = made.report.parts = max(1, made.report.parts)
             made.report.wall_seconds = made.report.cpu_seconds = made.report.queue_seconds = 0.0
             made.report.started_at.GetCurrentTime()
             made.report.finished_at.CopyFrom(made.report.started_at)
 
         if self.snapshots:
+            entry = StageRecord()
+            entry.CopyFrom(stage_record(record, stage))
+            hops.note(entry, attempt)
             checkpoint = Checkpoint(
                 stage=stage,
                 epoch=epoch,
                 output=made.output,
                 artifacts=[*record.job.artifacts, *made.artifacts],
                 report=made.report,
-                record=stage_record(record, stage),
+                record=entry,
             )
-            await self.store.put(f"{self._prefix(record)}checkpoint.pb", checkpoint.SerializeToString())
+            await self.store.put(f"{self._making.prefix(record)}checkpoint.pb", checkpoint.SerializeToString())
 
         def finished(record: JobRecord) -> bool:
+            nonlocal moved
             entry = stage_record(record, stage)
-            if not alive(record, epoch) or entry.state == StageState.STAGE_STATE_SUCCEEDED:
+            moved = alive(record, epoch) and entry.state != StageState.STAGE_STATE_SUCCEEDED
+            if not moved:
                 return False
+            hops.note(entry, attempt)
             entry.state = StageState.STAGE_STATE_SUCCEEDED
             entry.output.CopyFrom(made.output)
             entry.parts_total = made.report.parts
@@ -290,6 +278,8 @@ class Execution:
             return True
 
         record = await self.jobs.update(record.job.tenant, record.job.id, finished)
+        if moved:
+            metrics.stage_ended(made.report, record.job.source_seconds)
         if record.job.state != JobState.JOB_STATE_SUCCEEDED:
             _check_alive(record, epoch)
         await self._move_on(record)
@@ -310,56 +300,11 @@ class Execution:
         )
         await self.bus.publish_task(task, record.job.options.priority)
 
-    async def _make(
-        self, record: JobRecord, context: JobTask, name: str, doing: Coroutine[object, object, Output]
-    ) -> tuple[CacheEntry, float]:
-        """Does a part or a join and writes what it has made to S3; says what that is, and its processor time in seconds.
-
-        What S3 does not take waits on local disk, and the task for its next try.
-        """
-        spooled = f"{record.job.id}.{record.epoch}.{self._name}.{name}"
-        result = self.spool.find(spooled)
-        if result is not None:
-            doing.close()
-            entry = await self._keep(context, result, name)
-            self.spool.drop(spooled)
-            return entry, result.cpu_seconds
-        async with self._within(record, name):
-            output = await doing
-        self._refuse_degraded(record, output)
-        data = output.artifact.SerializeToString(deterministic=True)
-        result = Result(data, output.report, output.files, context.cpu_seconds)
-        try:
-            return await self._keep(context, result, name), result.cpu_seconds
-        except UnavailableError:
-            self.spool.keep(spooled, result)
-            raise
-
-    async def _keep(self, context: JobTask, output: Result, name: str) -> CacheEntry:
-        """Writes what a part or a stage has made to S3."""
-        file = File(_KINDS[self._stage], name, "application/x-protobuf", data=output.artifact)
-        artifacts = [await context.keep(export) for export in output.files]
-        kept = await context.keep(file)
-        whole = name == _ARTIFACT_NAMES[self._stage]
-        return CacheEntry(output=kept.object, artifacts=[*([kept] if whole else []), *artifacts], report=output.report)
-
     def _key(self, record: JobRecord) -> bytes:
         """Returns the cache key of the stage's whole result: the source, all artifacts before it, and the stage's identity."""
         inputs: Sequence[ObjectRef] = [record.source, *(entry.output for entry in _before(record, self._stage))]
         previous = _previous(stage_record(record, self._stage))
         return digest(self._name, self.work.identity(record.job.options), *(ref.sha256 for ref in inputs), *previous)
-
-    def _prefix(self, record: JobRecord) -> str:
-        return f"{prefix(record.job.tenant, record.job.id)}{self._name}/"
-
-    def _within(self, record: JobRecord, piece: str) -> AbstractAsyncContextManager[None]:
-        limit = part_seconds if piece.startswith("part") else whole_seconds
-        return within(limit(self._stage, record.job.source_seconds), f"{piece} of {self._name}")
-
-    @contextmanager
-    def _task(self, record: JobRecord, before: ObjectRef | None = None) -> Iterator[JobTask]:
-        with tempfile.TemporaryDirectory(prefix=f"s2v-{self._name}-") as folder:
-            yield JobTask(record, self._stage, self.store, self.pool, Path(folder), before=before)
 
     async def _publish(self, record: JobRecord, kind: TaskKind.ValueType, part: int = 0) -> None:
         task = Task(tenant=record.job.tenant, job_id=record.job.id, stage=self._stage, kind=kind, part=part, epoch=record.epoch)

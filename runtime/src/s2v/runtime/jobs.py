@@ -12,7 +12,8 @@ from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
-from s2v.runtime.bus import Bus
+from s2v.runtime import metrics
+from s2v.runtime.bus import PRIORITIES, Bus
 from s2v.runtime.catalogue import Catalogue
 from s2v.runtime.door import Door
 from s2v.runtime.errors import InvalidInputError, NotFoundError, PreconditionError, S2VError, UnavailableError
@@ -23,6 +24,7 @@ from s2v.runtime.store import ObjectStore
 from s2v.v1.event_pb2 import JobEvent, JobStateChanged
 from s2v.v1.job_pb2 import JobError, JobState, StageProgress, StageState
 from s2v.v1.report_pb2 import Stage
+from s2v.v1.timeline_pb2 import Attempt
 from s2v.v1.work_pb2 import JobRecord, StageRecord, Terminal
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,7 @@ class Jobs:
             await self._bucket.create(_key(job.tenant, job.id), record.SerializeToString())
         except (nats.errors.Error, JetStreamError) as error:
             raise UnavailableError(f"NATS did not take job {job.id}: {error}") from error
+        metrics.jobs_created.add(1, {"priority": PRIORITIES.get(job.options.priority, "normal")})
         await self.announce(record)
 
     async def get(self, tenant: str, job_id: str) -> JobRecord:
@@ -94,11 +97,14 @@ class Jobs:
         """
         for attempt in range(RETRIES):
             record, revision = await self._get(tenant, job_id)
+            ended = record.job.state in FINISHED
             if not change(record):
                 return record
             record.job.updated_at.GetCurrentTime()
             try:
                 await self._bucket.update(_key(tenant, job_id), record.SerializeToString(), last=revision)
+                if not ended and record.job.state in FINISHED:
+                    metrics.job_ended(record.job)
                 return record
             except KeyWrongLastSequenceError:
                 await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - jitter
@@ -186,19 +192,22 @@ class Jobs:
             await self.conclude(record)
         return record
 
-    async def fail(self, tenant: str, job_id: str, epoch: int, stage: Stage.ValueType, error: S2VError) -> JobRecord:
-        """Ends a job with an error unless it has ended or a later run has begun.
+    async def fail(self, tenant: str, job_id: str, attempt: Attempt, error: S2VError) -> JobRecord:
+        """Ends a job with an error, which its last attempt met, unless it has ended or a later run has begun.
 
         Errors: NotFoundError, UnavailableError.
         """
 
         def stop(record: JobRecord) -> bool:
-            if record.job.state in FINISHED or record.epoch != epoch:
+            if record.job.state in FINISHED or record.epoch != attempt.epoch:
                 return False
-            end(record, JobState.JOB_STATE_FAILED, describe(error, stage))
+            end(record, JobState.JOB_STATE_FAILED, describe(error, attempt.stage))
             if _input_at_fault(record):
                 del record.job.artifacts[:]
-            stage_record(record, stage).state = StageState.STAGE_STATE_FAILED
+            entry = stage_record(record, attempt.stage)
+            entry.state = StageState.STAGE_STATE_FAILED
+            if not entry.attempts or entry.attempts[-1] != attempt:
+                entry.attempts.append(attempt)
             progress(record)
             return True
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -13,13 +16,16 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 
-from s2v.runtime.errors import S2VError, UnavailableError
+from s2v.runtime import metrics
+from s2v.runtime.errors import BusyError, LimitError, MaintenanceError, QuotaError, S2VError, UnavailableError
 from s2v.runtime.security import server_credentials
 from s2v.runtime.settings import RuntimeSettings
-from s2v.runtime.tenants import Authenticator
+from s2v.runtime.tenants import Authenticator, current_caller
 
 log = logging.getLogger(__name__)
 
+REFUSALS = (QuotaError, LimitError, BusyError, MaintenanceError)
+"""Errors of callers who may do what they ask for, but not now."""
 ERROR_DOMAIN = "s2v"
 """Domain of google.rpc.ErrorInfo."""
 
@@ -74,6 +80,11 @@ class Server:
         for service in ("", *self._services):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
 
+    async def tell(self, name: str, *, serving: bool) -> None:
+        """Sets what health says of one name besides the services, e.g. of a dependency; for good once the server drains."""
+        state = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        await self._health.set(name, state)
+
     async def drain(self) -> None:
         """Health says NOT_SERVING from now on, for good, also if the server starts after it; calls in flight go on."""
         await self._health.enter_graceful_shutdown()
@@ -109,27 +120,45 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             behaviour = handler.stream_stream or handler.unary_stream
 
             async def stream(request: object, context: grpc.aio.ServicerContext) -> AsyncIterator[object]:
-                try:
-                    await self._admit(context)
-                    async for response in behaviour(request, context):
-                        yield response
-                except Exception as error:
-                    await _abort(context, error, method)
+                with _counted(method, context):
+                    try:
+                        await self._admit(context)
+                        async for response in behaviour(request, context):
+                            yield response
+                    except Exception as error:
+                        await _abort(context, error, method)
 
             make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
             return make(stream, handler.request_deserializer, handler.response_serializer)
         answer = handler.stream_unary or handler.unary_unary
 
         async def call(request: object, context: grpc.aio.ServicerContext) -> object:
-            try:
-                await self._admit(context)
-                return await answer(request, context)
-            except Exception as error:
-                await _abort(context, error, method)
-                raise
+            with _counted(method, context):
+                try:
+                    await self._admit(context)
+                    return await answer(request, context)
+                except Exception as error:
+                    await _abort(context, error, method)
+                    raise
 
         make = grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
         return make(call, handler.request_deserializer, handler.response_serializer)
+
+
+@contextmanager
+def _counted(method: str, context: grpc.aio.ServicerContext) -> Iterator[None]:
+    """Measures a call, however it ends."""
+    start = time.monotonic()
+    code = ""
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):  # the caller went away
+        code = grpc.StatusCode.CANCELLED.name
+        raise
+    finally:
+        # A number while nobody has set a code: 0 is OK.
+        status = code or getattr(context.code(), "name", "OK" if not context.code() else "UNKNOWN")
+        metrics.calls.record(time.monotonic() - start, {"rpc.method": method[1:], "rpc.response.status_code": status})
 
 
 async def _abort(context: grpc.aio.ServicerContext, error: Exception, method: str) -> None:
@@ -137,6 +166,8 @@ async def _abort(context: grpc.aio.ServicerContext, error: Exception, method: st
         raise error
     if isinstance(error, S2VError):
         status = to_status(error)
+        if isinstance(error, REFUSALS):
+            metrics.refusals.add(1, {"tenant": current_caller("").tenant, "reason": error.reason})
         log.info("%s: %s", method, error.message, extra={"reason": error.reason})
         await context.abort(error.code, error.message, (("grpc-status-details-bin", status.SerializeToString()),))
     log.error("%s failed", method, exc_info=error)

@@ -8,16 +8,17 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from s2v.runtime import telemetry
+from s2v.runtime import metrics, telemetry
 from s2v.runtime.bus import Bus
 from s2v.runtime.door import Door
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.errors import UnavailableError
 from s2v.runtime.execution import Execution
+from s2v.runtime.health import Health
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.server import Server
 from s2v.runtime.settings import RuntimeSettings
-from s2v.runtime.stage import StageWork
+from s2v.runtime.stage import NAMES, StageWork
 from s2v.runtime.tenants import Authenticator
 from s2v.runtime.tiers import TieredStore
 from s2v.runtime.worker import Worker
@@ -38,9 +39,11 @@ class Service:
         self.store = TieredStore(settings)
         self.jobs = Jobs(self.bus, self.store, Door(self.bus, settings))
         self.server = Server(settings, Authenticator(settings, self.store) if settings.auth == "on" else None)
+        self.health = Health(name, settings, self.server, self.bus, self.store)
         self.stop = asyncio.Event()
         """Set when the process is told to end."""
         self._draining: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     def end(self) -> None:
         """Tells the process to end: health says so at once, so that no new calls come while it finishes what it has."""
@@ -60,24 +63,38 @@ class Service:
             snapshots=self.settings.snapshots_enabled,
         )
         worker = Worker(execution, self.bus, self.jobs, self.settings, slots=pool.workers)
-        await self.server.start()
-        log.info("%s serves on port %d", self.name, self.server.port)
+        metrics.begin_stage(NAMES[stage.stage], pool.workers)
+        await self._start(pool)
         await worker.run(self.stop)
 
     async def serve(self) -> None:
         """Serves until told to stop."""
-        await self.server.start()
-        log.info("%s serves on port %d", self.name, self.server.port)
+        await self._start()
         await self.stop.wait()
+
+    async def _start(self, pool: EnginePool | None = None) -> None:
+        await self.server.start()
+        self._watching = asyncio.create_task(self.health.watch(pool))
+        log.info("%s serves on port %d", self.name, self.server.port)
+
+    async def close(self) -> None:
+        """Ends what is left: calls, connections, threads."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+        await self.server.drain()
+        await self.server.stop(grace_seconds=5)
+        await self.bus.close()
+        self.store.close()
 
 
 @contextlib.asynccontextmanager
 async def running(name: str, settings: RuntimeSettings) -> AsyncIterator[Service]:
     """Connects a service to its servers, and takes it down in order at the end.
 
-    Errors: UnavailableError when NATS or S3 do not come up within a minute.
+    Errors: UnavailableError when NATS or S3 do not come up within a minute, or the address for metrics is taken.
     """
-    provider = telemetry.start(name, settings)
+    signals = telemetry.start(name, settings)
     service = Service(name, settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -88,11 +105,8 @@ async def running(name: str, settings: RuntimeSettings) -> AsyncIterator[Service
         await _patiently(service.jobs.prepare)
         yield service
     finally:
-        await service.server.drain()
-        await service.server.stop(grace_seconds=5)
-        await service.bus.close()
-        service.store.close()
-        provider.shutdown()
+        await service.close()
+        await asyncio.to_thread(signals.shutdown)
 
 
 async def _patiently(connect: Callable[[], Awaitable[None]]) -> None:

@@ -120,7 +120,15 @@ class RuntimeSettings(BaseSettings):
     cache_enabled: bool = True
     """Whether results are looked up in the cache and kept there."""
     otlp_endpoint: str = ""
-    """OTLP/gRPC collector for traces, e.g. "http://127.0.0.1:4317"; empty: none."""
+    """OTLP/gRPC collector for traces and metrics, e.g. "http://127.0.0.1:4317"; empty: none."""
+    trace_sampling: float = Field(default=1.0, ge=0, le=1)
+    """Share of the traces that begin here which are kept; those that callers begin are kept as they say."""
+    metrics_listen: str = ""
+    """Address at which Prometheus finds the metrics, host:port; empty: none."""
+    metrics_seconds: float = Field(default=30.0, gt=0)
+    """How often metrics are sent to the collector, in seconds."""
+    health_seconds: float = Field(default=15.0, gt=0)
+    """How often NATS, S3, engine, disk and memory are tried, in seconds."""
     spans_path: Path | None = None
     """File to which finished spans are appended as JSON lines; unset: none."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

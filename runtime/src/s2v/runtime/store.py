@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,13 +21,18 @@ from minio.commonconfig import CopySource
 from minio.datatypes import PostPolicy
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from pydantic import SecretStr
 
+from s2v.runtime import metrics
 from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.artifact_pb2 import ObjectRef
 
 T = TypeVar("T")
+
+tracer = trace.get_tracer("s2v.runtime")
 
 THREADS = 16
 """Requests in flight at once."""
@@ -101,14 +108,14 @@ class ObjectStore:
                     if error.code not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                         raise
 
-        await self._call(make)
+        await self._call("prepare", make)
 
     async def put(self, key: str, content: bytes | Path, content_type: str = "application/octet-stream") -> ObjectRef:
         """Writes an object.
 
         Errors: UnavailableError.
         """
-        return await self._call(lambda: self._write(key, content, content_type, *_measure(content)))
+        return await self._call("put", lambda: self._write(key, content, content_type, *_measure(content)))
 
     async def put_by_content(self, prefix: str, name: str, content: bytes | Path, content_type: str) -> ObjectRef:
         """Writes an object at a key made of `prefix`, the start of its SHA-256, and `name`.
@@ -120,7 +127,7 @@ class ObjectStore:
             sha256, size = _measure(content)
             return self._write(f"{prefix}{sha256[:16]}-{name}", content, content_type, sha256, size)
 
-        return await self._call(write)
+        return await self._call("put", write)
 
     async def read(self, ref: ObjectRef | str, offset: int = 0, length: int = 0) -> bytes:
         """Reads an object, or `length` bytes of it from `offset`. The whole of an object is checked against its digest.
@@ -137,7 +144,7 @@ class ObjectStore:
                 response.close()
                 response.release_conn()
 
-        data = await self._call(fetch, key)
+        data = await self._call("get", fetch, key)
         if not isinstance(ref, str) and offset == 0 and length == 0 and ref.sha256:
             _check(ref, hashlib.sha256(data).hexdigest())
         return data
@@ -161,7 +168,7 @@ class ObjectStore:
                 response.release_conn()
             return total.hexdigest()
 
-        sha256 = await self._call(fetch, ref.key)
+        sha256 = await self._call("get", fetch, ref.key)
         if ref.sha256:
             _check(ref, sha256)
 
@@ -170,10 +177,10 @@ class ObjectStore:
 
         Errors: NotFoundError, UnavailableError.
         """
-        response = await self._call(lambda: self._client.get_object(self._bucket, ref.key), ref.key)
+        response = await self._call("get", lambda: self._client.get_object(self._bucket, ref.key), ref.key)
         try:
             chunks = response.stream(chunk_bytes)
-            while chunk := await self._call(lambda: next(chunks, b""), ref.key):
+            while chunk := await self._try(lambda: next(chunks, b""), ref.key):
                 yield chunk
         finally:
             response.close()
@@ -184,7 +191,8 @@ class ObjectStore:
 
         Errors: NotFoundError, UnavailableError.
         """
-        await self._call(lambda: self._client.copy_object(self._bucket, key, CopySource(self._bucket, ref.key)), ref.key)
+        copied = CopySource(self._bucket, ref.key)
+        await self._call("copy", lambda: self._client.copy_object(self._bucket, key, copied), ref.key)
         return ObjectRef(key=key, sha256=ref.sha256, size_bytes=ref.size_bytes, content_type=ref.content_type)
 
     async def exists(self, key: str) -> bool:
@@ -193,7 +201,7 @@ class ObjectStore:
         Errors: UnavailableError.
         """
         try:
-            await self._call(lambda: self._client.stat_object(self._bucket, key), key)
+            await self._call("stat", lambda: self._client.stat_object(self._bucket, key), key)
         except NotFoundError:
             return False
         return True
@@ -203,7 +211,7 @@ class ObjectStore:
 
         Errors: NotFoundError, UnavailableError.
         """
-        found = await self._call(lambda: self._client.stat_object(self._bucket, key), key)
+        found = await self._call("stat", lambda: self._client.stat_object(self._bucket, key), key)
         return found.content_type or "application/octet-stream"
 
     async def list(self, prefix: str) -> list[StoredObject]:
@@ -216,7 +224,7 @@ class ObjectStore:
             found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
             return [StoredObject(item.object_name, item.size or 0, item.last_modified) for item in found if not item.is_dir]
 
-        return await self._call(collect, prefix)
+        return await self._call("list", collect, prefix)
 
     async def folders(self, prefix: str) -> Sequence[str]:
         """Lists the "folders" directly below `prefix`: beginnings of keys, each with its slash at the end.
@@ -228,14 +236,14 @@ class ObjectStore:
             found = self._client.list_objects(self._bucket, prefix=prefix, recursive=False)
             return [item.object_name for item in found if item.is_dir]
 
-        return await self._call(collect, prefix)
+        return await self._call("list", collect, prefix)
 
     async def delete(self, key: str) -> None:
         """Deletes an object; it may be missing.
 
         Errors: UnavailableError.
         """
-        await self._call(lambda: self._client.remove_object(self._bucket, key), key)
+        await self._call("delete", lambda: self._client.remove_object(self._bucket, key), key)
 
     async def delete_prefix(self, prefix: str) -> int:
         """Deletes all objects whose keys start with `prefix`, and says how many there were.
@@ -249,7 +257,7 @@ class ObjectStore:
                 raise UnavailableError(f"S3 did not delete {problem.name}: {problem.message}")
 
         if found:
-            await self._call(remove, prefix)
+            await self._call("delete", remove, prefix)
         return len(found)
 
     def sign_post(self, key: str, size_bytes: int, expires: datetime) -> SignedPost:
@@ -267,7 +275,11 @@ class ObjectStore:
             self._client.fput_object(self._bucket, key, str(content), content_type)
         return ObjectRef(key=key, sha256=sha256, size_bytes=size, content_type=content_type)
 
-    async def _call(self, work: Callable[[], T], key: str = "") -> T:
+    async def _call(self, operation: str, work: Callable[[], T], key: str = "") -> T:
+        with _measured(operation, self._bucket):
+            return await self._try(work, key)
+
+    async def _try(self, work: Callable[[], T], key: str) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except S3Error as error:
@@ -282,6 +294,27 @@ class ObjectStore:
     def close(self) -> None:
         """Stops the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _measured(operation: str, bucket: str) -> Iterator[None]:
+    """Measures one request to S3, and traces it if it belongs to something that is traced."""
+    start, outcome = time.monotonic(), "failed"
+    attributes = {"rpc.system": "s3", "rpc.method": operation, "aws.s3.bucket": bucket}
+    traced = trace.get_current_span().get_span_context().is_valid
+    span = tracer.start_span(f"s3 {operation}", kind=SpanKind.CLIENT, attributes=attributes) if traced else trace.INVALID_SPAN
+    with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
+        try:
+            yield
+            outcome = "done"
+        except NotFoundError:  # often just not in the cache: no error
+            outcome = "missing"
+            raise
+        except Exception as error:
+            span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+            raise
+        finally:
+            metrics.store_requests.record(time.monotonic() - start, {"operation": operation, "outcome": outcome})
 
 
 def hash_file(path: Path) -> tuple[str, int]:

@@ -1,38 +1,83 @@
-"""Traces and logs. One trace a job, through every hop: the traceparent travels in gRPC metadata and in message headers."""
+"""Traces and metrics of a process: where they go. One trace a job, through every hop: gRPC metadata and message headers carry it.
+
+Traces go to an OTLP collector, a file, or both; metrics to the collector, to whoever scrapes them, or both.
+"""
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
-import threading
-from collections.abc import Mapping, MutableMapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from wsgiref.simple_server import WSGIServer
 
 from opentelemetry import context as otel_context
-from opentelemetry import propagate, trace
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from prometheus_client import CollectorRegistry, start_http_server
 
+from s2v.runtime import logs, vitals
+from s2v.runtime.errors import UnavailableError
 from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.spans import FileSpanExporter
 
 tracer = trace.get_tracer("s2v.runtime")
 
-_RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+@dataclass
+class Telemetry:
+    """What sends the signals of this process."""
+
+    traces: TracerProvider
+    metrics: MeterProvider
+    scraped: WSGIServer | None = field(default=None)
+    """Serves the metrics to Prometheus, if it is to."""
+
+    def shutdown(self) -> None:
+        """Sends what is left."""
+        self.traces.shutdown()
+        self.metrics.shutdown()
+        if self.scraped is not None:
+            self.scraped.shutdown()
+            self.scraped.server_close()
 
 
-def start(service: str, settings: RuntimeSettings) -> TracerProvider:
-    """Sets up logs and traces of a service, e.g. "transcription". Shut the answer down to flush its spans."""
-    _start_logs(settings)
-    provider = TracerProvider(resource=Resource.create({"service.namespace": "s2v", "service.name": service}))
+def start(service: str, settings: RuntimeSettings) -> Telemetry:
+    """Sets up logs, traces and metrics of a service, e.g. "transcription". Shut the answer down to send what is left.
+
+    Errors: UnavailableError when the address for Prometheus is taken.
+    """
+    logs.start(settings)
+    resource = Resource.create({"service.namespace": "s2v", "service.name": service})
+    sampler = ParentBased(TraceIdRatioBased(settings.trace_sampling))
+    traces = TracerProvider(resource=resource, sampler=sampler)
+    readers: list[MetricReader] = []
     if settings.otlp_endpoint:
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint)))
+        traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint)))
+        exporter = OTLPMetricExporter(endpoint=settings.otlp_endpoint)
+        readers.append(PeriodicExportingMetricReader(exporter, settings.metrics_seconds * 1000))
     if settings.spans_path is not None:
-        provider.add_span_processor(SimpleSpanProcessor(FileSpanExporter(settings.spans_path)))
-    trace.set_tracer_provider(provider)
-    return provider
+        traces.add_span_processor(SimpleSpanProcessor(FileSpanExporter(settings.spans_path)))
+    scraped = None
+    if settings.metrics_listen:
+        registry = CollectorRegistry()
+        readers.append(
+            PrometheusMetricReader(
+                scope_info_enabled=False, resource_attribute_filter=lambda name: name == "service.name", registry=registry
+            )
+        )
+        scraped = _serve(settings.metrics_listen, registry)
+    measured = MeterProvider(readers, resource)
+    trace.set_tracer_provider(traces)
+    metrics.set_meter_provider(measured)
+    vitals.observe(measured)
+    return Telemetry(traces, measured, scraped)
 
 
 def inject() -> dict[str, str]:
@@ -47,49 +92,10 @@ def extract(headers: Mapping[str, str] | None) -> otel_context.Context:
     return propagate.extract(dict(headers or {}))
 
 
-class FileSpanExporter(SpanExporter):
-    """Appends finished spans to a file, one JSON object a line; whole lines even when several processes write."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
-        self._lock = threading.Lock()
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        with self._lock:
-            for span in spans:
-                self._file.write(span.to_json(indent=None) + "\n")
-            self._file.flush()
-        return SpanExportResult.SUCCESS
-
-    def shutdown(self) -> None:
-        self._file.close()
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line, with the trace and everything given as `extra`."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        span = trace.get_current_span().get_span_context()
-        line: MutableMapping[str, object] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if span.is_valid:
-            line["trace_id"] = trace.format_trace_id(span.trace_id)
-            line["span_id"] = trace.format_span_id(span.span_id)
-        line.update({key: value for key, value in vars(record).items() if key not in _RECORD_FIELDS})
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
-
-
-def _start_logs(settings: RuntimeSettings) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    if settings.log_format == "json":
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+def _serve(address: str, registry: CollectorRegistry) -> WSGIServer:
+    host, _, port = address.rpartition(":")
+    try:
+        server, _ = start_http_server(int(port), host.strip("[]"), registry)
+    except (OSError, ValueError) as error:
+        raise UnavailableError(f"cannot serve metrics on {address}: {error}; set S2V_METRICS_LISTEN to host:port") from error
+    return server

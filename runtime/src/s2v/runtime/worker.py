@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import random
 import traceback
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
-from opentelemetry.trace import SpanKind, Status, StatusCode
-
-from s2v.runtime import telemetry
+from s2v.runtime import hops, metrics, vitals
 from s2v.runtime.bus import TASK_VERSION, Bus, Delivery, task_name
 from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2VError, UnavailableError
 from s2v.runtime.execution import Execution, GoneError, alive
@@ -27,7 +26,8 @@ from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import AttemptFailed, JobEvent
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import DeadLetter, JobRecord
+from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
+from s2v.v1.work_pb2 import BusyTask, DeadLetter, JobRecord, WorkerStatus
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,8 @@ class Worker:
     settings: RuntimeSettings
     slots: int
     """Tasks at work at once; as many as the engine has worker processes."""
-    _busy: dict[asyncio.Task[None], str] = field(default_factory=dict)
-    """Tasks at work, with the id of their job."""
+    _busy: dict[asyncio.Task[None], BusyTask] = field(default_factory=dict)
+    """Tasks at work."""
 
     def __post_init__(self) -> None:
         self._stage = self.execution.work.stage
@@ -74,6 +74,7 @@ class Worker:
         """Pulls and does tasks until `stop` is set; then finishes those it has, or hands them back after `drain_seconds`."""
         wake = await self.bus.hear_tasks(self._stage)
         await self.bus.hear_cancels(self._cancel)
+        await self.bus.hear_roll_call(lambda: self._status(stop))
         free = asyncio.Semaphore(self.slots)
         stopping = asyncio.create_task(stop.wait())
         while not stop.is_set():
@@ -92,9 +93,22 @@ class Worker:
                 free.release()
                 continue
             doing = asyncio.create_task(self._do(delivery))
-            self._busy[doing] = delivery.task.job_id
+            task = delivery.task
+            self._busy[doing] = BusyTask(tenant=task.tenant, job_id=task.job_id, task=task_name(task))
+            self._busy[doing].since.GetCurrentTime()
             doing.add_done_callback(lambda done: self._done(done, free))
         await self._drain()
+
+    def _status(self, stop: asyncio.Event) -> WorkerStatus:
+        return WorkerStatus(
+            stage=self._stage,
+            host=hops.HOST,
+            pid=os.getpid(),
+            slots=self.slots,
+            busy=self._busy.values(),
+            memory_bytes=vitals.memory_used(),
+            draining=stop.is_set(),
+        )
 
     def _done(self, done: asyncio.Task[None], free: asyncio.Semaphore) -> None:
         self._busy.pop(done, None)
@@ -110,56 +124,48 @@ class Worker:
 
     async def _cancel(self, job_id: str) -> None:
         for doing, busy_with in list(self._busy.items()):
-            if busy_with == job_id:
+            if busy_with.job_id == job_id:
                 doing.cancel()
 
     async def _do(self, delivery: Delivery) -> None:
         """Does one task from delivery to acknowledgement; never raises."""
         task = delivery.task
-        extra = {"job_id": task.job_id, "stage": self._name, "task": task_name(task), "delivery": delivery.deliveries}
-        with telemetry.tracer.start_as_current_span(
-            f"process s2v.work.{self._name}",
-            context=delivery.context,
-            kind=SpanKind.CONSUMER,
-            attributes={
-                "messaging.system": "nats",
-                "messaging.operation.name": "process",
-                "messaging.destination.name": f"s2v.work.{self._name}",
-                "s2v.job.id": task.job_id,
-                "s2v.task": task_name(task),
-                "s2v.delivery": delivery.deliveries,
-            },
-        ) as span:
-            published = task.published_at.ToNanoseconds()
-            telemetry.tracer.start_span("queue", start_time=published).end()
+        extra = {"stage": self._name, "task": task_name(task), "delivery": delivery.deliveries}
+        with hops.processing(self._name, delivery) as hop:
             heart = asyncio.create_task(self._beat(delivery))
             try:
-                await self._advance(delivery)
+                await self._advance(delivery, hop)
                 await delivery.ack()
+                hop.outcome = AttemptOutcome.ATTEMPT_OUTCOME_DONE
                 log.info("task done", extra=extra)
             except GoneError:
+                hop.outcome = AttemptOutcome.ATTEMPT_OUTCOME_DONE
                 await self._settle(self._drop(delivery))
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 # Either the job was cancelled, and its record says so when the task comes again, or this worker is stopping.
-                await self._settle(self._hand_back(delivery))
+                hop.fail(error, retried=True)
+                await self._settle(self._hand_back(delivery, "WORKER_STOPPED"))
                 log.info("task handed back", extra=extra)
-            except _FullError:
-                await self._settle(self._hand_back(delivery, FULL_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
-            except _NewerError:
-                await self._settle(self._hand_back(delivery, NEWER_VERSION_SECONDS))
+            except _FullError as error:
+                hop.fail(error, retried=True)
+                await self._settle(self._hand_back(delivery, "STAGE_FULL", FULL_SECONDS))
+            except _NewerError as error:
+                hop.fail(error, retried=True)
+                await self._settle(self._hand_back(delivery, "NEWER_TASK", NEWER_VERSION_SECONDS))
             except UnavailableError as error:
-                span.set_status(Status(StatusCode.ERROR, error.reason))
+                hop.fail(error, retried=True)
                 log.warning("task waits: %s", error, extra=extra)
-                await self._settle(self._hand_back(delivery, OUTAGE_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
+                await self._settle(self._hand_back(delivery, error.reason, OUTAGE_SECONDS))
             except OSError as error:
                 if error.errno not in DISK_FULL:
+                    hop.fail(error, retried=False)
                     await self._settle(self._failed(delivery, error))
                     return
+                hop.fail(error, retried=True)
                 log.warning("task waits, as the disk is full: %s", error, extra=extra)
-                await self._settle(self._hand_back(delivery, OUTAGE_SECONDS * random.uniform(1, 2)))  # noqa: S311 - jitter
+                await self._settle(self._hand_back(delivery, "DISK_FULL", OUTAGE_SECONDS))
             except Exception as error:  # the loop outlives whatever an engine does
-                span.record_exception(error)
-                span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+                hop.fail(error, retried=False)
                 await self._settle(self._failed(delivery, error))
             finally:
                 heart.cancel()
@@ -178,20 +184,28 @@ class Worker:
             await self.jobs.conclude(record)
         await delivery.ack()
 
-    async def _hand_back(self, delivery: Delivery, delay_seconds: float = 0.0) -> None:
-        """Gives a task to whoever pulls next, and notes that this was no attempt."""
+    async def _hand_back(self, delivery: Delivery, reason: str, delay_seconds: float = 0.0) -> None:
+        """Gives a task to whoever pulls next, after `delay_seconds` to twice as long; that was no failed attempt."""
         task = delivery.task
+        made = self._attempt(delivery, AttemptOutcome.ATTEMPT_OUTCOME_HANDED_BACK, reason)
 
         def note(record: JobRecord) -> bool:
-            if alive(record, task.epoch):
-                stage_record(record, self._stage).handed_back[task_name(task)] += 1
-                return True
-            return False
+            if record.epoch != task.epoch:
+                return False
+            entry = stage_record(record, self._stage)
+            if record.job.state in FINISHED:
+                made.reason = "JOB_ENDED"
+            entry.handed_back[task_name(task)] += 1
+            hops.note(entry, made)
+            return True
 
         try:
             await self.jobs.update(task.tenant, task.job_id, note)
         finally:
-            await delivery.hand_back(delay_seconds)
+            await delivery.hand_back(delay_seconds * random.uniform(1, 2))  # noqa: S311 - jitter
+
+    def _attempt(self, delivery: Delivery, outcome: AttemptOutcome.ValueType, reason: str) -> Attempt:
+        return hops.attempt(self._stage, task_name(delivery.task), delivery.task.epoch, outcome, reason=reason)
 
     async def _beat(self, delivery: Delivery) -> None:
         while True:
@@ -202,7 +216,7 @@ class Worker:
             except Exception as error:
                 log.warning("heartbeat failed: %s", error)
 
-    async def _advance(self, delivery: Delivery) -> None:
+    async def _advance(self, delivery: Delivery, hop: hops.Hop) -> None:
         task = delivery.task
         if task.version > TASK_VERSION:
             raise _NewerError
@@ -218,6 +232,7 @@ class Worker:
             return
         if delivery.deliveries > 1:
             record = await self._count_crashes(delivery)
+        hop.link(stage_record(record, self._stage))
         if not await self._leases.hold(task.job_id):
             raise _FullError
         await self.execution.advance(record, task)
@@ -231,6 +246,8 @@ class Worker:
             lost = delivery.deliveries - 1 - entry.handed_back[name]
             if record.epoch != task.epoch or lost <= entry.failed_attempts[name]:
                 return False
+            for _ in range(entry.failed_attempts[name], lost):
+                hops.note(entry, hops.lost(self._stage, name, task.epoch))
             entry.failed_attempts[name] = lost
             progress(record)
             return True
@@ -246,6 +263,8 @@ class Worker:
         task, name = delivery.task, task_name(delivery.task)
         known = error if isinstance(error, S2VError) else _describe_unknown(f"{self._name} {name}", error)
         failed = 0
+        made = self._attempt(delivery, AttemptOutcome.ATTEMPT_OUTCOME_FAILED, known.reason)
+        metrics.attempt_failures.add(1, {"stage": self._name, "reason": known.reason})
 
         def count(record: JobRecord) -> bool:
             nonlocal failed
@@ -253,6 +272,7 @@ class Worker:
             if not alive(record, task.epoch):
                 return False
             entry.failed_attempts[name] = failed = entry.failed_attempts[name] + 1
+            hops.note(entry, made)
             progress(record)
             return True
 
@@ -272,7 +292,7 @@ class Worker:
         else:
             log.error("job failed: %s", known, exc_info=error, extra={"job_id": task.job_id})
             await self._bury(delivery, known)
-        await self.jobs.fail(task.tenant, task.job_id, task.epoch, self._stage, known)
+        await self.jobs.fail(task.tenant, task.job_id, made, known)
         await self._leases.release(task.job_id)
         await delivery.ack()
 

@@ -1,0 +1,43 @@
+"""What NATS and S3 know of all services: queues, dead letters, sizes of the tiers. Each gateway measures the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from s2v.runtime import metrics, queues
+from s2v.runtime.bus import Bus
+from s2v.runtime.jobs import Jobs
+from s2v.runtime.mover import Mover
+
+QUEUE_SECONDS = 5.0
+"""How often queues are counted."""
+STORAGE_SECONDS = 3600.0
+"""How often the tiers are measured, which lists all objects."""
+
+
+async def measure_queues(bus: Bus) -> None:
+    """Measures the queues and the dead letters once.
+
+    Errors: UnavailableError.
+    """
+    for queue in await queues.count(bus):
+        place = {"stage": queue.stage, "priority": queue.priority}
+        metrics.queue_tasks.set(queue.waiting, {**place, "state": "waiting"})
+        metrics.queue_tasks.set(queue.at_work, {**place, "state": "at_work"})
+    for stage, seconds in (await queues.oldest(bus)).items():
+        metrics.queue_ages.set(seconds, {"stage": stage})
+    for stage, letters in (await queues.buried(bus)).items():
+        metrics.dead_letters.set(letters, {"stage": stage})
+
+
+async def measure_storage(jobs: Jobs, mover: Mover) -> None:
+    """Measures the tiers of all tenants once.
+
+    Errors: UnavailableError.
+    """
+    sizes: Counter[str] = Counter()
+    for tenant in await jobs.tenants():
+        for use in await mover.usage(tenant):
+            sizes[use.name] += use.size_bytes
+    for name, size in sizes.items():
+        metrics.store_bytes.set(size, {"tier": name})

@@ -1,0 +1,158 @@
+"""One delivery of a task as it is seen from outside: its span and waits, its metrics, and its lines in the job's timeline.
+
+A delivery may make several steps (plan, part and join of a stage with one part); each is an `Attempt` of its own in the record,
+written in the same change as what the step has made.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+
+from s2v.runtime import logs, metrics, telemetry
+from s2v.runtime.bus import Delivery, task_name
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
+from s2v.v1.work_pb2 import StageRecord
+
+HOST = socket.gethostname()
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_current: ContextVar[Hop | None] = ContextVar("hop", default=None)
+
+
+@dataclass
+class Hop:
+    """A delivery at work."""
+
+    stage: str
+    delivery: Delivery
+    waited_from_ns: int
+    """When the wait of the step at work began, in nanoseconds since 1970: of a delivery's first step, when it was published."""
+    started_ns: int
+    """When that step began."""
+    span: trace.Span
+    outcome: AttemptOutcome.ValueType = AttemptOutcome.ATTEMPT_OUTCOME_LOST
+    """How the delivery ends."""
+
+    def fail(self, error: BaseException, *, retried: bool) -> None:
+        """Notes that the delivery ends with an error; one that is retried without cost is no failure of the task."""
+        self.outcome = AttemptOutcome.ATTEMPT_OUTCOME_HANDED_BACK if retried else AttemptOutcome.ATTEMPT_OUTCOME_FAILED
+        self.span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        if not retried:
+            self.span.record_exception(error)
+
+    def link(self, entry: StageRecord) -> None:
+        """Links the span to those of earlier attempts at the task, and that of a join to the parts that it puts together."""
+        name = task_name(self.delivery.task)
+        for attempt in entry.attempts:
+            if attempt.epoch != self.delivery.task.epoch or not (context := _span_context(attempt.traceparent)):
+                continue
+            if attempt.task == name:
+                self.span.add_link(context, {"s2v.link": "retry"})
+            elif name == "join" and attempt.task.startswith("part."):
+                self.span.add_link(context, {"s2v.link": "part"})
+
+
+@contextmanager
+def processing(stage: str, delivery: Delivery) -> Iterator[Hop]:
+    """Traces and measures a delivery of a stage's task; the hop that it yields is told how it ends."""
+    task = delivery.task
+    published_ns = task.published_at.ToNanoseconds()
+    started_ns = time.time_ns()
+    with telemetry.tracer.start_as_current_span(
+        f"process s2v.work.{stage}",
+        context=delivery.context,
+        kind=SpanKind.CONSUMER,
+        attributes={
+            "messaging.system": "nats",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": f"s2v.work.{stage}",
+            "s2v.job.id": task.job_id,
+            "s2v.task": task_name(task),
+            "s2v.priority": delivery.priority,
+            "s2v.delivery": delivery.deliveries,
+        },
+    ) as span:
+        waited = telemetry.tracer.start_span("queue", start_time=min(published_ns, started_ns))
+        waited.end(started_ns)
+        metrics.task_waits.record(max(0, started_ns - published_ns) / 1e9, {"stage": stage, "priority": delivery.priority})
+        hop = Hop(stage, delivery, published_ns, started_ns, span)
+        tokens = _current.set(hop), logs.job.set(task.job_id)
+        try:
+            yield hop
+        finally:
+            _current.reset(tokens[0])
+            logs.job.reset(tokens[1])
+            name = AttemptOutcome.Name(hop.outcome).removeprefix("ATTEMPT_OUTCOME_").lower()
+            span.set_attribute("s2v.outcome", name)
+            kind = task_name(task).partition(".")[0]
+            metrics.task_ended(stage, kind, hop.outcome, (time.time_ns() - started_ns) / 1e9)
+
+
+def attempt(
+    stage: Stage.ValueType,
+    task: str,
+    epoch: int,
+    outcome: AttemptOutcome.ValueType,
+    *,
+    reason: str = "",
+    cpu_seconds: float = 0.0,
+) -> Attempt:
+    """Returns the line of the timeline for the step that ends now; the delivery's next step begins here."""
+    made = Attempt(
+        stage=stage, task=task, epoch=epoch, outcome=outcome, reason=reason, worker=HOST, cpu_seconds=cpu_seconds, times=1
+    )
+    made.finished_at.GetCurrentTime()
+    hop = _current.get()
+    if hop is None:  # a task that is done outside the loop
+        made.started_at.CopyFrom(made.finished_at)
+        made.published_at.CopyFrom(made.finished_at)
+        return made
+    made.published_at.FromNanoseconds(hop.waited_from_ns)
+    made.started_at.FromNanoseconds(hop.started_ns)
+    hop.waited_from_ns = hop.started_ns = made.finished_at.ToNanoseconds()
+    made.traceparent = telemetry.inject().get("traceparent", "")
+    return made
+
+
+def lost(stage: Stage.ValueType, task: str, epoch: int) -> Attempt:
+    """Returns the line for an attempt whose worker died: all that is known is that it is over."""
+    made = Attempt(stage=stage, task=task, epoch=epoch, outcome=AttemptOutcome.ATTEMPT_OUTCOME_LOST, times=1)
+    made.reason = "WORKER_LOST"
+    made.finished_at.GetCurrentTime()
+    hop = _current.get()
+    if hop is not None:  # it was over at the latest when the task came again
+        made.published_at.CopyFrom(hop.delivery.task.published_at)
+        made.finished_at.FromNanoseconds(hop.started_ns)
+    return made
+
+
+def note(entry: StageRecord, made: Attempt) -> None:
+    """Writes a line into the record. A task that is handed back again and again has one line, which says how often."""
+    last = entry.attempts[-1] if entry.attempts else None
+    if (
+        last is not None
+        and made.outcome == AttemptOutcome.ATTEMPT_OUTCOME_HANDED_BACK
+        and (last.task, last.epoch, last.outcome, last.reason) == (made.task, made.epoch, made.outcome, made.reason)
+    ):
+        last.finished_at.CopyFrom(made.finished_at)
+        last.times += made.times
+    else:
+        entry.attempts.append(made)
+
+
+def _span_context(traceparent: str) -> SpanContext | None:
+    found = _TRACEPARENT.fullmatch(traceparent)
+    if found is None:
+        return None
+    trace_id, span_id, flags = (int(group, 16) for group in found.groups())
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))

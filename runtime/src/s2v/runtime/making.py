@@ -1,0 +1,103 @@
+"""Doing a piece of a stage's work, and keeping what it has made in S3; what S3 does not take waits on local disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+
+from s2v.runtime import jobs, limits
+from s2v.runtime.engine import EnginePool
+from s2v.runtime.errors import DegradedError, UnavailableError
+from s2v.runtime.limits import part_seconds, whole_seconds
+from s2v.runtime.spool import Result, Spool
+from s2v.runtime.stage import NAMES, File, Output, StageWork
+from s2v.runtime.store import ObjectStore
+from s2v.runtime.task import JobTask
+from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
+from s2v.v1.report_pb2 import Stage
+from s2v.v1.work_pb2 import CacheEntry, JobRecord
+
+_KINDS: dict[Stage.ValueType, ArtifactKind.ValueType] = {
+    Stage.STAGE_TRANSCRIPTION: ArtifactKind.ARTIFACT_KIND_TRANSCRIPT,
+    Stage.STAGE_ANALYSIS: ArtifactKind.ARTIFACT_KIND_STORYBOARD,
+    Stage.STAGE_LAYOUT: ArtifactKind.ARTIFACT_KIND_COMPOSITION,
+    Stage.STAGE_RENDERING: ArtifactKind.ARTIFACT_KIND_VIDEO,
+}
+_ARTIFACT_NAMES: dict[Stage.ValueType, str] = {
+    Stage.STAGE_TRANSCRIPTION: "transcript.pb",
+    Stage.STAGE_ANALYSIS: "storyboard.pb",
+    Stage.STAGE_LAYOUT: "composition.pb",
+    Stage.STAGE_RENDERING: "video.pb",
+}
+
+SPOOL_BYTES = 1_000_000_000
+"""Most that results may take on local disk while S3 is away."""
+
+
+class Making:
+    """Does pieces of one stage."""
+
+    def __init__(self, work: StageWork, store: ObjectStore, pool: EnginePool) -> None:
+        self._stage = work.stage
+        self._name = NAMES[work.stage]
+        self._store = store
+        self._pool = pool
+        self._spool = Spool(SPOOL_BYTES)
+        self.whole = _ARTIFACT_NAMES[work.stage]
+        """Name of the stage's whole result."""
+
+    async def make(
+        self, record: JobRecord, context: JobTask, name: str, doing: Coroutine[object, object, Output]
+    ) -> tuple[CacheEntry, float]:
+        """Does a part or a join and writes what it has made to S3; says what that is, and its processor time in seconds.
+
+        What S3 does not take waits on local disk, and the task for its next try.
+        Errors: DegradedError, EngineTimeoutError, UnavailableError; whatever the stage's work raises.
+        """
+        spooled = f"{record.job.id}.{record.epoch}.{self._name}.{name}"
+        result = self._spool.find(spooled)
+        if result is not None:
+            doing.close()
+            entry = await self._keep(context, result, name)
+            self._spool.drop(spooled)
+            return entry, result.cpu_seconds
+        async with self.within(record, name):
+            output = await doing
+        self._refuse_degraded(record, output)
+        data = output.artifact.SerializeToString(deterministic=True)
+        result = Result(data, output.report, output.files, context.cpu_seconds)
+        try:
+            return await self._keep(context, result, name), result.cpu_seconds
+        except UnavailableError:
+            self._spool.keep(spooled, result)
+            raise
+
+    def prefix(self, record: JobRecord) -> str:
+        """Returns the start of the keys of what the stage makes for a job."""
+        return f"{jobs.prefix(record.job.tenant, record.job.id)}{self._name}/"
+
+    def within(self, record: JobRecord, piece: str) -> AbstractAsyncContextManager[None]:
+        """Gives the plan, a part or the join the time that it may take, by the length of the talk."""
+        limit = part_seconds if piece.startswith("part") else whole_seconds
+        return limits.within(limit(self._stage, record.job.source_seconds), f"{piece} of {self._name}")
+
+    @contextmanager
+    def task(self, record: JobRecord, before: ObjectRef | None = None) -> Iterator[JobTask]:
+        """Yields what the stage may use for a task, with a folder that goes afterwards."""
+        with tempfile.TemporaryDirectory(prefix=f"s2v-{self._name}-") as folder:
+            yield JobTask(record, self._stage, self._store, self._pool, Path(folder), before=before)
+
+    def _refuse_degraded(self, record: JobRecord, output: Output) -> None:
+        if record.job.options.strict and output.report.degradations:
+            worst = output.report.degradations[0]
+            raise DegradedError(f"{self._name} fell back ({worst.code}: {worst.reason}), and the job is strict")
+
+    async def _keep(self, context: JobTask, output: Result, name: str) -> CacheEntry:
+        """Writes what a part or a stage has made to S3."""
+        file = File(_KINDS[self._stage], name, "application/x-protobuf", data=output.artifact)
+        artifacts = [await context.keep(export) for export in output.files]
+        kept = await context.keep(file)
+        whole = name == self.whole
+        return CacheEntry(output=kept.object, artifacts=[*([kept] if whole else []), *artifacts], report=output.report)
