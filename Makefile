@@ -6,12 +6,13 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PARTS := proto runtime typeset gateway services/transcription services/analysis services/layout/elkjs-py services/layout services/rendering client cli
-CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals
+CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals loadtests
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 DEPLOY_STAMP := $(VENV)/.installed-deploy
 DEMO_TALK := $(firstword $(wildcard examples/01-*.opus))
 OUT := out
+PROFILE := smoke
 
 .PHONY: help
 help: ## List the targets
@@ -20,13 +21,14 @@ help: ## List the targets
 .PHONY: setup
 setup: $(STAMP) ## Install everything into .venv (system packages where missing and allowed)
 
-$(STAMP): constraints.txt requirements-dev.txt system-packages.txt $(addsuffix /pyproject.toml,$(PARTS))
+$(STAMP): constraints.txt requirements-dev.txt system-packages.txt system-packages.sh $(addsuffix /pyproject.toml,$(PARTS))
 	@./setup.sh $(PARTS)
 	@touch $@
 
 # PyTorch by itself first, at the version of constraints.txt: a plain `torch` brings several GB for GPUs.
-$(TEST_STAMP): $(STAMP) requirements-test.txt
-	@echo "Installing what only tests and evaluation need: PyTorch and OpenAI's Whisper"
+$(TEST_STAMP): $(STAMP) requirements-test.txt system-packages-test.txt
+	@echo "Installing what only tests and evaluation need: promtool, PyTorch, OpenAI's Whisper, locust"
+	@./system-packages.sh system-packages-test.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-test.txt
 	@touch $@
@@ -62,6 +64,10 @@ test: setup-test format-check lint types proto-check ## Everything that CI needs
 .PHONY: test-chaos
 test-chaos: setup-test ## Kill everything at random under 200 jobs, and workers at each line (15 minutes)
 	S2V_CHAOS=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/chaos runtime/tests/test_kills.py
+
+.PHONY: load
+load: setup-test ## Load-test an embedded stack: PROFILE=smoke, talk, steady, spike, soak, priority, abuse or watch
+	$(BIN)/python -m loadtests $(PROFILE) --out $(OUT)/load-$(PROFILE)
 
 .PHONY: check
 check: setup-test format-check lint types proto-check unit ## What runs before each commit (under 3 minutes)

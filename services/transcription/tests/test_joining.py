@@ -25,6 +25,16 @@ def test_every_word_once_in_order_without_overlap(parts: list[TranscriptWindow])
         assert word.end_seconds > word.start_seconds
     for before, after in itertools.pairwise(joined):
         assert before.end_seconds <= after.start_seconds
+    assert all(word.end_seconds <= parts[0].sound_seconds + 1e-6 for word in joined)
+
+
+def test_words_heard_after_the_end_of_the_sound_share_what_is_left_of_it() -> None:
+    """A talk that stops in the middle of a word: the engine hears words at its end and beyond."""
+    heard = [Word(text=text, start_seconds=at, end_seconds=at + 0.3) for text, at in (("and", 9.5), ("then", 9.9), ("it", 10.06))]
+    part = TranscriptWindow(segments=[Segment(words=heard)], language="en", sound_seconds=10)
+    (segment,) = join_windows([part], "").segments
+    assert [word.start_seconds for word in segment.words] == [9.5, 9.9, 9.98]
+    assert segment.words[-1].end_seconds == 10
 
 
 @given(windows())

@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -76,7 +76,7 @@ class Endpoints:
     """URL of S3."""
     services: Mapping[str, str]
     """Address of each service's gRPC server by its name, the gateway's included."""
-    metrics: Mapping[str, str]
+    metrics: Mapping[str, str] = field(default_factory=dict)
     """Address at which each service's metrics are to be had, over HTTP, by its name."""
 
 

@@ -8,6 +8,7 @@ from s2v.runtime import metrics, queues
 from s2v.runtime.bus import Bus
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.mover import Mover
+from s2v.runtime.tiers import TIERS
 
 QUEUE_SECONDS = 5.0
 """How often queues are counted."""
@@ -35,7 +36,7 @@ async def measure_storage(jobs: Jobs, mover: Mover) -> None:
 
     Errors: UnavailableError.
     """
-    sizes: Counter[str] = Counter()
+    sizes = Counter(dict.fromkeys(TIERS.values(), 0))
     for tenant in await jobs.tenants():
         for use in await mover.usage(tenant):
             sizes[use.name] += use.size_bytes

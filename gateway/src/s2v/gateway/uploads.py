@@ -19,7 +19,15 @@ from weakref import WeakValueDictionary
 
 from s2v.gateway import names
 from s2v.gateway.settings import GatewaySettings
-from s2v.runtime.errors import InvalidInputError, LimitError, NotFoundError, OutOfRangeError, PreconditionError, UnavailableError
+from s2v.runtime.errors import (
+    BusyError,
+    InvalidInputError,
+    LimitError,
+    NotFoundError,
+    OutOfRangeError,
+    PreconditionError,
+    UnavailableError,
+)
 from s2v.runtime.store import ObjectStore
 from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.job_service_pb2 import PostForm, WriteUploadRequest
@@ -80,14 +88,15 @@ class Uploads:
     async def start(self, tenant: str, name: str, size_bytes: int, sha256: str) -> str:
         """Starts an upload and returns its id.
 
-        Errors: InvalidInputError (name, size, checksum), LimitError (TOO_LARGE, TOO_MANY_UPLOADS), UnavailableError.
+        Errors: InvalidInputError (name, size, checksum), LimitError (TOO_LARGE), BusyError (TOO_MANY_UPLOADS),
+            UnavailableError.
         """
         name = names.file_name(name)
         record = UploadRecord(name=name, size_bytes=self._size(name, size_bytes), sha256=names.checksum(sha256))
         record.created_at.GetCurrentTime()
         begun = {item.key.split("/")[2] for item in await self._store.list(f"{tenant}/uploads/")}
         if len(begun) >= self._settings.max_open_uploads:
-            raise LimitError(
+            raise BusyError(
                 f"{len(begun)} uploads are begun and not used, and no more are allowed; use them, or wait until they expire",
                 reason="TOO_MANY_UPLOADS",
             )

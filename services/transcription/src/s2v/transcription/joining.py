@@ -55,14 +55,17 @@ def ends_sentence(word: str) -> bool:
 
 
 def _in_order(windows: Sequence[TranscriptWindow], sound_seconds: float) -> Iterator[tuple[Word, Segment]]:
+    """Yields the words with times that rise and lie in the sound; those heard at or after its end share the time that is left."""
+    heard = [(word, segment) for window in windows for segment in window.segments for word in segment.words]
     earliest = 0.0
-    for window in windows:
-        for segment in window.segments:
-            for word in segment.words:
-                start = min(max(word.start_seconds, earliest), max(earliest, sound_seconds - MIN_WORD_SECONDS))
-                end = max(min(word.end_seconds, sound_seconds), start + MIN_WORD_SECONDS)
-                earliest = end
-                yield Word(text=word.text, start_seconds=start, end_seconds=end, probability=word.probability), segment
+    for number, (word, segment) in enumerate(heard):
+        left = max(0.0, sound_seconds - earliest)
+        least = min(MIN_WORD_SECONDS, left / (len(heard) - number))
+        latest = sound_seconds - least * (len(heard) - number)  # so that each word after this one has its time too
+        start = min(max(word.start_seconds, earliest), max(earliest, latest))
+        end = min(max(word.end_seconds, start + least), max(start + least, latest + least))
+        earliest = end
+        yield Word(text=word.text, start_seconds=start, end_seconds=end, probability=word.probability), segment
 
 
 def _sentences(words: Iterable[tuple[Word, Segment]]) -> Iterator[_Sentence]:
