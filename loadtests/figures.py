@@ -184,7 +184,7 @@ def slope(times: Sequence[float], values: Sequence[float]) -> float:
         (values[j] - values[i]) / (times[j] - times[i])
         for i in range(len(times))
         for j in range(i + 1, len(times))
-        if times[j] > times[i]
+        if times[j] != times[i]
     ]
     return statistics.median(pairs) if pairs else 0.0
 

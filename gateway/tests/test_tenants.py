@@ -114,6 +114,7 @@ async def test_a_tenant_finds_nothing_of_another_by_any_rpc(open_door, key_of, t
             "CreateJob": api.CreateJobRequest(request_id="one", upload_id=waiting),
             "GetJob": api.GetJobRequest(job_id=job.id),
             "WatchJob": api.WatchJobRequest(job_id=job.id),
+            "GetTimeline": api.GetTimelineRequest(job_id=job.id),
             "CancelJob": api.CancelJobRequest(job_id=job.id),
             "GetArtifact": api.GetArtifactRequest(job_id=job.id, name="a.txt"),
             "EditJob": api.EditJobRequest(job_id=job.id, patches=[{}]),

@@ -121,6 +121,7 @@ def test_what_the_system_can_do_is_counted_when_it_is_full() -> None:
 @given(st.floats(-5, 5), st.floats(-50, 50), st.lists(st.integers(0, 1000), min_size=5, max_size=40, unique=True))
 def test_a_slope_is_found_though_one_sample_is_wild(rise: float, start: float, times: list[int]) -> None:
     values = [start + rise * at for at in times]
+    values[len(values) // 2] += 10_000
     assert slope(times, values) == pytest.approx(rise, abs=1e-6)
 
 

@@ -66,7 +66,8 @@ class Intake:
         """Makes a job of a whole upload, or returns the one that an earlier request with this id has made, which costs no quota.
 
         Errors: InvalidInputError (options; INFECTED, reasons of the sandbox, TOO_SHORT, TOO_LONG), NotFoundError (upload),
-        PreconditionError (upload not whole), DataLossError (CHECKSUM_MISMATCH), LimitError, QuotaError, UnavailableError.
+        PreconditionError (upload not whole), DataLossError (CHECKSUM_MISMATCH), LimitError, QuotaError, BusyError,
+        MaintenanceError, UnavailableError.
         """
         options = job_options.complete(options)
         promised = await self.requests.find(tenant, request_id)
@@ -74,6 +75,7 @@ class Intake:
             return job
         upload = await self.uploads.open(tenant, upload_id)
         check_complete(upload)
+        await self.jobs.check_door()  # before a file is put together and looked at for nothing
         await self.quotas.spend_call(tenant)
         job_id = await self.requests.promise(tenant, request_id, promised or str(ULID()))
         await self.quotas.hold_job(tenant, job_id)

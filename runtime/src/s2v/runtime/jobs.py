@@ -61,13 +61,20 @@ class Jobs:
         self._records = await self._bus.bucket(BUCKET)
         await self.catalogue.prepare()
 
+    async def check_door(self) -> None:
+        """Returns if a new job may come in.
+
+        Errors: those of Door.check.
+        """
+        if self._door is not None:
+            await self._door.check()
+
     async def create(self, record: JobRecord) -> None:
         """Writes a new job: the request to S3, the record to NATS, its first event.
 
         Errors: those of Door.check, UnavailableError.
         """
-        if self._door is not None:
-            await self._door.check()
+        await self.check_door()
         job = record.job
         if not record.stages:
             record.stages.extend(StageRecord(stage=stage, state=StageState.STAGE_STATE_PENDING) for stage in NAMES)

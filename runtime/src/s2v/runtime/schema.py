@@ -5,8 +5,8 @@ from __future__ import annotations
 import nats.errors
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 from nats.js.errors import Error as JetStreamError
-from nats.js.errors import KeyNotFoundError
 
 from s2v.runtime.errors import PreconditionError, UnavailableError
 from s2v.runtime.settings import RuntimeSettings
@@ -103,19 +103,15 @@ async def migrate(jetstream: JetStreamContext, settings: RuntimeSettings) -> lis
 
     Errors: PreconditionError when a newer version was here before, UnavailableError.
     """
-    await prepare(jetstream, settings)
     changed: list[str] = []
     try:
-        control = await jetstream.key_value(CONTROL_BUCKET)
-        try:
-            found = int((await control.get(VERSION_KEY)).value or b"0")
-        except KeyNotFoundError:
-            found = 0
+        found = await _version(jetstream)
         if found > VERSION:
             raise PreconditionError(
                 f"NATS holds version {found} of the schema, and this s2v knows {VERSION}: migrate with the newer s2v",
                 reason="NEWER_SCHEMA",
             )
+        await prepare(jetstream, settings)
         wanted = {
             **{str(stream.name): stream.max_age for stream in streams(1)},
             **{f"KV_{bucket.bucket}": bucket.ttl for bucket in buckets(1)},
@@ -127,11 +123,21 @@ async def migrate(jetstream: JetStreamContext, settings: RuntimeSettings) -> lis
             await jetstream.update_stream(config.evolve(num_replicas=settings.nats_replicas, max_age=seconds or 0))
             changed.append(name)
         if found < VERSION:
+            control = await jetstream.key_value(CONTROL_BUCKET)
             await control.put(VERSION_KEY, str(VERSION).encode())
             changed.append(f"version {VERSION}")
     except ERRORS as error:
         raise UnavailableError(f"NATS at {settings.nats_url} did not migrate: {error or type(error).__name__}") from error
     return changed
+
+
+async def _version(jetstream: JetStreamContext) -> int:
+    """Returns the version that NATS was brought to; 0 where nothing is yet."""
+    try:
+        control = await jetstream.key_value(CONTROL_BUCKET)
+        return int((await control.get(VERSION_KEY)).value or b"0")
+    except (BucketNotFoundError, KeyNotFoundError):
+        return 0
 
 
 async def _names(jetstream: JetStreamContext) -> list[str]:
