@@ -15,9 +15,9 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from loadtests.house import House
-from s2v.runtime.schema import ERRORS, PRIORITY_NAMES, WORK_STREAM
+from s2v.runtime import queues
+from s2v.runtime.errors import UnavailableError
 from s2v.runtime.security import nats_context
-from s2v.runtime.stage import NAMES
 
 SAMPLE_SECONDS = 2.0
 LOAD_GENERATOR = "load generator"
@@ -65,15 +65,11 @@ class Observer:
         waiting: dict[str, int] = {}
         at_work: dict[str, int] = {}
         if jetstream is not None:
-            names = [(name, priority) for name in NAMES.values() for priority in PRIORITY_NAMES]
             # A server that is too busy to answer leaves a hole in the curve, and does not end the test.
-            with contextlib.suppress(*ERRORS):
-                found = await asyncio.gather(
-                    *(jetstream.consumer_info(WORK_STREAM, f"{name}-{priority}") for name, priority in names)
-                )
-                for (name, _), info in zip(names, found, strict=True):
-                    waiting[name] = waiting.get(name, 0) + (info.num_pending or 0)
-                    at_work[name] = at_work.get(name, 0) + (info.num_ack_pending or 0)
+            with contextlib.suppress(UnavailableError):
+                for queue in await queues.count(jetstream):
+                    waiting[queue.stage] = waiting.get(queue.stage, 0) + queue.waiting
+                    at_work[queue.stage] = at_work.get(queue.stage, 0) + queue.at_work
         memory_mb, cpu_seconds = await asyncio.to_thread(self.weigh)
         return Sample(time.time(), waiting, at_work, memory_mb, cpu_seconds)
 

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+KEYS_VARIABLE = "S2V_LOADTEST_KEYS"
+"""Environment variable by which the callers' process gets the tenants' API keys: a JSON object, never in a file."""
+
 
 @dataclass(frozen=True)
 class Visit:

@@ -18,7 +18,7 @@ import psutil
 from loadtests.figures import Figures, WatchFigures, count, rate
 from loadtests.house import House, opened, say, visited
 from loadtests.observer import Sample, observed, service_process
-from loadtests.plan import Plan, Visit
+from loadtests.plan import KEYS_VARIABLE, Plan, Visit
 from loadtests.profiles import SEED, Profile
 from loadtests.records import Records
 from loadtests.talks import Source, cut_talks, find_sources, join_talk
@@ -27,7 +27,6 @@ from s2v.v1.job_pb2 import JobOptions, JobState
 from s2v.v1.report_pb2 import Stage
 
 ROOT = Path(__file__).parents[1]
-KEYS_VARIABLE = "S2V_LOADTEST_KEYS"
 CALIBRATION_JOBS = 10
 CALIBRATION_USERS = 4
 CALIBRATION_SKIP = 3

@@ -27,11 +27,10 @@ from locust.stats import stats_history  # noqa: E402
 from loadtests.agenda import Agenda  # noqa: E402
 from loadtests.behaviour import Business, carry_out  # noqa: E402
 from loadtests.gateway import Gateway  # noqa: E402
-from loadtests.plan import Plan  # noqa: E402
+from loadtests.plan import KEYS_VARIABLE, Plan  # noqa: E402
 from loadtests.records import Call, Outcome, Recorder  # noqa: E402
 from s2v.client.access import Access  # noqa: E402
 
-KEYS_VARIABLE = "S2V_LOADTEST_KEYS"
 THREADS = 1000
 
 

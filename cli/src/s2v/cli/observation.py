@@ -38,10 +38,10 @@ def top(
     *,
     once: Annotated[bool, typer.Option("--once", help="Show it once.")] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="How often it is looked at anew.")] = 1.0,
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print an object a line instead of tables.")] = False,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Show what waits, who works on what, and the jobs at work, until Ctrl-C. With --json an object a line.
+    """Show what waits, who works on what, and the jobs at work, until Ctrl-C.
 
     Asks NATS, as a service's settings say (S2V_NATS_URL …); without them the stack that is up.
     """

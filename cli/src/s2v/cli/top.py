@@ -68,8 +68,9 @@ async def look(behind: Machinery) -> View:
 
     Errors: UnavailableError.
     """
+    jetstream = behind.bus.jetstream
     counted, ages, buried, workers = await asyncio.gather(
-        queues.count(behind.bus), queues.oldest(behind.bus), queues.buried(behind.bus), behind.bus.call_roll(ANSWER_SECONDS)
+        queues.count(jetstream), queues.oldest(jetstream), queues.buried(jetstream), behind.bus.call_roll(ANSWER_SECONDS)
     )
     at_work = sorted({(task.tenant, task.job_id) for worker in workers for task in worker.busy}, key=lambda job: job[1])
     found = await asyncio.gather(*(_job(behind, tenant, job_id) for tenant, job_id in at_work))

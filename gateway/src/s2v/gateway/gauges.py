@@ -21,13 +21,13 @@ async def measure_queues(bus: Bus) -> None:
 
     Errors: UnavailableError.
     """
-    for queue in await queues.count(bus):
+    for queue in await queues.count(bus.jetstream):
         place = {"stage": queue.stage, "priority": queue.priority}
         metrics.queue_tasks.set(queue.waiting, {**place, "state": "waiting"})
         metrics.queue_tasks.set(queue.at_work, {**place, "state": "at_work"})
-    for stage, seconds in (await queues.oldest(bus)).items():
+    for stage, seconds in (await queues.oldest(bus.jetstream)).items():
         metrics.queue_ages.set(seconds, {"stage": stage})
-    for stage, letters in (await queues.buried(bus)).items():
+    for stage, letters in (await queues.buried(bus.jetstream)).items():
         metrics.dead_letters.set(letters, {"stage": stage})
 
 

@@ -260,11 +260,11 @@ class Bus:
 
         await self._client.subscribe(CANCEL_SUBJECT, cb=receive)
 
-    async def hear_roll_call(self, answer: Callable[[], WorkerStatus]) -> None:
+    async def hear_roll_call(self, answer: Callable[[], Awaitable[WorkerStatus]]) -> None:
         """Answers whoever asks which workers there are."""
 
         async def receive(msg: Msg) -> None:
-            await msg.respond(answer().SerializeToString())
+            await msg.respond((await answer()).SerializeToString())
 
         await self._client.subscribe(WORKERS_SUBJECT, cb=receive)
 

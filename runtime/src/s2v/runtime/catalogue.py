@@ -17,7 +17,7 @@ from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import NotFoundError, UnavailableError
-from s2v.runtime.schema import CATALOGUE_BUCKET, ERRORS
+from s2v.runtime.schema import CATALOGUE_BUCKET, ERRORS, unavailable
 from s2v.v1.job_pb2 import Job, JobState
 from s2v.v1.work_pb2 import CatalogueEntry, Tier
 
@@ -79,7 +79,7 @@ class Catalogue:
         except KeyWrongLastSequenceError:
             await self.update(job.tenant, job.id, renew)
         except ERRORS as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     async def remove(self, tenant: str, job_id: str) -> None:
         """Takes a job out, without a trace; it may be missing.
@@ -91,7 +91,7 @@ class Catalogue:
                 f"KV_{CATALOGUE_BUCKET}", subject=f"$KV.{CATALOGUE_BUCKET}.{key(tenant, job_id)}"
             )
         except ERRORS as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     async def get(self, tenant: str, job_id: str) -> CatalogueEntry:
         """Returns an entry.
@@ -115,7 +115,7 @@ class Catalogue:
             except KeyWrongLastSequenceError:
                 await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - jitter
             except ERRORS as error:
-                raise _unavailable(error) from error
+                raise unavailable(error) from error
         raise UnavailableError(f"job {job_id} is changed in the catalogue by too many writers at once; try again")
 
     async def ids(self, tenant: str) -> list[str]:
@@ -127,7 +127,7 @@ class Catalogue:
         try:
             info = await self._bus.jetstream.stream_info(f"KV_{CATALOGUE_BUCKET}", subjects_filter=subjects)
         except ERRORS as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         return sorted((subject.rsplit(".", 1)[-1] for subject in info.state.subjects or {}), reverse=True)
 
     async def page(
@@ -161,7 +161,7 @@ class Catalogue:
         except KeyNotFoundError as error:
             raise NotFoundError(f"job {job_id!r} is not among those that have ended", reason="JOB_NOT_FOUND") from error
         except ERRORS as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         return CatalogueEntry.FromString(entry.value or b""), entry.revision or 0
 
     @property
@@ -181,7 +181,3 @@ def _day(job_id: str) -> str:
     for character in job_id[:_TIME_CHARACTERS]:
         milliseconds = 32 * milliseconds + _CROCKFORD.index(character)
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y%m%d")
-
-
-def _unavailable(error: Exception) -> UnavailableError:
-    return UnavailableError(f"NATS does not answer: {error or type(error).__name__}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import time
 
 from nats.js.errors import KeyNotFoundError
 
-from s2v.runtime import queues
+from s2v.runtime import queues, vitals
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import BusyError, MaintenanceError, UnavailableError
 from s2v.runtime.schema import CONTROL_BUCKET, ERRORS
@@ -46,7 +45,7 @@ class Door:
         longest = self._settings.max_waiting_tasks
         if self._waiting >= longest:
             raise BusyError(f"{self._waiting} tasks wait, and {longest} is the most; try again in a while", reason="QUEUE_FULL")
-        free = (await asyncio.to_thread(shutil.disk_usage, tempfile.gettempdir())).free
+        free = await asyncio.to_thread(vitals.disk_free)
         if free < self._settings.min_free_bytes:
             needed = f"{self._settings.min_free_bytes // 1_000_000} MB are needed; an operator must make room"
             raise BusyError(f"{free // 1_000_000} MB are free in {tempfile.gettempdir()}, and {needed}", reason="DISK_FULL")
@@ -56,7 +55,7 @@ class Door:
 
         Errors: UnavailableError.
         """
-        return sum(queue.waiting for queue in await queues.count(self._bus))
+        return sum(queue.waiting for queue in await queues.count(self._bus.jetstream))
 
     async def maintenance(self) -> Maintenance | None:
         """Returns what an operator has closed the door with; None while it is open.

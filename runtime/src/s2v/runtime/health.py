@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 PREFIX = "s2v.dependency."
 """What the names of dependencies begin with in gRPC health."""
-NAMES = ("nats", "s3", "engine", "disk", "memory")
 FULL_SHARE = 0.95
 """Share of its memory above which a service is about to be killed."""
 TRY_SECONDS = 10.0

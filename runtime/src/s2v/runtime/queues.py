@@ -8,11 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError as NoMessageError
 
-from s2v.runtime.bus import DEAD_STREAM, WORK_STREAM, Bus
-from s2v.runtime.errors import UnavailableError
-from s2v.runtime.schema import ERRORS, PRIORITY_NAMES
+from s2v.runtime.schema import DEAD_STREAM, ERRORS, PRIORITY_NAMES, WORK_STREAM, unavailable
 from s2v.runtime.stage import NAMES
 
 
@@ -28,25 +27,23 @@ class Queue:
     """Tasks that a worker has, or that come back after a wait."""
 
 
-async def count(bus: Bus) -> Sequence[Queue]:
+async def count(jetstream: JetStreamContext) -> Sequence[Queue]:
     """Counts the tasks of all stages and priorities.
 
     Errors: UnavailableError.
     """
     keys = [(stage, priority) for stage in NAMES.values() for priority in PRIORITY_NAMES]
     try:
-        infos = await asyncio.gather(
-            *(bus.jetstream.consumer_info(WORK_STREAM, f"{stage}-{priority}") for stage, priority in keys)
-        )
+        infos = await asyncio.gather(*(jetstream.consumer_info(WORK_STREAM, f"{stage}-{priority}") for stage, priority in keys))
     except ERRORS as error:
-        raise _unavailable(error) from error
+        raise unavailable(error) from error
     return [
         Queue(stage, priority, info.num_pending or 0, info.num_ack_pending or 0)
         for (stage, priority), info in zip(keys, infos, strict=True)
     ]
 
 
-async def oldest(bus: Bus) -> Mapping[str, float]:
+async def oldest(jetstream: JetStreamContext) -> Mapping[str, float]:
     """Returns the age of the oldest task of each stage that is not done, in seconds; 0 where there is none.
 
     Errors: UnavailableError.
@@ -54,7 +51,7 @@ async def oldest(bus: Bus) -> Mapping[str, float]:
 
     async def age(stage: str) -> float:
         with contextlib.suppress(NoMessageError):
-            message = await bus.jetstream.get_msg(WORK_STREAM, seq=1, subject=f"s2v.v1.work.{stage}.*", next=True)
+            message = await jetstream.get_msg(WORK_STREAM, seq=1, subject=f"s2v.v1.work.{stage}.*", next=True)
             if message.time is not None:
                 return max(0.0, time.time() - message.time.timestamp())
         return 0.0
@@ -62,22 +59,18 @@ async def oldest(bus: Bus) -> Mapping[str, float]:
     try:
         ages = await asyncio.gather(*(age(stage) for stage in NAMES.values()))
     except ERRORS as error:
-        raise _unavailable(error) from error
+        raise unavailable(error) from error
     return dict(zip(NAMES.values(), ages, strict=True))
 
 
-async def buried(bus: Bus) -> Mapping[str, int]:
+async def buried(jetstream: JetStreamContext) -> Mapping[str, int]:
     """Counts the dead letters of each stage.
 
     Errors: UnavailableError.
     """
     try:
-        info = await bus.jetstream.stream_info(DEAD_STREAM, subjects_filter="s2v.v1.dead.*")
+        info = await jetstream.stream_info(DEAD_STREAM, subjects_filter="s2v.v1.dead.*")
     except ERRORS as error:
-        raise _unavailable(error) from error
+        raise unavailable(error) from error
     counts = info.state.subjects or {}
     return {stage: counts.get(f"s2v.v1.dead.{stage}", 0) for stage in NAMES.values()}
-
-
-def _unavailable(error: Exception) -> UnavailableError:
-    return UnavailableError(f"NATS does not answer: {error or type(error).__name__}")

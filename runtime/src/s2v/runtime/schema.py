@@ -42,6 +42,11 @@ ERRORS = (nats.errors.Error, JetStreamError, OSError)
 """What calls to NATS raise when it does not answer."""
 
 
+def unavailable(error: Exception) -> UnavailableError:
+    """Returns what is raised instead of one of them."""
+    return UnavailableError(f"NATS does not answer: {error or type(error).__name__}")
+
+
 def streams(replicas: int) -> tuple[StreamConfig, ...]:
     """Returns the streams."""
     kept = StreamConfig(storage=StorageType.FILE, duplicate_window=DEDUPE_SECONDS, num_replicas=replicas)

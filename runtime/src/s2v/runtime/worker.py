@@ -99,14 +99,15 @@ class Worker:
             doing.add_done_callback(lambda done: self._done(done, free))
         await self._drain()
 
-    def _status(self, stop: asyncio.Event) -> WorkerStatus:
+    async def _status(self, stop: asyncio.Event) -> WorkerStatus:
+        memory_bytes = await asyncio.to_thread(vitals.memory_used)
         return WorkerStatus(
             stage=self._stage,
             host=hops.HOST,
             pid=os.getpid(),
             slots=self.slots,
             busy=self._busy.values(),
-            memory_bytes=vitals.memory_used(),
+            memory_bytes=memory_bytes,
             draining=stop.is_set(),
         )
 
