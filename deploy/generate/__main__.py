@@ -15,15 +15,31 @@ from deploy.generate.kustomize import KUSTOMIZE, make_files
 from deploy.generate.readme import make_readme
 from deploy.generate.settings import make_schema
 
+OBSERVABILITY = CHART.parent.parent / "observability"
+COPIES = CHART / "files"
+
 
 def generated() -> Iterator[tuple[Path, Callable[[], str]]]:
     """Yields each generated file and what makes it."""
     yield CHART / "values.schema.json", make_schema
+    for source in observability_files():
+        yield COPIES / source.relative_to(OBSERVABILITY), source.read_text
     yield CHART / "README.md", make_readme
     for folder in examples().values():
         yield folder / "rendered" / "manifests.yaml", partial(_render_example, folder)
     for path, text in make_files().items():
         yield KUSTOMIZE / path, partial(str, text)
+
+
+def observability_files() -> list[Path]:
+    """Returns the rules and dashboards that the chart brings: a chart can hold only files of its own folder."""
+    return sorted([*OBSERVABILITY.glob("rules/*.yaml"), *OBSERVABILITY.glob("dashboards/*.json")])
+
+
+def left_over() -> list[Path]:
+    """Returns the copies whose source is gone."""
+    wanted = {COPIES / source.relative_to(OBSERVABILITY) for source in observability_files()}
+    return sorted(path for path in COPIES.rglob("*") if path.is_file() and path not in wanted)
 
 
 def _render_example(folder: Path) -> str:
@@ -32,7 +48,11 @@ def _render_example(folder: Path) -> str:
 
 def main(*, check: bool) -> int:
     """Writes or checks; returns the exit code."""
-    stale = []
+    stale = left_over()
+    if not check:
+        for path in stale:
+            path.unlink()
+        stale = []
     for path, make in generated():
         text = make()
         if path.exists() and path.read_text() == text:

@@ -35,6 +35,7 @@ OWNED = {
     "layout_workers",
     "rendering_workers",
     "whisper_device",
+    "metrics_listen",
     "spans_path",
 }
 """Settings that the chart has values of its own for, or that make no sense in a pod."""

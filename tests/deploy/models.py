@@ -1,4 +1,7 @@
-"""What Kubernetes itself has no schema for: KEDA's and the Gateway API's kinds. An unknown field is an error in both."""
+"""What Kubernetes itself has no schema for: the kinds of KEDA, the Gateway API and the Prometheus operator.
+
+An unknown field is an error in all of them.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +76,81 @@ class GRPCRoute(Strict):
     spec: RouteSpec
 
 
+Duration = Annotated[str, Field(pattern=r"^([0-9]+(ms|s|m|h|d|w|y))+$")]
+
+
+class Requirement(Strict):
+    key: str
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    values: list[str] = []
+
+
+class Selector(Strict):
+    matchLabels: dict[str, str] = {}  # noqa: N815 - the API's name
+    matchExpressions: list[Requirement] = []  # noqa: N815
+
+
+class Endpoint(Strict):
+    port: Name
+    path: Annotated[str, Field(pattern="^/")]
+    interval: Duration
+
+
+class MonitorSpec(Strict):
+    selector: Selector
+    podMetricsEndpoints: Annotated[list[Endpoint], Field(min_length=1)]  # noqa: N815
+
+
+class PodMonitor(Strict):
+    """monitoring.coreos.com/v1 PodMonitor, as far as the chart writes it."""
+
+    apiVersion: Literal["monitoring.coreos.com/v1"]  # noqa: N815
+    kind: Literal["PodMonitor"]
+    metadata: Metadata
+    spec: MonitorSpec
+
+
+class AlertingRule(Strict):
+    alert: str
+    expr: str
+    for_: Annotated[Duration, Field(alias="for")] = "0s"
+    keep_firing_for: Duration = "0s"
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class RecordingRule(Strict):
+    record: Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
+    expr: str
+    labels: dict[str, str] = {}
+
+
+class Group(Strict):
+    name: Annotated[str, Field(min_length=1)]
+    interval: Duration = "1m"
+    rules: Annotated[list[AlertingRule | RecordingRule], Field(min_length=1)]
+
+
+class RulesSpec(Strict):
+    groups: Annotated[list[Group], Field(min_length=1)]
+
+
+class PrometheusRule(Strict):
+    """monitoring.coreos.com/v1 PrometheusRule."""
+
+    apiVersion: Literal["monitoring.coreos.com/v1"]  # noqa: N815
+    kind: Literal["PrometheusRule"]
+    metadata: Metadata
+    spec: RulesSpec
+
+
+STRICT: dict[tuple[str, str], type[Strict]] = {
+    ("gateway.networking.k8s.io/v1", "GRPCRoute"): GRPCRoute,
+    ("monitoring.coreos.com/v1", "PodMonitor"): PodMonitor,
+    ("monitoring.coreos.com/v1", "PrometheusRule"): PrometheusRule,
+}
+
+
 def check_foreign(manifest: Manifest) -> bool:
     """Checks an object of a kind that is not Kubernetes's own; says whether there is a model for it."""
     kind = (manifest["apiVersion"], manifest["kind"])
@@ -80,8 +158,8 @@ def check_foreign(manifest: Manifest) -> bool:
         read = ScaledObject.model_validate(manifest).model_dump(by_alias=True, exclude_none=True, mode="json")
         assert not _lost(manifest, read), "KEDA has no such fields"
         return True
-    if kind == ("gateway.networking.k8s.io/v1", "GRPCRoute"):
-        GRPCRoute.model_validate(manifest)
+    if kind in STRICT:
+        STRICT[kind].model_validate(manifest)
         return True
     return False
 

@@ -28,11 +28,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end }}
 {{- end -}}
 
-{{/* Metadata of an object: root, component, and perhaps suffix (default: the component) and annotations. */}}
+{{/* Metadata of an object: root, component, and perhaps suffix (default: the component), annotations and labels of its own. */}}
 {{- define "s2v.metadata" -}}
 name: {{ include "s2v.fullname" .root }}-{{ .suffix | default .component }}
 namespace: {{ .root.Release.Namespace }}
-labels: {{- include "s2v.labels" . | nindent 2 }}
+labels:
+  {{- include "s2v.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with merge dict (.annotations | default dict) .root.Values.commonAnnotations }}
 annotations: {{- toYaml . | nindent 2 }}
 {{- end }}

@@ -92,6 +92,13 @@
 - name: {{ . }}
   value: {{ $.values.workers | toString | quote }}
 {{- end }}
+{{- if .root.Values.metrics.enabled }}
+{{- /* The pod's own address is IPv4 or IPv6, as the cluster has it; a fixed one would fail where nodes have only the other. */}}
+- name: POD_IP
+  valueFrom: {fieldRef: {fieldPath: status.podIP}}
+- name: S2V_METRICS_LISTEN
+  value: "[$(POD_IP)]:{{ .root.Values.metrics.port }}"
+{{- end }}
 {{- if eq .component "transcription" }}
 - name: S2V_WHISPER_DEVICE
   value: {{ ternary "cuda" "cpu" .values.gpu.enabled }}
@@ -159,6 +166,9 @@ spec:
       securityContext: {{- toYaml .values.securityContext | nindent 8 }}
       ports:
         - {name: grpc, containerPort: 50051, protocol: TCP}
+        {{- if .root.Values.metrics.enabled }}
+        - {name: metrics, containerPort: {{ .root.Values.metrics.port }}, protocol: TCP}
+        {{- end }}
       env: {{- include "s2v.environment" . | nindent 8 }}
       {{- with .values.extraEnvFrom }}
       envFrom: {{- toYaml . | nindent 8 }}
