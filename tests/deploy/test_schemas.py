@@ -23,18 +23,18 @@ NEWEST_ONLY = {"gpu-dra": "1.34"}
 
 
 @functools.cache
-def _schema(kind: str, api_version: str, kubernetes: str) -> jsonschema.protocols.Validator | None:
+def schema(kind: str, api_version: str, kubernetes: str) -> jsonschema.protocols.Validator | None:
     release = next(version for version in all_versions() if version.startswith(f"{kubernetes}."))
     group, _, version = api_version.rpartition("/")
     name = f"{group.split('.')[0]}-{version}" if group else version
     folder = f"kubernetes-json-schema/v{release}-local-strict"
     try:
-        schema = schema_contents(f"{folder}/{kind.lower()}-{name}.json", kubernetes)
+        found = schema_contents(f"{folder}/{kind.lower()}-{name}.json", kubernetes)
     except FileNotFoundError:
         return None
     definitions = _definitions(folder, kubernetes)
-    registry = referencing.Resource.from_contents(schema) @ definitions
-    return jsonschema.Draft202012Validator(schema, registry=registry)
+    registry = referencing.Resource.from_contents(found) @ definitions
+    return jsonschema.Draft202012Validator(found, registry=registry)
 
 
 @functools.cache
@@ -48,7 +48,7 @@ def _definitions(folder: str, kubernetes: str) -> referencing.Registry[object]:
 @functools.cache
 def _check(text: str, kubernetes: str) -> None:
     manifest = json.loads(text)
-    validator = _schema(manifest["kind"], manifest["apiVersion"], kubernetes)
+    validator = schema(manifest["kind"], manifest["apiVersion"], kubernetes)
     if validator is None:
         assert check_foreign(manifest), f"Kubernetes {kubernetes} has no {manifest['apiVersion']} {manifest['kind']}"
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli import administration, backup, batch, dead, delete, edit, keys, observation, rate, storage, usage, webhooks
+from s2v.cli import administration, backup, batch, dead, delete, edit, k8s, keys, observation, rate, storage, usage, webhooks
 from s2v.cli.job_options import read_options
 from s2v.cli.options import (
     JOBS_PANEL,
@@ -370,6 +370,7 @@ app.command(rich_help_panel=OPERATOR)(backup.restore)
 app.command(rich_help_panel=OPERATOR)(administration.migrate)
 app.command(rich_help_panel=OPERATOR)(administration.reconcile)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATOR)
+app.add_typer(k8s.app, name="k8s", rich_help_panel="For operators: Kubernetes")
 usage.register(app, OPERATOR)
 batch.register(app)
 
