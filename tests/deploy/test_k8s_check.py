@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -313,6 +314,14 @@ def test_no_kubeconfig_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pyte
     one_line(run_with(""), 6, "there is no ~/.kube/config", "set KUBECONFIG")
 
 
+def test_without_the_client_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command works without it: the client is an extra."""
+    for name in ("kubernetes.client", "kubernetes.config"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for command in ("check", "status"):
+        one_line(CliRunner().invoke(app, ["k8s", command]), 6, "pip install 's2v-cli[k8s]'")
+
+
 def test_a_context_that_is_not_there_is_said(tmp_path: Path) -> None:
     config = ApiServer({}, port=9).write_kubeconfig(tmp_path / "config")
     one_line(run_with(str(config), "--context", "nothing"), 6, "cannot be used", "nothing")
@@ -322,7 +331,7 @@ def test_a_context_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_values_that_are_none_are_refused(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "values.yaml"
     path.write_text(text)
-    one_line(run_with(str(tmp_path / "none"), "-f", str(path)), 3, said)
+    one_line(run_with(str(ApiServer({}, port=9).write_kubeconfig(tmp_path / "config")), "-f", str(path)), 3, said)
 
 
 def test_its_defaults_are_the_charts() -> None:

@@ -71,17 +71,20 @@ def status(
 
 
 def _check(values: list[Path], namespace: str, context: str, *, as_json: bool) -> None:
-    from s2v.cli.chart_values import read_needs
     from s2v.cli.cluster import connect
+
+    cluster = connect(context, namespace)  # first: what follows imports Kubernetes's client, which it misses in better words
+    from s2v.cli.chart_values import read_needs
     from s2v.cli.preflight import examine, report
 
-    needs = read_needs(values)
-    report(examine(connect(context, namespace), needs), as_json=as_json)
+    report(examine(cluster, read_needs(values)), as_json=as_json)
 
 
 def _status(release: str, namespace: str, context: str, *, as_json: bool) -> None:
     from s2v.cli.cluster import connect
+
+    cluster = connect(context, namespace)
     from s2v.cli.release import look
     from s2v.cli.release_report import report
 
-    report(look(connect(context, namespace), release), as_json=as_json)
+    report(look(cluster, release), as_json=as_json)

@@ -34,7 +34,7 @@ def _render(release: Release) -> Group:
     parts: list[RenderableType] = [f"[bold]{release.name}[/] in [bold]{release.namespace}[/]", "", _workloads(release.workloads)]
     if release.scalers:
         parts += ["", _scalers(release.scalers)]
-    else:
+    elif not any(note.startswith("autoscalers") for note in release.notes):
         parts += ["", "Nothing scales by itself: autoscaling.provider is none."]
     if release.queues:
         parts += ["", _queues(release.queues)]
