@@ -26,11 +26,12 @@ $(STAMP): constraints.txt requirements-dev.txt system-packages.txt system-packag
 	@touch $@
 
 # PyTorch by itself first, at the version of constraints.txt: a plain `torch` brings several GB for GPUs.
-$(TEST_STAMP): $(STAMP) requirements-test.txt system-packages-test.txt
-	@echo "Installing what only tests and evaluation need: promtool, PyTorch, OpenAI's Whisper, locust"
+$(TEST_STAMP): $(STAMP) requirements-test.txt system-packages-test.txt examples/clients/node/package-lock.json
+	@echo "Installing what only tests and evaluation need: promtool, PyTorch, OpenAI's Whisper, locust, Node"
 	@./system-packages.sh system-packages-test.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-test.txt
+	@$(BIN)/npm ci --prefix examples/clients/node --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # checkov by itself: it pins what others need newer.
