@@ -6,7 +6,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PARTS := proto runtime typeset gateway services/transcription services/analysis services/layout/elkjs-py services/layout services/rendering client cli
-CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals loadtests
+CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals loadtests docs/reference
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 DEPLOY_STAMP := $(VENV)/.installed-deploy
@@ -92,14 +92,18 @@ types: setup-test ## Check the types, strictly
 	$(BIN)/mypy $(CODE)
 
 .PHONY: proto
-proto: setup ## Generate the Python of the contract
+proto: setup ## Generate the Python of the contract, and docs/api.md
 	proto/generate.sh
+	$(BIN)/python -m docs.reference.generate
 
 .PHONY: proto-check
-proto-check: setup ## Check that the generated Python is up to date
+proto-check: setup ## Check that what is generated of the contract is up to date, and that released clients still understand it
+	@for released in proto/released/*.binpb; do $(BIN)/buf breaking --against "$$released"; done
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; proto/generate.sh "$$fresh"; \
 	for file in "$$fresh"/s2v/v1/*; do cmp -s "$$file" "proto/src/s2v/v1/$$(basename "$$file")" \
-	  || { echo "proto/src/s2v/v1/$$(basename "$$file") is out of date: run make proto"; exit 1; }; done
+	  || { echo "proto/src/s2v/v1/$$(basename "$$file") is out of date: run make proto"; exit 1; }; done; \
+	$(BIN)/python -m docs.reference.generate "$$fresh/api.md"; \
+	cmp -s "$$fresh/api.md" docs/api.md || { echo "docs/api.md is out of date: run make proto"; exit 1; }
 
 .PHONY: unit
 unit: setup-test ## Fast tests, without servers and engines
