@@ -6,7 +6,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PARTS := proto runtime typeset gateway services/transcription services/analysis services/layout/elkjs-py services/layout services/rendering client cli
-CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals loadtests
+CODE := $(addsuffix /src,$(filter-out proto,$(PARTS))) evals loadtests docs/reference
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 DEPLOY_STAMP := $(VENV)/.installed-deploy
@@ -26,11 +26,12 @@ $(STAMP): constraints.txt requirements-dev.txt system-packages.txt system-packag
 	@touch $@
 
 # PyTorch by itself first, at the version of constraints.txt: a plain `torch` brings several GB for GPUs.
-$(TEST_STAMP): $(STAMP) requirements-test.txt system-packages-test.txt
-	@echo "Installing what only tests and evaluation need: promtool, PyTorch, OpenAI's Whisper, locust"
+$(TEST_STAMP): $(STAMP) requirements-test.txt system-packages-test.txt examples/clients/node/package-lock.json
+	@echo "Installing what only tests and evaluation need: promtool, PyTorch, OpenAI's Whisper, locust, Node"
 	@./system-packages.sh system-packages-test.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt torch
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-test.txt
+	@$(BIN)/npm ci --prefix examples/clients/node --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # checkov by itself: it pins what others need newer.
@@ -91,14 +92,18 @@ types: setup-test ## Check the types, strictly
 	$(BIN)/mypy $(CODE)
 
 .PHONY: proto
-proto: setup ## Generate the Python of the contract
+proto: setup ## Generate the Python of the contract, and docs/api.md
 	proto/generate.sh
+	$(BIN)/python -m docs.reference.generate
 
 .PHONY: proto-check
-proto-check: setup ## Check that the generated Python is up to date
+proto-check: setup ## Check that what is generated of the contract is up to date, and that released clients still understand it
+	@for released in proto/released/*.binpb; do $(BIN)/buf breaking --against "$$released"; done
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; proto/generate.sh "$$fresh"; \
 	for file in "$$fresh"/s2v/v1/*; do cmp -s "$$file" "proto/src/s2v/v1/$$(basename "$$file")" \
-	  || { echo "proto/src/s2v/v1/$$(basename "$$file") is out of date: run make proto"; exit 1; }; done
+	  || { echo "proto/src/s2v/v1/$$(basename "$$file") is out of date: run make proto"; exit 1; }; done; \
+	$(BIN)/python -m docs.reference.generate "$$fresh/api.md"; \
+	cmp -s "$$fresh/api.md" docs/api.md || { echo "docs/api.md is out of date: run make proto"; exit 1; }
 
 .PHONY: unit
 unit: setup-test ## Fast tests, without servers and engines

@@ -80,7 +80,8 @@ CHANNEL_OPTIONS = (
 class Client:
     """A connection to the gateway. Use it as a context manager, or close it.
 
-    Every method raises JobServiceError; a server that does not answer is asked again for `patience_seconds` first.
+    Every method raises JobServiceError. A server that is away is asked again for `patience_seconds` first; but edit, rerun
+    and create_webhook, which do something each time, are sent once. `asyncio.timeout` sets a deadline to any method.
     """
 
     def __init__(self, target: str, patience_seconds: float = PATIENCE_SECONDS, access: Access | None = None) -> None:
@@ -189,13 +190,13 @@ class Client:
         `after_revision` is how many edits the job had when the patches were made; None: not checked.
         """
         request = EditJobRequest(job_id=job_id, patches=patches, after_revision=after_revision, user=user)
-        response: EditJobResponse = await self._call(lambda: self._stub.EditJob(request, timeout=CALL_SECONDS))
+        response: EditJobResponse = await self._call_once(lambda: self._stub.EditJob(request, timeout=CALL_SECONDS))
         return response.job
 
     async def rerun(self, job_id: str, from_stage: Stage.ValueType = Stage.STAGE_UNSPECIFIED) -> Job:
         """Begins another run of an ended job, which applies its edits, and returns it. Unspecified: only what the edits need."""
         request = RerunJobRequest(job_id=job_id, from_stage=from_stage)
-        response: RerunJobResponse = await self._call(lambda: self._stub.RerunJob(request, timeout=CALL_SECONDS))
+        response: RerunJobResponse = await self._call_once(lambda: self._stub.RerunJob(request, timeout=CALL_SECONDS))
         return response.job
 
     async def delete(self, job_id: str) -> int:
@@ -213,7 +214,7 @@ class Client:
     async def create_webhook(self, url: str) -> tuple[Webhook, str]:
         """Sets up a webhook that is told when jobs end, and returns it with the secret that signs what it is told."""
         request = CreateWebhookRequest(url=url)
-        response: CreateWebhookResponse = await self._call(lambda: self._stub.CreateWebhook(request, timeout=CALL_SECONDS))
+        response: CreateWebhookResponse = await self._call_once(lambda: self._stub.CreateWebhook(request, timeout=CALL_SECONDS))
         return response.webhook, response.secret
 
     async def list_webhooks(self) -> Sequence[Webhook]:
@@ -259,6 +260,23 @@ class Client:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
+
+    async def _call_once(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Makes a call that may not be repeated, as it does something each time; only that it can be sent is waited for."""
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), self._patience_seconds)
+        except TimeoutError as error:
+            raise JobServiceError(
+                grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", f"the gateway at {self._target} does not answer; is it running?"
+            ) from error
+        try:
+            return await attempt()
+        except grpc.aio.AioRpcError as error:
+            known = translate(error, self._target)
+            if broken(error) and known.reason == known.code.name:
+                said = f"{known.message}; whether it was done is not known: look before you call again"
+                known = JobServiceError(known.code, known.reason, said)
+            raise known from error
 
     async def _call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Makes a call that may be repeated, until it is answered."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import grpc
+
 from s2v.v1.job_service_pb2 import (
     QueryUploadRequest,
     QueryUploadResponse,
@@ -58,15 +60,28 @@ class FileUpload:
         return response.committed_size
 
     async def write(self, stub: JobServiceStub, upload_id: str, offset: int) -> int:
-        """Sends what follows `offset`, in bytes, and returns how many bytes have arrived then."""
-        response: WriteUploadResponse = await stub.WriteUpload(self._requests(upload_id, offset))
+        """Sends what follows `offset`, in bytes, and returns how many bytes have arrived then.
+
+        Errors: grpc.aio.AioRpcError; OSError for the file; what the progress callback raises.
+        """
+        failures: list[Exception] = []
+        try:
+            response: WriteUploadResponse = await stub.WriteUpload(self._requests(upload_id, offset, failures))
+        except (asyncio.CancelledError, grpc.aio.AioRpcError):
+            if failures:  # gRPC makes a cancellation of it
+                raise failures[0] from None
+            raise
         return response.committed_size
 
-    async def _requests(self, upload_id: str, offset: int) -> AsyncIterator[WriteUploadRequest]:
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            while data := await asyncio.to_thread(file.read, MESSAGE_BYTES):
-                yield WriteUploadRequest(upload_id=upload_id, write_offset=offset, data=data)
-                offset += len(data)
-                if self.progress is not None:
-                    self.progress(offset, self.size_bytes)
+    async def _requests(self, upload_id: str, offset: int, failures: list[Exception]) -> AsyncIterator[WriteUploadRequest]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(offset)
+                while data := await asyncio.to_thread(file.read, MESSAGE_BYTES):
+                    yield WriteUploadRequest(upload_id=upload_id, write_offset=offset, data=data)
+                    offset += len(data)
+                    if self.progress is not None:
+                        self.progress(offset, self.size_bytes)
+        except Exception as error:
+            failures.append(error)
+            raise
