@@ -15,6 +15,7 @@ from s2v.rendering.figures import Cast, assemble
 from s2v.rendering.scene import film_scene
 from s2v.rendering.still import film_still
 from s2v.runtime.errors import DegradedError, EngineError, InvalidInputError, LimitError
+from s2v.typeset.families import set_in
 from s2v.typeset.fonts import font_digests
 from s2v.typeset.themes import THEMES
 from s2v.v1.composition_pb2 import Composition
@@ -65,6 +66,7 @@ def plan_clips(composition: Composition, rate: int) -> list[RenderingPart]:
             width=composition.width,
             height=composition.height,
             theme=composition.theme,
+            font=composition.font,
             frame_rate=rate,
             first_frame=first,
             frame_count=count,
@@ -108,7 +110,11 @@ def check_composition(composition: Composition, rate: int) -> None:
                 "scenes must be in order and end with the sound",
                 field="composition.scenes",
             )
-    known = font_digests()
+    try:
+        with set_in(composition.font):
+            known = font_digests()
+    except ValueError as error:
+        raise InvalidInputError(str(error), field="composition.font") from error
     for name, sha256 in composition.font_sha256.items():
         if known.get(name) != sha256:
             raise InvalidInputError(

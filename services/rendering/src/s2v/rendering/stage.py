@@ -13,6 +13,7 @@ from s2v.rendering.hls import MEDIA, PLAYLIST
 from s2v.rendering.orders import order_clips
 from s2v.rendering.production import CAPTIONS, ENGINE, FILM, POSTER, Material, engine_version, finish_video, report_video
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
+from s2v.typeset.families import set_in
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
@@ -36,7 +37,8 @@ class RenderingStage:
 
     def identity(self, options: JobOptions) -> bytes:
         """Returns engine, encoder, fonts and the options used: all that a video depends on besides its inputs."""
-        fonts = [f"{name}={sha256}" for name, sha256 in sorted(font_digests().items())]
+        with set_in(options.brand.font):
+            fonts = [f"{name}={sha256}" for name, sha256 in sorted(font_digests().items())]
         encoding = (self._encoding.preset, str(self._encoding.quality), encoder.X264, version("av"))
         rate = options.frame_rate or DEFAULT_RATE
         wishes = (str(rate), str(options.strict), str(options.hls), str(options.burn_captions))
