@@ -27,6 +27,8 @@ class SoundMatch:
     """Positive when the film's sound is late."""
     drift_seconds: float
     """Greatest lag of a block less the smallest."""
+    end_lag_seconds: float
+    """Lag of the last block that is loud enough to show one."""
     source_seconds: float
     soundtrack_seconds: float
     picture_seconds: float
@@ -57,6 +59,7 @@ def match_sound(film: Path, source: Path) -> SoundMatch:
         correlation=round(correlate_at(film, source, lag), 5),
         lag_seconds=round(lag / RATE, 5),
         drift_seconds=round((max(lags) - min(lags)) / RATE, 5) if lags else 0.0,
+        end_lag_seconds=round(lags[-1] / RATE, 5) if lags else 0.0,
         source_seconds=round(source_seconds, 4),
         soundtrack_seconds=round(track_seconds, 4),
         picture_seconds=round(picture_seconds, 4),

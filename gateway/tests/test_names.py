@@ -54,6 +54,7 @@ def test_lengths_are_written_as_people_do(seconds, text):
 @pytest.mark.parametrize(
     ("brand", "said"),
     [
+        (Brand(font="papyrus"), r"options\.brand\.font: there is no font family 'papyrus': use one of inter, ibm-plex-sans"),
         (Brand(text="#333333"), r"options\.brand\.text #333333 has a contrast of .*: set brand\.text to #"),
         (Brand(background="blue"), "write a colour as #RRGGBB"),
         (Brand(accents=["#FFFFFF"] * 7), "give at most 6"),

@@ -57,6 +57,19 @@ def test_scenes_keep_their_times_titles_and_fonts() -> None:
     assert report.measures["label_hits"] == 0
 
 
+def test_a_brands_font_is_what_is_measured_and_said() -> None:
+    plain, _ = compose(board(), 1080, "", False)
+    serif, report = compose(board(), 1080, "", False, font="source-serif")
+    assert (plain.font, serif.font) == ("", "source-serif")
+    assert {"SourceSerif4-Medium.ttf", "Inter-Medium.otf"} <= set(serif.font_sha256)
+    assert not any(name.startswith("SourceSerif4") for name in plain.font_sha256)
+    assert serif.scenes[0].title.lines[0].width != plain.scenes[0].title.lines[0].width
+    assert report.measures["label_hits"] == 0
+    with pytest.raises(InvalidInputError, match="use one of inter") as refused:
+        compose(board(), 1080, "", False, font="papyrus")
+    assert refused.value.field == "font"
+
+
 def test_only_one_node_is_spoken_of_at_a_time() -> None:
     scene = timeline(EVENTS)
     scene.diagram.nodes[0].mentions.append(TimeSpan(start_seconds=3.0, end_seconds=3.5))

@@ -7,6 +7,7 @@ import pytest
 from s2v.layout import drawio, png, svg
 from s2v.layout.composition import compose
 from s2v.typeset.fonts import FALLBACKS
+from s2v.v1.job_pb2 import Brand
 from s2v.v1.storyboard_pb2 import Scene
 
 from .storyboards import CACHE, flowchart, phrase, storyboard, timeline
@@ -80,3 +81,20 @@ def test_png_and_svg_show_every_script_that_the_fonts_have(label: str) -> None:
     composition, _ = compose(board, 1080, "dark", True)
     whole = svg.draw(composition, composition.scenes[0]).decode()
     assert any(f'font-family:"{family}"' in whole for family in FALLBACKS.values())
+
+
+@pytest.mark.integration
+def test_exports_have_the_brands_colours_and_font() -> None:
+    brand = Brand(background="#101820", surface="#14202B", font="source-serif")
+    composition, _ = compose(storyboard(flowchart(*CACHE)), 1080, "dark", True, font=brand.font)
+    (scene,) = composition.scenes
+    whole = svg.draw(composition, scene, brand).decode()
+    assert "#101820" in whole
+    assert "'Source Serif 4'" in whole
+    assert '@font-face{font-family:"Source Serif 4";font-weight:500' in whole
+    drawn = drawio.draw(composition, brand).decode()
+    assert "#101820" in drawn
+    assert "fontFamily=Source Serif 4" in drawn
+    in_serif = png.draw(composition, scene, brand)
+    composition.font = ""
+    assert in_serif != png.draw(composition, scene, brand)

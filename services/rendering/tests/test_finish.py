@@ -11,6 +11,7 @@ import pytest
 
 from s2v.rendering.choreography import PlainScore
 from s2v.rendering.clip import plan_clips
+from s2v.rendering.elements import Key, Kind
 from s2v.rendering.encoder import ClipEncoder
 from s2v.rendering.figures import assemble
 from s2v.rendering.logo import LARGEST_BYTES, PNG, open_logo
@@ -19,6 +20,7 @@ from s2v.rendering.pixels import Pixels, Region
 from s2v.rendering.scene import film_scene
 from s2v.rendering.still import film_still, paint_still
 from s2v.runtime.errors import InvalidInputError
+from s2v.typeset.families import FAMILIES, set_in
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Brand
 from s2v.v1.rendering_service_pb2 import ClipOrder, DrawnCaption
@@ -89,6 +91,8 @@ def test_a_brand_colours_every_picture() -> None:
     ("brand", "said"),
     [
         (Brand(text="#303030"), r"brand\.text #303030 has a contrast of .* set brand\.text to #"),
+        (Brand(font="papyrus"), "no font family 'papyrus': use one of inter"),
+        (Brand(font="montserrat"), "measured in inter: make the layout with the brand"),
         (Brand(logo=b"GIF89a"), "neither PNG nor SVG"),
         (Brand(logo=SVG + b" " * LARGEST_BYTES), f"at most {LARGEST_BYTES}"),
         (Brand(logo=PNG + b"\0\0\0\rIHDR" + (60_000).to_bytes(4, "big") * 2), "60000 × 60000"),
@@ -101,6 +105,22 @@ def test_a_brand_that_cannot_be_used_is_refused_with_the_remedy(brand: Brand, sa
     with pytest.raises(InvalidInputError, match=said) as refused:
         order_clips(talk(), 30, None, brand)
     assert refused.value.field == "options.brand"
+
+
+def test_text_is_drawn_in_the_family_that_measured_it() -> None:
+    """Ink ends where the measured advance does, whatever the family; another family's outlines would not."""
+    pictures = {}
+    for font in FAMILIES:
+        with set_in(font):
+            made = talk()
+        made.font = font
+        node = made.scenes[0].shapes[0]
+        order = order_clips(made, 30, None, Brand(font=font))[0]
+        (drawn,) = (each.element for each in assemble(order).figures if each.element.key == Key(Kind.SHAPE, node.node_id))
+        ink, line = drawn.inks[-1].curves, node.texts[0].lines[-1]
+        assert ink[:, 0].max() - ink[:, 0].min() == pytest.approx(line.width, abs=6)
+        pictures[font] = paint_still(assemble(order), 2.9, 1920, 1080).tobytes()
+    assert len(set(pictures.values())) == len(FAMILIES)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1080, 1920), (3840, 2160)])

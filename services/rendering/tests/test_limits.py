@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import wave
 from pathlib import Path
 
 import compositions
 import pytest
 
+from s2v.rendering import direct
 from s2v.rendering.clip import make_clip, plan_clips
-from s2v.rendering.engine import Limits, make_pool, preload_engine
+from s2v.rendering.encoder import DEFAULT_ENCODING
+from s2v.rendering.engine import make_pool, preload_engine
+from s2v.rendering.limits import DEFAULT_LIMITS, REASON, Limits, Room
 from s2v.runtime.errors import InvalidInputError, LimitError
 from s2v.v1.rendering_service_pb2 import ClipOrder
 
@@ -36,27 +40,75 @@ def data_bytes() -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
 
 
-async def limit_for(what: str) -> Limits:
-    """Limits that a worker can live with, but not draw."""
-    if what == "disk":
-        return Limits(file_bytes=20_000)
-    pool = make_pool(1)
-    try:
-        return Limits(memory_bytes=(await pool.run(data_bytes, timeout=30.0)).value + 30_000_000)
-    finally:
-        await asyncio.to_thread(pool.close)
-
-
 @pytest.mark.integration
 @pytest.mark.parametrize("what", ["memory", "disk"])
 async def test_a_worker_that_needs_more_than_it_may_take_says_so_and_lives_on(what: str, tmp_path: Path) -> None:
     preload_engine()
-    pool = make_pool(1, await limit_for(what))
+    pool = make_pool(1)
+    room = 20_000 if what == "disk" else DEFAULT_LIMITS.job_bytes
     try:
+        if what == "memory":
+            small = Limits(memory_bytes=(await pool.run(data_bytes, timeout=30.0)).value + 30_000_000)
+            await asyncio.to_thread(pool.close)
+            pool = make_pool(1, small)
         with pytest.raises(LimitError, match="S2V_RENDERING") as refused:
-            await pool.run(make_clip, order(), tmp_path / "clip.mp4", False, timeout=60.0)
-        assert refused.value.reason == "RENDERING_LIMIT"
+            await pool.run(make_clip, order(), tmp_path / "clip.mp4", False, DEFAULT_ENCODING, room, timeout=60.0)
+        assert refused.value.reason == REASON
         assert (await pool.run(resident_bytes, timeout=10.0)).value > 0
+        (tmp_path / "more").write_bytes(bytes(50_000))  # the limit was the clip's own
+        assert (await pool.run(write_again, tmp_path / "more", timeout=10.0)).value == 50_000
+    finally:
+        await asyncio.to_thread(pool.close)
+
+
+def write_again(path: Path) -> int:
+    """Writes a file once more; returns its size."""
+    return path.write_bytes(path.read_bytes())
+
+
+@pytest.mark.parametrize("sizes", [(60, 41), (101,), (50, 50, 1)])
+def test_all_files_of_a_job_count_together(sizes: tuple[int, ...]) -> None:
+    room = Room(100)
+    for size in sizes[:-1]:
+        room.take(size, "a clip")
+    with pytest.raises(LimitError, match=r"the files of this job are larger than 100 bytes.*S2V_RENDERING_JOB_BYTES"):
+        room.take(sizes[-1], "a clip")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("hls", [False, True])
+async def test_a_job_whose_files_are_too_large_together_fails_though_each_would_do(hls: bool, tmp_path: Path) -> None:
+    """Sound and clips alone leave room for the film; with its stream besides they do not."""
+    preload_engine()
+    composition = compositions.composition(compositions.phrase(0, 3), compositions.phrase(3, 6))
+    sound = tmp_path / "sound.wav"
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 16_000 * 6))
+    pool = make_pool(1)
+
+    async def render(name: str, job_bytes: int, *, hls: bool) -> direct.Rendered:
+        (tmp_path / name).mkdir()
+        extras = direct.Extras(hls=hls, job_bytes=job_bytes)
+        return await direct.render(
+            pool,
+            composition,
+            sound,
+            None,
+            tmp_path / name,
+            frame_rate=24,
+            strict=True,
+            progress=direct.ignore_progress,
+            extras=extras,
+        )
+
+    try:
+        made = await render("free", DEFAULT_LIMITS.job_bytes, hls=False)
+        used = sum(file.stat().st_size for file in (sound, made.film, *(tmp_path / "free").glob("clip-*")))
+        await render("exact", used + 1000, hls=False)
+        with pytest.raises(LimitError, match="S2V_RENDERING_JOB_BYTES") as refused:
+            await render("less", used - 1000 + (made.film.stat().st_size if hls else 0), hls=hls)
+        assert refused.value.reason == REASON
     finally:
         await asyncio.to_thread(pool.close)
 

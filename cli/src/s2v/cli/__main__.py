@@ -296,16 +296,22 @@ def layout(
     height: HeightOption = Height.FULL_HD,
     aspect: AspectOption = Aspect.WIDE,
     theme: ThemeOption = Theme.DARK,
+    brand: BrandOption = None,
     strict: StrictOption = False,
 ) -> None:
-    """Storyboard to composition.
+    """Storyboard to composition. A brand's font is measured; its colours are those of the pictures.
 
     Example: [cyan]s2v layout storyboard.json --format svg -o pictures[/]
     """
     from s2v.cli import stages
     from s2v.cli.exits import run_now
 
-    run_now(lambda: stages.layout(storyboard, out, form=form, height=int(height), aspect=aspect, theme=theme, strict=strict))
+    finish = Finish(hls=False, burn_captions=False, brand=brand, logo=None)
+    run_now(
+        lambda: stages.layout(
+            storyboard, out, form=form, height=int(height), aspect=aspect, theme=theme, finish=finish, strict=strict
+        )
+    )
 
 
 @app.command(rich_help_panel=STAGE)

@@ -1,4 +1,4 @@
-"""A brand from files: colours in JSON, and a logo."""
+"""A brand from files: colours and font in JSON, and a logo."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Finish:
     hls: bool
     burn_captions: bool
     brand: Path | None
-    """Colours in JSON."""
+    """Colours and font in JSON."""
     logo: Path | None
 
 
@@ -137,7 +137,10 @@ BurnCaptionsOption = Annotated[bool, typer.Option("--burn-captions", help="Draw 
 BrandOption = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Colours of one's own in JSON: background, surface, text, muted, line, accents.", show_default=False
+        metavar="FILE",
+        help="Brand in JSON: colours (background, surface, text, muted, line, accents) and "
+        "font (inter, ibm-plex-sans, montserrat or source-serif).",
+        show_default=False,
     ),
 ]
 LogoOption = Annotated[

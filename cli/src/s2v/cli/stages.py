@@ -19,6 +19,7 @@ from s2v.cli.options import Finish, Words
 from s2v.cli.progress import JobProgress
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
+from s2v.v1.job_pb2 import Brand
 from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.storyboard_pb2 import Storyboard
 from s2v.v1.transcript_pb2 import Transcript
@@ -62,7 +63,7 @@ def analyze(transcript: Path, out: Path, *, form: str, strict: bool) -> None:
     _tell(report)
 
 
-def layout(storyboard: Path, out: Path, *, form: str, height: int, aspect: str, theme: str, strict: bool) -> None:
+def layout(storyboard: Path, out: Path, *, form: str, height: int, aspect: str, theme: str, finish: Finish, strict: bool) -> None:
     """Writes the composition of a storyboard; as SVG or PNG a file a scene, named by its id, into the folder `out`."""
     pictures = form in ("svg", "png")
     if pictures and out == STANDARD:
@@ -71,14 +72,15 @@ def layout(storyboard: Path, out: Path, *, form: str, height: int, aspect: str, 
     from s2v.layout import drawio, png, svg
     from s2v.layout.composition import compose
 
-    composition, report = compose(scenes, height, theme, strict, aspect)
+    brand = read_brand(finish, theme) or Brand()
+    composition, report = compose(scenes, height, theme, strict, aspect, font=brand.font)
     if pictures:
         out.mkdir(parents=True, exist_ok=True)
         draw = png.draw if form == "png" else svg.draw
         for scene in composition.scenes:
-            (out / f"{scene.scene_id}.{form}").write_bytes(draw(composition, scene))
+            (out / f"{scene.scene_id}.{form}").write_bytes(draw(composition, scene, brand))
     elif form == "drawio":
-        _write_text(out, drawio.draw(composition).decode())
+        _write_text(out, drawio.draw(composition, brand).decode())
     else:
         _write_text(out, MessageToJson(composition))
     _tell(report)

@@ -219,6 +219,7 @@ class Composition(_message.Message):
     SCENES_FIELD_NUMBER: _builtins.int
     FONT_SHA256_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    FONT_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Width of the canvas, in pixels."""
     height: _builtins.int
@@ -229,6 +230,8 @@ class Composition(_message.Message):
     """Name of the theme, e.g. "dark"."""
     language: _builtins.str
     """BCP 47 language tag of the text."""
+    font: _builtins.str
+    """Family that the text was measured in, as Brand.font names it; empty: "inter"."""
     @_builtins.property
     def scenes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SceneLayout]:
         """Pictures in order; each starts where the one before it ends."""
@@ -247,10 +250,11 @@ class Composition(_message.Message):
         scenes: _abc.Iterable[Global___SceneLayout] | None = ...,
         font_sha256: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         language: _builtins.str = ...,
+        font: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_seconds", b"duration_seconds", "font_sha256", b"font_sha256", "height", b"height", "language", b"language", "scenes", b"scenes", "theme", b"theme", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_seconds", b"duration_seconds", "font", b"font", "font_sha256", b"font_sha256", "height", b"height", "language", b"language", "scenes", b"scenes", "theme", b"theme", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -165,7 +165,7 @@ class JobOptions(_message.Message):
 
     @_builtins.property
     def brand(self) -> Global___Brand:
-        """Colours and logo of one's own, on top of the theme; unset: the theme as it is."""
+        """Colours, font and logo of one's own, on top of the theme; unset: the theme as it is."""
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ Global___JobOptions: _TypeAlias = JobOptions  # noqa: Y015
 
 @_typing.final
 class Brand(_message.Message):
-    """Colours and logo of one's own. Colours are "#RRGGBB" in sRGB; an empty one is the theme's. Text, muted text and accents keep a contrast of at
+    """Colours, font and logo of one's own. Colours are "#RRGGBB" in sRGB; an empty one is the theme's. Text, muted text and accents keep a contrast of at
     least 4.5:1 on background and surface.
     """
 
@@ -206,6 +206,7 @@ class Brand(_message.Message):
     LINE_FIELD_NUMBER: _builtins.int
     ACCENTS_FIELD_NUMBER: _builtins.int
     LOGO_FIELD_NUMBER: _builtins.int
+    FONT_FIELD_NUMBER: _builtins.int
     background: _builtins.str
     """Fill of the canvas."""
     surface: _builtins.str
@@ -218,6 +219,8 @@ class Brand(_message.Message):
     """Lines and arrows."""
     logo: _builtins.bytes
     """Logo at the lower right: a PNG or SVG file of at most 64 KiB and 2048 pixels a side."""
+    font: _builtins.str
+    """Family of the text: "inter" (default), "ibm-plex-sans", "montserrat" or "source-serif"."""
     @_builtins.property
     def accents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Accents, in the order in which pictures use them: at most 6; those not given are the theme's."""
@@ -232,10 +235,11 @@ class Brand(_message.Message):
         line: _builtins.str = ...,
         accents: _abc.Iterable[_builtins.str] | None = ...,
         logo: _builtins.bytes = ...,
+        font: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accents", b"accents", "background", b"background", "line", b"line", "logo", b"logo", "muted", b"muted", "surface", b"surface", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accents", b"accents", "background", b"background", "font", b"font", "line", b"line", "logo", b"logo", "muted", b"muted", "surface", b"surface", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

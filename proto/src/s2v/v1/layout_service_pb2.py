@@ -27,7 +27,7 @@ from s2v.v1 import report_pb2 as s2v_dot_v1_dot_report__pb2
 from s2v.v1 import storyboard_pb2 as s2v_dot_v1_dot_storyboard__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bs2v/v1/layout_service.proto\x12\x06s2v.v1\x1a\x18s2v/v1/composition.proto\x1a\x13s2v/v1/report.proto\x1a\x17s2v/v1/storyboard.proto\"\x9e\x01\n\x0e\x43omposeRequest\x12&\n\nstoryboard\x18\x01 \x01(\x0b\x32\x12.s2v.v1.Storyboard\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\r\n\x05theme\x18\x03 \x01(\t\x12\x0e\n\x06strict\x18\x04 \x01(\x08\x12\x0e\n\x06\x61spect\x18\x05 \x01(\t\x12%\n\x08previous\x18\x06 \x01(\x0b\x32\x13.s2v.v1.Composition\"`\n\x0f\x43omposeResponse\x12(\n\x0b\x63omposition\x18\x01 \x01(\x0b\x32\x13.s2v.v1.Composition\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport2K\n\rLayoutService\x12:\n\x07\x43ompose\x12\x16.s2v.v1.ComposeRequest\x1a\x17.s2v.v1.ComposeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bs2v/v1/layout_service.proto\x12\x06s2v.v1\x1a\x18s2v/v1/composition.proto\x1a\x13s2v/v1/report.proto\x1a\x17s2v/v1/storyboard.proto\"\xac\x01\n\x0e\x43omposeRequest\x12&\n\nstoryboard\x18\x01 \x01(\x0b\x32\x12.s2v.v1.Storyboard\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\r\n\x05theme\x18\x03 \x01(\t\x12\x0e\n\x06strict\x18\x04 \x01(\x08\x12\x0e\n\x06\x61spect\x18\x05 \x01(\t\x12%\n\x08previous\x18\x06 \x01(\x0b\x32\x13.s2v.v1.Composition\x12\x0c\n\x04\x66ont\x18\x07 \x01(\t\"`\n\x0f\x43omposeResponse\x12(\n\x0b\x63omposition\x18\x01 \x01(\x0b\x32\x13.s2v.v1.Composition\x12#\n\x06report\x18\x02 \x01(\x0b\x32\x13.s2v.v1.StageReport2K\n\rLayoutService\x12:\n\x07\x43ompose\x12\x16.s2v.v1.ComposeRequest\x1a\x17.s2v.v1.ComposeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 's2v.v1.layout_service_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COMPOSEREQUEST']._serialized_start=112
-  _globals['_COMPOSEREQUEST']._serialized_end=270
-  _globals['_COMPOSERESPONSE']._serialized_start=272
-  _globals['_COMPOSERESPONSE']._serialized_end=368
-  _globals['_LAYOUTSERVICE']._serialized_start=370
-  _globals['_LAYOUTSERVICE']._serialized_end=445
+  _globals['_COMPOSEREQUEST']._serialized_end=284
+  _globals['_COMPOSERESPONSE']._serialized_start=286
+  _globals['_COMPOSERESPONSE']._serialized_end=382
+  _globals['_LAYOUTSERVICE']._serialized_start=384
+  _globals['_LAYOUTSERVICE']._serialized_end=459
 # @@protoc_insertion_point(module_scope)

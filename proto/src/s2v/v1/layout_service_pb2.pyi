@@ -31,6 +31,7 @@ class ComposeRequest(_message.Message):
     STRICT_FIELD_NUMBER: _builtins.int
     ASPECT_FIELD_NUMBER: _builtins.int
     PREVIOUS_FIELD_NUMBER: _builtins.int
+    FONT_FIELD_NUMBER: _builtins.int
     height: _builtins.int
     """Shorter side of the canvas in pixels: 720, 1080 (0 means 1080) or 2160."""
     theme: _builtins.str
@@ -39,6 +40,8 @@ class ComposeRequest(_message.Message):
     """Fail instead of falling back to a lesser engine."""
     aspect: _builtins.str
     """Width to height of the canvas: "16:9" (default), "9:16" or "1:1"."""
+    font: _builtins.str
+    """Family of the text, as Brand.font names it; empty: "inter"."""
     @_builtins.property
     def storyboard(self) -> _storyboard_pb2.Storyboard:
         """What to place."""
@@ -56,10 +59,11 @@ class ComposeRequest(_message.Message):
         strict: _builtins.bool = ...,
         aspect: _builtins.str = ...,
         previous: _composition_pb2.Composition | None = ...,
+        font: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["previous", b"previous", "storyboard", b"storyboard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "height", b"height", "previous", b"previous", "storyboard", b"storyboard", "strict", b"strict", "theme", b"theme"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "font", b"font", "height", b"height", "previous", b"previous", "storyboard", b"storyboard", "strict", b"strict", "theme", b"theme"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

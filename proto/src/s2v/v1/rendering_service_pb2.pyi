@@ -82,7 +82,7 @@ class RenderOptions(_message.Message):
 
     @_builtins.property
     def brand(self) -> _job_pb2.Brand:
-        """Colours and logo of one's own; unset: the theme as it is."""
+        """Colours and logo of one's own; unset: the theme as it is. The font is the composition's."""
 
     def __init__(
         self,

@@ -875,6 +875,7 @@ class RenderingPart(_message.Message):
     FRAME_RATE_FIELD_NUMBER: _builtins.int
     FIRST_FRAME_FIELD_NUMBER: _builtins.int
     FRAME_COUNT_FIELD_NUMBER: _builtins.int
+    FONT_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Width of the canvas, in pixels."""
     height: _builtins.int
@@ -887,6 +888,8 @@ class RenderingPart(_message.Message):
     """First frame, counted from the start of the film."""
     frame_count: _builtins.int
     """Number of frames."""
+    font: _builtins.str
+    """Family of the text, as Brand.font names it; empty: "inter"."""
     @_builtins.property
     def scene(self) -> _composition_pb2.SceneLayout:
         """The picture."""
@@ -906,10 +909,11 @@ class RenderingPart(_message.Message):
         frame_rate: _builtins.int = ...,
         first_frame: _builtins.int = ...,
         frame_count: _builtins.int = ...,
+        font: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["previous", b"previous", "scene", b"scene"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "frame_count", b"frame_count", "frame_rate", b"frame_rate", "height", b"height", "previous", b"previous", "scene", b"scene", "theme", b"theme", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_frame", b"first_frame", "font", b"font", "frame_count", b"frame_count", "frame_rate", b"frame_rate", "height", b"height", "previous", b"previous", "scene", b"scene", "theme", b"theme", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from s2v.typeset.families import Family, family
 from s2v.typeset.shaping import clean, width
 from s2v.v1.composition_pb2 import FontWeight
 
@@ -27,7 +28,6 @@ MAX_CHARACTERS = 2000
 """More than any canvas takes; what follows is cut before measuring, so that the time stays bounded."""
 
 
-@lru_cache(maxsize=4096)
 def wrap(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float, max_lines: int) -> tuple[str, ...]:
     """Breaks `text` into as few lines as fit `max_width_px`, and these into lines of like width.
 
@@ -35,6 +35,14 @@ def wrap(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: 
     A word that is wider than a line is broken after a mark such as "-" or "/", else between two letters; Han and kana are broken
     between any two characters but before a closing mark. Returns no line for an empty text.
     """
+    return _wrap(family(), text, weight, size_px, max_width_px, max_lines)
+
+
+@lru_cache(maxsize=4096)
+def _wrap(
+    _family: Family, text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float, max_lines: int
+) -> tuple[str, ...]:
+    """The family is in force already: it is a parameter so that the cache knows it."""
     words = _words(clean(text)[:MAX_CHARACTERS], weight, size_px, max_width_px)
     if not words:
         return ()

@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 
 import uharfbuzz
 
+from s2v.typeset.families import Family, family
 from s2v.typeset.fonts import face, font_file
 from s2v.typeset.runs import cut_runs
 from s2v.v1.composition_pb2 import FontWeight
@@ -72,12 +73,17 @@ def clean(text: str) -> str:
     return " ".join(printable.split())
 
 
-@lru_cache(maxsize=CACHED_LINES)
 def shape(text: str, weight: FontWeight.ValueType, size_px: float) -> Line:
-    """Shapes one line as a browser would: kerning, the fonts' own substitutions, both directions of writing.
+    """Shapes one line in the family in force, as a browser would: kerning, substitutions, both directions of writing.
 
     `size_px` is the size of the font (its em), in pixels. Errors: ValueError for an unknown weight.
     """
+    return _shape(family(), text, weight, size_px)
+
+
+@lru_cache(maxsize=CACHED_LINES)
+def _shape(_family: Family, text: str, weight: FontWeight.ValueType, size_px: float) -> Line:
+    """The family is in force already: it is a parameter so that the cache knows it."""
     glyphs = []
     pen = 0.0
     for run in cut_runs(clean(text), weight):
@@ -110,10 +116,14 @@ def outline(file: str, glyph_id: int) -> tuple[Contour, ...]:
     return tuple(trace.contours)
 
 
-@cache
 def metrics(weight: FontWeight.ValueType) -> Metrics:
-    """Returns the heights of a weight, in em."""
-    font = _font(font_file(weight))
+    """Returns the heights of a weight of the family in force, in em."""
+    return _metrics(font_file(weight))
+
+
+@cache
+def _metrics(file: str) -> Metrics:
+    font = _font(file)
     upem = font.face.upem
     extents = font.get_font_extents("ltr")
     tag = uharfbuzz.OTMetricsTag

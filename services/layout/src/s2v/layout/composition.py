@@ -25,6 +25,7 @@ from s2v.layout.title import add_title
 from s2v.layout.validation import check
 from s2v.runtime.errors import DegradedError, InvalidInputError
 from s2v.typeset import themes
+from s2v.typeset.families import INTER, family, find_family, set_in
 from s2v.typeset.fonts import font_digests, missing_characters
 from s2v.v1.composition_pb2 import Composition, SceneLayout
 from s2v.v1.diagram_pb2 import DiagramType
@@ -50,15 +51,34 @@ UNPLACED = frozenset((DiagramType.DIAGRAM_TYPE_TIMELINE, DiagramType.DIAGRAM_TYP
 
 
 def compose(
-    storyboard: Storyboard, height: int, theme: str, strict: bool, aspect: str = "", *, previous: Composition | None = None
+    storyboard: Storyboard,
+    height: int,
+    theme: str,
+    strict: bool,
+    aspect: str = "",
+    *,
+    previous: Composition | None = None,
+    font: str = "",
 ) -> tuple[Composition, StageReport]:
     """Places every scene on a canvas whose shorter side has `height` pixels (720, 1080 or 2160; 0: 1080).
 
-    `aspect` is "16:9" (default), "9:16" or "1:1"; an empty `theme` is the default one. What is in `previous`, the composition of
-    the storyboard before an edit, stays where it is, as far as it can. The report holds all but times.
+    `aspect` is "16:9" (default), "9:16" or "1:1"; an empty `theme` is the default one, an empty `font` Inter. What is in
+    `previous`, the composition of the storyboard before an edit, stays where it is, as far as it can. The report has no times.
     Errors: InvalidInputError, LimitError; DegradedError when `strict` and a fallback was needed.
     """
     height, theme, canvas = check_canvas(height, theme, aspect)
+    try:
+        find_family(font)
+    except ValueError as error:
+        raise InvalidInputError(str(error), field="font") from error
+    with set_in(font):
+        return _compose(storyboard, height, theme, canvas, strict, previous)
+
+
+def _compose(  # noqa: PLR0917 - a choice each
+    storyboard: Storyboard, height: int, theme: str, canvas: Canvas, strict: bool, previous: Composition | None
+) -> tuple[Composition, StageReport]:
+    """Composes in the family in force."""
     check(storyboard)
     composition = Composition(
         width=int(canvas.width),
@@ -67,6 +87,7 @@ def compose(
         theme=theme,
         language=storyboard.language,
         font_sha256=font_digests(),
+        font="" if family() is INTER else family().name,
     )
     report = StageReport(stage=Stage.STAGE_LAYOUT, engine=engine.NAME, engine_version=engine.VERSION)
     places = _find_places(previous, canvas)

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from s2v.layout.quality import flatten
-from s2v.layout.svg import SET_OPACITY, printable
-from s2v.typeset.fonts import FAMILY
-from s2v.typeset.themes import Theme, theme
+from s2v.layout.svg import NO_BRAND, SET_OPACITY, printable
+from s2v.typeset.families import family, set_in
+from s2v.typeset.themes import Theme, apply_brand, theme
 from s2v.v1.composition_pb2 import (
     ColorRole,
     Composition,
@@ -25,6 +25,7 @@ from s2v.v1.composition_pb2 import (
     ShapeKind,
     TextBlock,
 )
+from s2v.v1.job_pb2 import Brand
 
 CONTENT_TYPE = "application/vnd.jgraph.mxfile"
 STYLES = {
@@ -42,10 +43,14 @@ FILLED = frozenset((ShapeKind.SHAPE_KIND_DOT, ShapeKind.SHAPE_KIND_CIRCLE))
 """Shapes filled with their accent."""
 
 
-def draw(composition: Composition) -> bytes:
-    """Returns the file (UTF-8). Labels are plain text: markup in them is shown, not obeyed."""
-    look = theme(composition.theme)
-    pages = "".join(_page(composition, scene, look) for scene in composition.scenes)
+def draw(composition: Composition, brand: Brand = NO_BRAND) -> bytes:
+    """Returns the file (UTF-8). Labels are plain text: markup in them is shown, not obeyed.
+
+    Errors: ValueError as `apply_brand`.
+    """
+    look = apply_brand(theme(composition.theme), brand)
+    with set_in(composition.font):
+        pages = "".join(_page(composition, scene, look) for scene in composition.scenes)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<mxfile host="s2v">{pages}</mxfile>\n'.encode()
 
 
@@ -99,7 +104,7 @@ def _text(name: str, block: TextBlock, look: Theme) -> str:
     starts = {round(line.x) for line in block.lines}
     align = "left" if len(starts) == 1 and len(block.lines) > 1 else "center"
     style = (
-        f"text;html=0;align={align};verticalAlign=middle;fontFamily={FAMILY};fontSize={block.size_px:.0f};fontStyle={bold};"
+        f"text;html=0;align={align};verticalAlign=middle;fontFamily={family().css};fontSize={block.size_px:.0f};fontStyle={bold};"
         f"fontColor={look.color(block.color)}"
     )
     return _vertex(name, block.full_text or "\n".join(line.text for line in block.lines), style, block.bounds)

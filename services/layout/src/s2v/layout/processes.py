@@ -8,6 +8,7 @@ from s2v.layout import drawio, engine, png, svg
 from s2v.layout.composition import compose
 from s2v.runtime.engine import EnginePool, preload
 from s2v.v1.composition_pb2 import Composition
+from s2v.v1.job_pb2 import Brand
 from s2v.v1.layout_service_pb2 import ComposeRequest
 
 PRELOADED = ("py_mini_racer", "resvg_py", "uharfbuzz", "s2v.layout.processes")
@@ -54,12 +55,16 @@ def compose_bytes(request: bytes) -> Composed:
     """Composes what a serialised ComposeRequest asks for. Errors: as `compose`."""
     asked = ComposeRequest.FromString(request)
     previous = asked.previous if asked.HasField("previous") else None
-    composition, report = compose(asked.storyboard, asked.height, asked.theme, asked.strict, asked.aspect, previous=previous)
+    composition, report = compose(
+        asked.storyboard, asked.height, asked.theme, asked.strict, asked.aspect, previous=previous, font=asked.font
+    )
     return Composed(composition.SerializeToString(deterministic=True), report.SerializeToString(deterministic=True))
 
 
-def draw_bytes(composition: bytes) -> Drawn:
-    """Draws a serialised Composition in every form that is exported."""
-    whole = Composition.FromString(composition)
-    scenes = [DrawnScene(scene.scene_id, svg.draw(whole, scene), png.draw(whole, scene)) for scene in whole.scenes]
-    return Drawn(drawio.draw(whole), tuple(scenes))
+def draw_bytes(composition: bytes, brand: bytes = b"") -> Drawn:
+    """Draws a serialised Composition in every form that is exported, in the colours of a serialised Brand."""
+    whole, colors = Composition.FromString(composition), Brand.FromString(brand)
+    scenes = [
+        DrawnScene(scene.scene_id, svg.draw(whole, scene, colors), png.draw(whole, scene, colors)) for scene in whole.scenes
+    ]
+    return Drawn(drawio.draw(whole, colors), tuple(scenes))

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from s2v.layout import drawio, engine, png, svg
 from s2v.layout.processes import compose_bytes, draw_bytes
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
+from s2v.typeset.families import set_in
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
-from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.job_pb2 import Brand, JobOptions
 from s2v.v1.layout_service_pb2 import ComposeRequest, ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.storyboard_pb2 import Storyboard
@@ -29,9 +30,12 @@ class LayoutStage:
 
     def identity(self, options: JobOptions) -> bytes:
         """Returns all that a composition depends on besides its storyboard: engine, fonts, canvas, theme, revision."""
-        fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
+        with set_in(options.brand.font):
+            fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
         chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
-        return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts)
+        # The pictures that are exported have the brand's colours, and no logo.
+        brand = [_without_logo(options.brand)] if options.HasField("brand") else []
+        return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts, *brand)
 
     async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns the one part: where the storyboard is."""
@@ -44,7 +48,12 @@ class LayoutStage:
         """
         storyboard, options = Storyboard.FromString(await task.read(ObjectRef.FromString(part))), task.options
         request = ComposeRequest(
-            storyboard=storyboard, height=options.height, theme=options.theme, strict=options.strict, aspect=options.aspect
+            storyboard=storyboard,
+            height=options.height,
+            theme=options.theme,
+            strict=options.strict,
+            aspect=options.aspect,
+            font=options.brand.font,
         )
         if task.previous is not None:
             request.previous.ParseFromString(await task.read(task.previous))
@@ -56,10 +65,17 @@ class LayoutStage:
         """Returns the composition with its exports: a file of draw.io, and each scene as SVG and PNG."""
         result = ComposeResponse.FromString(await task.read(parts[0]))
         composition = result.composition.SerializeToString(deterministic=True)
-        drawn = await task.compute(draw_bytes, composition, timeout=self._longest_seconds)
+        brand = _without_logo(task.options.brand)
+        drawn = await task.compute(draw_bytes, composition, brand, timeout=self._longest_seconds)
         files = [File(ArtifactKind.ARTIFACT_KIND_DRAWIO, "diagrams.drawio", drawio.CONTENT_TYPE, data=drawn.drawio)]
         for scene in drawn.scenes:
             name = f"scene-{scene.scene_id}"
             files.append(File(ArtifactKind.ARTIFACT_KIND_SVG, f"{name}.svg", svg.CONTENT_TYPE, data=scene.svg))
             files.append(File(ArtifactKind.ARTIFACT_KIND_PNG, f"{name}.png", png.CONTENT_TYPE, data=scene.png))
         return Output(result.composition, result.report, files)
+
+
+def _without_logo(brand: Brand) -> bytes:
+    kept = Brand.FromString(brand.SerializeToString())
+    kept.ClearField("logo")
+    return kept.SerializeToString(deterministic=True)

@@ -12,9 +12,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from s2v.layout.canvas import picture_texts
 from s2v.layout.quality import BEHIND, flatten
-from s2v.typeset.fonts import FALLBACKS, FAMILY, FILES, subset
+from s2v.typeset.families import INTER, family, set_in
+from s2v.typeset.fonts import FALLBACKS, css_name, subset
 from s2v.typeset.runs import cut_runs, is_right_to_left
-from s2v.typeset.themes import Theme, theme
+from s2v.typeset.themes import Theme, apply_brand, theme
 from s2v.v1.composition_pb2 import (
     ColorRole,
     Composition,
@@ -28,8 +29,10 @@ from s2v.v1.composition_pb2 import (
     ShapeKind,
     TextBlock,
 )
+from s2v.v1.job_pb2 import Brand
 
 CONTENT_TYPE = "image/svg+xml"
+NO_BRAND = Brand()
 OUTLINE_WIDTH = 3.0
 BOX_RADIUS = 16.0
 CORNER_RADIUS = 18.0
@@ -39,7 +42,6 @@ BAR_WIDTH = 9.0
 """Of the heavier edge of a cause."""
 ARROW = 18.0
 """Length and width of an arrowhead."""
-FAMILIES = ", ".join((FAMILY, *FALLBACKS.values(), "sans-serif"))
 EMBED, END_EMBEDDING = "\u202b", "\u202c"
 """Unicode's marks around a text that is written from right to left."""
 ANY_WEIGHT = "100 900"
@@ -47,9 +49,13 @@ ANY_WEIGHT = "100 900"
 CSS_WEIGHTS = {FontWeight.FONT_WEIGHT_REGULAR: 400, FontWeight.FONT_WEIGHT_MEDIUM: 500, FontWeight.FONT_WEIGHT_SEMI_BOLD: 600}
 
 
-def draw(composition: Composition, scene: SceneLayout) -> bytes:
-    """Returns a scene of a composition as a self-contained SVG file (UTF-8)."""
-    look = theme(composition.theme)
+def draw(composition: Composition, scene: SceneLayout, brand: Brand = NO_BRAND) -> bytes:
+    """Returns a scene of a composition as a self-contained SVG file (UTF-8). Errors: ValueError as `apply_brand`."""
+    with set_in(composition.font):
+        return _draw(composition, scene, apply_brand(theme(composition.theme), brand))
+
+
+def _draw(composition: Composition, scene: SceneLayout, look: Theme) -> bytes:
     unit = min(composition.width, composition.height) / 1080
     behind = [shape for shape in scene.shapes if shape.kind in BEHIND]
     pieces = [_shape(shape, look, unit) for shape in behind]
@@ -93,13 +99,13 @@ def _fonts(blocks: Iterable[TextBlock]) -> str:
         for line in block.lines:
             for run in cut_runs(line.text, block.weight):
                 used.setdefault(run.file, set()).update(run.text)
-    weights = {file: f"{CSS_WEIGHTS[weight]}" for weight, file in FILES.items()}
+    weights = {file: f"{CSS_WEIGHTS[weight]}" for each in (family(), INTER) for weight, file in each.files.items()}
     faces = []
     for file, characters in sorted(used.items()):
         data = b64encode(subset(file, "".join(sorted(characters)))).decode()
         form, kind = ("opentype", "otf") if file.endswith(".otf") else ("truetype", "ttf")
         faces.append(
-            f'@font-face{{font-family:"{FALLBACKS.get(file, FAMILY)}";font-weight:{weights.get(file, ANY_WEIGHT)};'
+            f'@font-face{{font-family:"{css_name(file)}";font-weight:{weights.get(file, ANY_WEIGHT)};'
             f'src:url(data:font/{kind};base64,{data}) format("{form}")}}'
         )
     return "".join(faces)
@@ -112,7 +118,10 @@ def _text(block: TextBlock, look: Theme) -> str:
     )
     whole = f"<title>{escape(printable(block.full_text))}</title>" if block.full_text else ""
     size = f'font-weight="{CSS_WEIGHTS[block.weight]}" font-size="{_number(block.size_px)}"'
-    return f'<text font-family="{FAMILIES}" {size} fill="{look.color(block.color)}">{whole}{lines}</text>'
+    # Quoted: a name may end in a number.
+    names = dict.fromkeys(f"'{name}'" for name in (family().css, INTER.css, *FALLBACKS.values()))
+    families = ", ".join((*names, "sans-serif"))
+    return f'<text font-family="{families}" {size} fill="{look.color(block.color)}">{whole}{lines}</text>'
 
 
 def _directed(text: str) -> str:

@@ -19,10 +19,10 @@ async def main() -> None:
     async with engine_pool(settings) as pool, running("rendering", settings) as service:
         service.server.add(
             rendering_service_pb2_grpc.add_RenderingServiceServicer_to_server,
-            RenderingServicer(pool, settings.max_upload_bytes, settings.encoding),
+            RenderingServicer(pool, settings.max_upload_bytes, settings.encoding, settings.limits),
             rendering_service_pb2.DESCRIPTOR.services_by_name["RenderingService"].full_name,
         )
-        await service.work(RenderingStage(settings.encoding), pool)
+        await service.work(RenderingStage(settings.encoding, settings.limits), pool)
 
 
 if __name__ == "__main__":

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av.error
-
 from s2v.rendering.encoder import DEFAULT_ENCODING, ClipEncoder, Encoding
 from s2v.rendering.figures import Cast, assemble
+from s2v.rendering.limits import DEFAULT_LIMITS, OUT_OF_RESOURCES, within_limits
 from s2v.rendering.scene import film_scene
 from s2v.rendering.still import film_still
-from s2v.runtime.errors import DegradedError, EngineError, InvalidInputError, LimitError
+from s2v.runtime.errors import DegradedError, EngineError, InvalidInputError
+from s2v.typeset.families import set_in
 from s2v.typeset.fonts import font_digests
 from s2v.typeset.themes import THEMES
 from s2v.v1.composition_pb2 import Composition
@@ -29,9 +28,6 @@ RATES = (24, 30, 60)
 DEFAULT_RATE = 30
 LARGEST_FRAMES = 24 * 3600 * 60
 """Of a film: a day at 60 frames a second."""
-OUT_OF_RESOURCES = (MemoryError, OSError, av.error.ExternalError)
-"""The last is how x264 says that it got no memory: its settings are always the same."""
-OUT_OF_ROOM = frozenset((errno.ENOMEM, errno.EFBIG, errno.ENOSPC, errno.EDQUOT))
 LARGEST_SIDE = 4096
 """Of the canvas, in pixels."""
 
@@ -43,6 +39,8 @@ class ClipFacts:
     distinct_frames: int
     degraded: str
     """Why manim did not draw it; empty if it did."""
+    size_bytes: int
+    """Of the file."""
 
 
 def plan_clips(composition: Composition, rate: int) -> list[RenderingPart]:
@@ -65,6 +63,7 @@ def plan_clips(composition: Composition, rate: int) -> list[RenderingPart]:
             width=composition.width,
             height=composition.height,
             theme=composition.theme,
+            font=composition.font,
             frame_rate=rate,
             first_frame=first,
             frame_count=count,
@@ -108,7 +107,11 @@ def check_composition(composition: Composition, rate: int) -> None:
                 "scenes must be in order and end with the sound",
                 field="composition.scenes",
             )
-    known = font_digests()
+    try:
+        with set_in(composition.font):
+            known = font_digests()
+    except ValueError as error:
+        raise InvalidInputError(str(error), field="composition.font") from error
     for name, sha256 in composition.font_sha256.items():
         if known.get(name) != sha256:
             raise InvalidInputError(
@@ -118,24 +121,17 @@ def check_composition(composition: Composition, rate: int) -> None:
             )
 
 
-def make_clip(data: bytes, path: Path, strict: bool, encoding: Encoding = DEFAULT_ENCODING) -> ClipFacts:
-    """Draws the clip of a serialised ClipOrder and writes it to `path`.
+def make_clip(
+    data: bytes, path: Path, strict: bool, encoding: Encoding = DEFAULT_ENCODING, room_bytes: int = DEFAULT_LIMITS.job_bytes
+) -> ClipFacts:
+    """Draws the clip of a serialised ClipOrder and writes it to `path`, at most `room_bytes`.
 
     Errors: InvalidInputError (colours or weights that are not said), LimitError (memory, disk), DegradedError when manim fails
     and `strict` is set, EngineError when the clip has another length than it should.
     """
     order = ClipOrder.FromString(data)
-    scene_id = order.part.scene.scene_id
-    try:
+    with within_limits(f"scene {order.part.scene.scene_id}", room_bytes):
         return _make(order, path, strict, encoding)
-    except OUT_OF_RESOURCES as error:
-        if not isinstance(error, OSError) or error.errno in OUT_OF_ROOM:
-            raise LimitError(
-                f"scene {scene_id} needs more memory or disk than a worker may take ({type(error).__name__}: {error}); "
-                "render it lower, or raise S2V_RENDERING_MEMORY_BYTES or S2V_RENDERING_FILE_BYTES",
-                reason="RENDERING_LIMIT",
-            ) from error
-        raise EngineError(f"scene {scene_id} could not be written: {error}") from error
 
 
 def _make(order: ClipOrder, path: Path, strict: bool, encoding: Encoding) -> ClipFacts:
@@ -147,7 +143,7 @@ def _make(order: ClipOrder, path: Path, strict: bool, encoding: Encoding) -> Cli
     encoder, degraded = _draw(part, cast, path, strict, encoding)
     if encoder.frames != part.frame_count:
         raise EngineError(f"scene {part.scene.scene_id} came out at {encoder.frames} frames instead of {part.frame_count}")
-    return ClipFacts(encoder.distinct_frames, degraded)
+    return ClipFacts(encoder.distinct_frames, degraded, path.stat().st_size)
 
 
 def _draw(part: RenderingPart, cast: Cast, path: Path, strict: bool, encoding: Encoding) -> tuple[ClipEncoder, str]:

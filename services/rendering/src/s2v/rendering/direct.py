@@ -8,13 +8,14 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2v.rendering import engine
 from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip
 from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
 from s2v.rendering.hls import MEDIA, PLAYLIST
+from s2v.rendering.limits import DEFAULT_LIMITS, Room
 from s2v.rendering.orders import order_clips
 from s2v.rendering.production import CAPTIONS, FILM, POSTER, Material, finish_video, report_video
 from s2v.rendering.settings import RenderingSettings
@@ -38,6 +39,8 @@ class Extras:
     """Draw the captions into the picture; there must be a transcript."""
     hls: bool = False
     encoding: Encoding = DEFAULT_ENCODING
+    job_bytes: int = DEFAULT_LIMITS.job_bytes
+    """What all files may take together."""
 
 
 NO_EXTRAS = Extras()
@@ -68,7 +71,7 @@ async def render(
 ) -> Rendered:
     """Renders a video into `folder`, a scene on each free worker. `frame_rate` 0 means 30. `progress` is told of clips.
 
-    Errors: InvalidInputError, DegradedError, EngineError. When it is cancelled, the workers at work are killed.
+    Errors: InvalidInputError, LimitError, DegradedError, EngineError. When it is cancelled, the workers at work are killed.
     """
     started = time.time()
     rate = frame_rate or DEFAULT_RATE
@@ -78,12 +81,16 @@ async def render(
     parts = [order.part for order in orders]
     files = [folder / f"clip-{number:04d}.mp4" for number in range(len(parts))]
     clips: list[Clip] = [Clip()] * len(parts)
+    room = Room(extras.job_bytes)
+    room.take((await asyncio.to_thread(sound.stat)).st_size, "the sound")
     cpu_seconds, done = 0.0, 0
 
     async def draw(number: int, order: ClipOrder) -> None:
         nonlocal cpu_seconds, done
         data = order.SerializeToString()
-        measured = await pool.run(make_clip, data, files[number], strict, extras.encoding, timeout=engine.CLIP_SECONDS)
+        choices = (strict, extras.encoding, room.left)
+        measured = await pool.run(make_clip, data, files[number], *choices, timeout=engine.CLIP_SECONDS)
+        room.take(measured.value.size_bytes, f"the clip of scene {order.part.scene.scene_id}")
         clips[number] = describe_clip(order.part, measured.value)
         cpu_seconds += measured.cpu_seconds
         done += 1
@@ -105,6 +112,7 @@ async def render(
         sound,
         extras.brand.SerializeToString() if extras.brand else b"",
         extras.hls,
+        room.left,
     )
     measured = await pool.run(finish_video, material, timeout=engine.FILM_SECONDS)
     video = Video.FromString(measured.value)
@@ -149,8 +157,10 @@ async def render_file(  # noqa: PLR0917 - a file or a choice each
     Errors: InvalidInputError, DegradedError, EngineError; OSError when `out_path` cannot be written.
     """
     engine.preload_engine()
+    settings = RenderingSettings()
+    extras = replace(extras, encoding=settings.encoding, job_bytes=settings.limits.job_bytes)
     with tempfile.TemporaryDirectory(prefix="s2v-render-") as name:
-        async with engine_pool(RenderingSettings()) as pool:
+        async with engine_pool(settings) as pool:
             made = await render(
                 pool,
                 composition,

@@ -13,6 +13,7 @@ from s2v.rendering.elements import Element, Ink, Key, Kind, draw_elements, scale
 from s2v.rendering.logo import Logo, open_logo
 from s2v.rendering.posing import pose_inks
 from s2v.rendering.subtitles import cue_captions, draw_captions
+from s2v.typeset.families import set_in
 from s2v.typeset.themes import Theme, apply_brand, theme
 from s2v.v1.rendering_service_pb2 import ClipOrder, DrawnCaption
 from s2v.v1.work_pb2 import RenderingPart
@@ -53,6 +54,12 @@ def assemble(order: ClipOrder) -> Cast:
 
     Errors: ValueError for an unknown theme, colour or font weight, a brand that cannot be read, a logo that does not open.
     """
+    with set_in(order.part.font):
+        return _assemble_order(order)
+
+
+def _assemble_order(order: ClipOrder) -> Cast:
+    """Assembles in the family in force: the outlines of all text are made here."""
     part, brand = order.part, order.brand
     colors = apply_brand(theme(part.theme), brand) if order.HasField("brand") else theme(part.theme)
     logo = open_logo(brand.logo, part.width, part.height) if brand.logo else None

@@ -8,6 +8,7 @@ from s2v.rendering.clip import plan_clips
 from s2v.rendering.logo import check_logo
 from s2v.runtime.captions import Caption, make_captions
 from s2v.runtime.errors import InvalidInputError
+from s2v.typeset.families import find_family
 from s2v.typeset.themes import apply_brand, theme
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Brand
@@ -23,15 +24,20 @@ def order_clips(composition: Composition, rate: int, transcript: Transcript | No
     """
     parts = plan_clips(composition, rate)
     if brand is not None:
-        check_brand(composition.theme, brand)
+        check_brand(composition, brand)
     captions = make_captions(transcript) if transcript is not None else []
     return [ClipOrder(part=part, captions=_find_captions(part, captions), brand=brand) for part in parts]
 
 
-def check_brand(theme_name: str, brand: Brand) -> None:
+def check_brand(composition: Composition, brand: Brand) -> None:
     """Errors: InvalidInputError that names the field and says what to give instead."""
     try:
-        apply_brand(theme(theme_name), brand)
+        apply_brand(theme(composition.theme), brand)
+        measured, asked = find_family(composition.font).name, find_family(brand.font).name
+        if brand.font and asked != measured:
+            raise ValueError(
+                f"brand.font is {asked}, and the composition was measured in {measured}: make the layout with the brand"
+            )
         if brand.logo:
             check_logo(brand.logo)
     except ValueError as error:

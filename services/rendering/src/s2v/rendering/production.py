@@ -10,6 +10,7 @@ from pathlib import Path
 from s2v.rendering.clip import count_frames, fullest, plan_clips
 from s2v.rendering.film import Footage, Reel, join_film
 from s2v.rendering.hls import make_stream
+from s2v.rendering.limits import DEFAULT_LIMITS, Room, within_limits
 from s2v.rendering.poster import make_poster
 from s2v.runtime.captions import make_captions, to_vtt
 from s2v.v1.composition_pb2 import Composition
@@ -60,13 +61,20 @@ class Material:
     """A Brand; empty: none."""
     hls: bool = False
     """Whether the fragments for HTTP Live Streaming are made too."""
+    room_bytes: int = DEFAULT_LIMITS.job_bytes
+    """What the film, its stream, captions and poster may take together."""
 
 
 def finish_video(material: Material) -> bytes:
     """Writes film, captions and poster, and returns the serialised Video; its object references are unset.
 
-    Errors: as `join_film`.
+    Errors: as `join_film`; LimitError (memory, disk).
     """
+    with within_limits("the film", material.room_bytes):
+        return _finish(material, Room(material.room_bytes))
+
+
+def _finish(material: Material, room: Room) -> bytes:
     pictures, words = Composition.FromString(material.composition), Transcript.FromString(material.transcript)
     made = [Clip.FromString(clip) for clip in material.clips]
     folder, rate = material.files[0].parent, material.frame_rate
@@ -80,6 +88,10 @@ def finish_video(material: Material) -> bytes:
         language=pictures.language,
     )
     soundtrack = join_film(reel, material.sound, folder / FILM)
+    size = (folder / FILM).stat().st_size
+    room.take(size, "the film")
+    if material.hls:
+        room.take(size, "its stream")  # the same packets once more
     (folder / CAPTIONS).write_text(to_vtt(words), encoding="utf-8")
     brand = Brand.FromString(material.brand) if material.brand else None
     make_poster(fullest(plan_clips(pictures, rate)), brand, folder / POSTER)

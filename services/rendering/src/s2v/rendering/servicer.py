@@ -11,6 +11,7 @@ import grpc
 
 from s2v.rendering.direct import Extras, Rendered, render
 from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
+from s2v.rendering.limits import DEFAULT_LIMITS, Limits
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.reception import receive
 from s2v.runtime.stage import Progress
@@ -24,10 +25,13 @@ CHUNK_BYTES = 256 * 1024
 class RenderingServicer(RenderingServiceServicer):
     """Renders without a job: nothing is kept."""
 
-    def __init__(self, pool: EnginePool, max_upload_bytes: int, encoding: Encoding = DEFAULT_ENCODING) -> None:
+    def __init__(
+        self, pool: EnginePool, max_upload_bytes: int, encoding: Encoding = DEFAULT_ENCODING, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self._pool = pool
         self._max_bytes = max_upload_bytes
         self._encoding = encoding
+        self._limits = limits
 
     async def Render(  # noqa: N802 - named by the contract
         self, request_iterator: AsyncIterator[RenderRequest], context: grpc.aio.ServicerContext
@@ -74,7 +78,12 @@ class RenderingServicer(RenderingServiceServicer):
             frame_rate=options.frame_rate,
             strict=options.strict,
             progress=progress,
-            extras=Extras(options.brand if options.HasField("brand") else None, options.burn_captions, encoding=self._encoding),
+            extras=Extras(
+                options.brand if options.HasField("brand") else None,
+                options.burn_captions,
+                encoding=self._encoding,
+                job_bytes=self._limits.job_bytes,
+            ),
         )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
-from s2v.rendering.engine import DEFAULT_LIMITS, Limits
+from s2v.rendering.limits import DEFAULT_LIMITS, Limits
 from s2v.runtime.settings import RuntimeSettings
 
 
@@ -22,15 +22,15 @@ class RenderingSettings(RuntimeSettings):
     """x264's constant rate factor: less is better and larger."""
     rendering_memory_bytes: int = Field(default=DEFAULT_LIMITS.memory_bytes, ge=300_000_000)
     """Memory of its own that a worker process may take, in bytes."""
-    rendering_file_bytes: int = Field(default=DEFAULT_LIMITS.file_bytes, gt=0)
-    """Largest file that a worker process may write, in bytes."""
+    rendering_job_bytes: int = Field(default=DEFAULT_LIMITS.job_bytes, gt=0)
+    """Disk that the files of a job's rendering may take together, in bytes: sound, clips, film, stream, captions, poster."""
     max_upload_bytes: int = Field(default=100_000_000, gt=0)
     """Largest sound file of a direct call, in bytes."""
 
     @property
     def limits(self) -> Limits:
-        """What a worker process may take."""
-        return Limits(self.rendering_memory_bytes, self.rendering_file_bytes)
+        """What a worker process, and a job, may take."""
+        return Limits(self.rendering_memory_bytes, self.rendering_job_bytes)
 
     @property
     def encoding(self) -> Encoding:

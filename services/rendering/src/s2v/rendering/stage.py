@@ -10,9 +10,11 @@ from s2v.rendering import encoder, engine
 from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip
 from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
 from s2v.rendering.hls import MEDIA, PLAYLIST
+from s2v.rendering.limits import DEFAULT_LIMITS, Limits, Room
 from s2v.rendering.orders import order_clips
 from s2v.rendering.production import CAPTIONS, ENGINE, FILM, POSTER, Material, engine_version, finish_video, report_video
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
+from s2v.typeset.families import set_in
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
@@ -31,12 +33,14 @@ class RenderingStage:
 
     stage = Stage.STAGE_RENDERING
 
-    def __init__(self, encoding: Encoding = DEFAULT_ENCODING) -> None:
+    def __init__(self, encoding: Encoding = DEFAULT_ENCODING, limits: Limits = DEFAULT_LIMITS) -> None:
         self._encoding = encoding
+        self._limits = limits
 
     def identity(self, options: JobOptions) -> bytes:
         """Returns engine, encoder, fonts and the options used: all that a video depends on besides its inputs."""
-        fonts = [f"{name}={sha256}" for name, sha256 in sorted(font_digests().items())]
+        with set_in(options.brand.font):
+            fonts = [f"{name}={sha256}" for name, sha256 in sorted(font_digests().items())]
         encoding = (self._encoding.preset, str(self._encoding.quality), encoder.X264, version("av"))
         rate = options.frame_rate or DEFAULT_RATE
         wishes = (str(rate), str(options.strict), str(options.hls), str(options.burn_captions))
@@ -53,10 +57,11 @@ class RenderingStage:
         return [Part(order) for order in order_clips(composition, options.frame_rate or DEFAULT_RATE, words, brand)]
 
     async def run(self, task: StageTask, part: bytes) -> Output:
-        """Draws one scene's clip. Errors: InvalidInputError, DegradedError, EngineTimeoutError."""
+        """Draws one scene's clip. Errors: InvalidInputError, LimitError, DegradedError, EngineTimeoutError."""
         scene = ClipOrder.FromString(part).part
         path = task.workspace / "clip.mp4"
-        facts = await task.compute(make_clip, part, path, task.options.strict, self._encoding, timeout=engine.CLIP_SECONDS)
+        choices = (task.options.strict, self._encoding, self._limits.job_bytes)
+        facts = await task.compute(make_clip, part, path, *choices, timeout=engine.CLIP_SECONDS)
         clip = describe_clip(scene, facts)
         name = f"clip-{re.sub(r'[^A-Za-z0-9_-]', '_', scene.scene.scene_id)}.mp4"
         file = File(ArtifactKind.ARTIFACT_KIND_CLIP, name, "video/mp4", path=path)
@@ -66,11 +71,14 @@ class RenderingStage:
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
         """Puts the film together, with captions and poster.
 
-        Errors: InvalidInputError when the sound does not open or has another length, EngineTimeoutError.
+        Errors: InvalidInputError when the sound does not open or has another length, LimitError, EngineTimeoutError.
         """
         composition = await task.read(task.input(Stage.STAGE_LAYOUT))
         transcript = await task.read(task.input(Stage.STAGE_TRANSCRIPTION))
         clips = [await self._read_clip(task, part) for part in parts]
+        room = Room(self._limits.job_bytes)
+        for what, ref in (("the sound", task.source), *((f"the clip of scene {clip.scene_id}", clip.object) for clip in clips)):
+            room.take(ref.size_bytes, what)
         files = [task.workspace / f"{number:04d}.mp4" for number in range(len(clips))]
         for clip, file in zip(clips, files, strict=True):
             await task.download(clip.object, file)
@@ -79,7 +87,7 @@ class RenderingStage:
         rate = task.options.frame_rate or DEFAULT_RATE
         brand = task.options.brand.SerializeToString()
         data = [clip.SerializeToString() for clip in clips]
-        material = Material(composition, transcript, rate, data, files, sound, brand, task.options.hls)
+        material = Material(composition, transcript, rate, data, files, sound, brand, task.options.hls, room.left)
         made = await task.compute(finish_video, material, timeout=engine.FILM_SECONDS)
         video = Video.FromString(made)
         exports = [

@@ -1,7 +1,8 @@
 """The bundled font files and what each can draw.
 
-Inter 4.0 holds Latin, Greek and Cyrillic in three weights. What it lacks comes from the families behind it, in one weight: Noto
-(Arabic, Hebrew, Devanagari, Thai, Hangul, emoji) and Droid Sans Fallback (Han and kana). Their licences lie beside the files.
+The family in force (`families`) has a file a weight. For what it lacks stand Inter 4.0, which holds Latin, Greek and Cyrillic,
+and the families behind Inter, in one weight: Noto (Arabic, Hebrew, Devanagari, Thai, Hangul, emoji) and Droid Sans Fallback (Han
+and kana). Their licences lie beside the files.
 """
 
 from __future__ import annotations
@@ -14,19 +15,10 @@ from pathlib import Path
 
 import uharfbuzz
 
+from s2v.typeset.families import FAMILIES, INTER, Family, family
 from s2v.v1.composition_pb2 import FontWeight
 
 _FOLDER = Path(__file__).parent
-
-FILES: Mapping[FontWeight.ValueType, str] = {
-    FontWeight.FONT_WEIGHT_REGULAR: "Inter-Regular.otf",
-    FontWeight.FONT_WEIGHT_MEDIUM: "Inter-Medium.otf",
-    FontWeight.FONT_WEIGHT_SEMI_BOLD: "Inter-SemiBold.otf",
-}
-"""File of each weight."""
-
-FAMILY = "Inter"
-"""Name of the family, as style sheets know it."""
 
 FALLBACKS: Mapping[str, str] = {
     "NotoSansArabic-Medium.ttf": "Noto Sans Arabic",
@@ -41,13 +33,14 @@ FALLBACKS: Mapping[str, str] = {
 
 
 def font_file(weight: FontWeight.ValueType) -> str:
-    """Returns the name of Inter's file of a weight.
+    """Returns the name of the file of a weight, of the family in force.
 
     Errors: ValueError when the weight has none.
     """
-    if weight not in FILES:
-        raise ValueError(f"no font for weight {weight}: use one of {', '.join(FontWeight.Name(each) for each in FILES)}")
-    return FILES[weight]
+    files = family().files
+    if weight not in files:
+        raise ValueError(f"no font for weight {weight}: use one of {', '.join(FontWeight.Name(each) for each in files)}")
+    return files[weight]
 
 
 def font_path(file: str) -> Path:
@@ -56,14 +49,18 @@ def font_path(file: str) -> Path:
 
 
 def font_paths() -> list[Path]:
-    """Returns where all font files lie."""
-    return [_FOLDER / file for file in (*FILES.values(), *FALLBACKS)]
+    """Returns where the files lie that a text may be drawn with, in the family in force."""
+    return [_FOLDER / file for file in _files(family())]
 
 
-@cache
 def font_digests() -> dict[str, str]:
-    """Returns the SHA-256 of each font file by its name, lower-case hexadecimal."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in font_paths()}
+    """Returns the SHA-256 of each of these files by its name, lower-case hexadecimal."""
+    return {file: _digest(file) for file in _files(family())}
+
+
+def css_name(file: str) -> str:
+    """Returns the name of a file's family, as style sheets know it."""
+    return FALLBACKS.get(file) or next(each.css for each in FAMILIES.values() if file in each.files.values())
 
 
 @cache
@@ -73,8 +70,9 @@ def face(file: str) -> uharfbuzz.Face:
 
 
 def find_file(character: str, weight: FontWeight.ValueType) -> str | None:
-    """Returns the first file that has a glyph for a character: Inter's of the weight, else one behind it; None if none has."""
-    return next((file for file in (font_file(weight), *FALLBACKS) if ord(character) in _characters(file)), None)
+    """Returns the first file with a glyph for a character: that of the weight, Inter's, one behind it; None if none has."""
+    files = (font_file(weight), INTER.files[weight], *FALLBACKS)
+    return next((file for file in files if ord(character) in _characters(file)), None)
 
 
 def missing_characters(text: str) -> str:
@@ -99,6 +97,16 @@ def subset(file: str, characters: str) -> bytes:
 def is_invisible(character: str) -> bool:
     """Tells whether a character leaves no mark: spaces, controls, joiners and variation selectors, which HarfBuzz swallows."""
     return character.isspace() or unicodedata.category(character) in {"Cc", "Cf"} or "\ufe00" <= character <= "\ufe0f"
+
+
+def _files(chosen: Family) -> list[str]:
+    """Returns the files of a family, Inter's where it is another, and those behind it."""
+    return list(dict.fromkeys((*chosen.files.values(), *INTER.files.values(), *FALLBACKS)))
+
+
+@cache
+def _digest(file: str) -> str:
+    return hashlib.sha256((_FOLDER / file).read_bytes()).hexdigest()
 
 
 @cache

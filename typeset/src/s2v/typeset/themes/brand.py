@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from s2v.typeset.families import find_family
 from s2v.typeset.themes.palette import Theme
 from s2v.v1.composition_pb2 import ColorRole
 from s2v.v1.job_pb2 import Brand
@@ -42,10 +43,14 @@ def contrast(one: str, other: str) -> float:
 
 
 def apply_brand(theme: Theme, brand: Brand) -> Theme:
-    """Returns the theme with the brand's colours.
+    """Returns the theme with the brand's colours; its font is checked, and set by who composes.
 
-    Errors: ValueError that names the field and a colour that would do.
+    Errors: ValueError that names the field and a colour or font that would do.
     """
+    try:
+        find_family(brand.font)
+    except ValueError as error:
+        raise ValueError(f"brand.font: {error}") from error
     if len(brand.accents) > len(ACCENTS):
         raise ValueError(f"brand.accents has {len(brand.accents)} colours: give at most {len(ACCENTS)}")
     given = {
