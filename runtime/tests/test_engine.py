@@ -86,3 +86,25 @@ async def _gone(pid: int) -> None:
     async with asyncio.timeout(10):
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.02)
+
+
+async def test_a_smaller_pool_lets_processes_go_and_a_larger_one_brings_them_back() -> None:
+    pool = EnginePool(3)
+    try:
+        many = {one.value for one in await asyncio.gather(*(pool.run(burn, 0.3, timeout=30) for _ in range(3)))}
+        assert len(many) == 3
+        pool.resize(1)
+        for _ in range(100):
+            alive = [pid for pid in many if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+            if len(alive) == 1:
+                break
+            await asyncio.sleep(0.1)
+        assert len(alive) == 1
+        few = {one.value for one in await asyncio.gather(*(pool.run(burn, 0.1, timeout=30) for _ in range(3)))}
+        assert few == set(alive)
+        pool.resize(3)
+        again = {one.value for one in await asyncio.gather(*(pool.run(burn, 0.3, timeout=30) for _ in range(3)))}
+        assert len(again) == 3
+        assert pool.working
+    finally:
+        pool.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2v.runtime import metrics
+from s2v.runtime import quality
 from s2v.runtime.errors import InvalidInputError, PreconditionError
 from s2v.runtime.jobs import Jobs
 from s2v.v1.job_pb2 import Job, JobState, Rating
@@ -33,5 +33,5 @@ async def rate(jobs: Jobs, tenant: str, job_id: str, rating: Rating) -> Job:
         return True
 
     job = (await jobs.amend(tenant, job_id, keep)).job
-    metrics.ratings.record(rating.stars)
+    quality.ratings.record(rating.stars)
     return job

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from s2v.v1 import artifact_pb2 as s2v_dot_v1_dot_artifact__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12s2v/v1/video.proto\x12\x06s2v.v1\x1a\x15s2v/v1/artifact.proto\"\xd9\x02\n\x05Video\x12\x1e\n\x03mp4\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\x08\x63\x61ptions\x18\x02 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12!\n\x06poster\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x12\n\nframe_rate\x18\x06 \x01(\r\x12\x13\n\x0b\x66rame_count\x18\x07 \x01(\x04\x12\x18\n\x10\x64uration_seconds\x18\x08 \x01(\x01\x12\x1b\n\x05\x63lips\x18\t \x03(\x0b\x32\x0c.s2v.v1.Clip\x12!\n\x08\x63hapters\x18\n \x03(\x0b\x32\x0f.s2v.v1.Chapter\x12&\n\nsoundtrack\x18\x0b \x01(\x0b\x32\x12.s2v.v1.Soundtrack\x12\x1e\n\x03hls\x18\x0c \x01(\x0b\x32\x11.s2v.v1.HlsStream\"k\n\tHlsStream\x12#\n\x08playlist\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12 \n\x05media\x18\x02 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x17\n\x0fsegment_seconds\x18\x03 \x03(\x01\"\x90\x01\n\x04\x43lip\x12\x10\n\x08scene_id\x18\x01 \x01(\t\x12!\n\x06object\x18\x02 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0b\x66irst_frame\x18\x03 \x01(\x04\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x04\x12\x17\n\x0f\x64istinct_frames\x18\x05 \x01(\x04\x12\x10\n\x08\x64\x65graded\x18\x06 \x01(\t\"D\n\x07\x43hapter\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\x12\r\n\x05title\x18\x03 \x01(\t\"R\n\nSoundtrack\x12\r\n\x05\x63odec\x18\x01 \x01(\t\x12\x0e\n\x06\x63opied\x18\x02 \x01(\x08\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x10\n\x08\x63hannels\x18\x04 \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12s2v/v1/video.proto\x12\x06s2v.v1\x1a\x15s2v/v1/artifact.proto\"\xf9\x02\n\x05Video\x12\x1e\n\x03mp4\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12#\n\x08\x63\x61ptions\x18\x02 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12!\n\x06poster\x18\x03 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\r\n\x05width\x18\x04 \x01(\r\x12\x0e\n\x06height\x18\x05 \x01(\r\x12\x12\n\nframe_rate\x18\x06 \x01(\r\x12\x13\n\x0b\x66rame_count\x18\x07 \x01(\x04\x12\x18\n\x10\x64uration_seconds\x18\x08 \x01(\x01\x12\x1b\n\x05\x63lips\x18\t \x03(\x0b\x32\x0c.s2v.v1.Clip\x12!\n\x08\x63hapters\x18\n \x03(\x0b\x32\x0f.s2v.v1.Chapter\x12&\n\nsoundtrack\x18\x0b \x01(\x0b\x32\x12.s2v.v1.Soundtrack\x12\x1e\n\x03hls\x18\x0c \x01(\x0b\x32\x11.s2v.v1.HlsStream\x12\x1e\n\x16sync_error_p95_seconds\x18\r \x01(\x01\"k\n\tHlsStream\x12#\n\x08playlist\x18\x01 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12 \n\x05media\x18\x02 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x17\n\x0fsegment_seconds\x18\x03 \x03(\x01\"\x90\x01\n\x04\x43lip\x12\x10\n\x08scene_id\x18\x01 \x01(\t\x12!\n\x06object\x18\x02 \x01(\x0b\x32\x11.s2v.v1.ObjectRef\x12\x13\n\x0b\x66irst_frame\x18\x03 \x01(\x04\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x04\x12\x17\n\x0f\x64istinct_frames\x18\x05 \x01(\x04\x12\x10\n\x08\x64\x65graded\x18\x06 \x01(\t\"D\n\x07\x43hapter\x12\x15\n\rstart_seconds\x18\x01 \x01(\x01\x12\x13\n\x0b\x65nd_seconds\x18\x02 \x01(\x01\x12\r\n\x05title\x18\x03 \x01(\t\"R\n\nSoundtrack\x12\r\n\x05\x63odec\x18\x01 \x01(\t\x12\x0e\n\x06\x63opied\x18\x02 \x01(\x08\x12\x13\n\x0bsample_rate\x18\x03 \x01(\r\x12\x10\n\x08\x63hannels\x18\x04 \x01(\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,13 +33,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 's2v.v1.video_pb2', _globals
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_VIDEO']._serialized_start=54
-  _globals['_VIDEO']._serialized_end=399
-  _globals['_HLSSTREAM']._serialized_start=401
-  _globals['_HLSSTREAM']._serialized_end=508
-  _globals['_CLIP']._serialized_start=511
-  _globals['_CLIP']._serialized_end=655
-  _globals['_CHAPTER']._serialized_start=657
-  _globals['_CHAPTER']._serialized_end=725
-  _globals['_SOUNDTRACK']._serialized_start=727
-  _globals['_SOUNDTRACK']._serialized_end=809
+  _globals['_VIDEO']._serialized_end=431
+  _globals['_HLSSTREAM']._serialized_start=433
+  _globals['_HLSSTREAM']._serialized_end=540
+  _globals['_CLIP']._serialized_start=543
+  _globals['_CLIP']._serialized_end=687
+  _globals['_CHAPTER']._serialized_start=689
+  _globals['_CHAPTER']._serialized_end=757
+  _globals['_SOUNDTRACK']._serialized_start=759
+  _globals['_SOUNDTRACK']._serialized_end=841
 # @@protoc_insertion_point(module_scope)

@@ -37,6 +37,7 @@ class Video(_message.Message):
     CHAPTERS_FIELD_NUMBER: _builtins.int
     SOUNDTRACK_FIELD_NUMBER: _builtins.int
     HLS_FIELD_NUMBER: _builtins.int
+    SYNC_ERROR_P95_SECONDS_FIELD_NUMBER: _builtins.int
     width: _builtins.int
     """Width, in pixels."""
     height: _builtins.int
@@ -47,6 +48,8 @@ class Video(_message.Message):
     """Number of frames on the clock of frame_rate (repeats may be stored as longer frames)."""
     duration_seconds: _builtins.float
     """Length, in seconds."""
+    sync_error_p95_seconds: _builtins.float
+    """How far from its word a thing is seen, 95th percentile, in seconds; 0 where nothing is drawn at a word."""
     @_builtins.property
     def mp4(self) -> _artifact_pb2.ObjectRef:
         """The film."""
@@ -90,10 +93,11 @@ class Video(_message.Message):
         chapters: _abc.Iterable[Global___Chapter] | None = ...,
         soundtrack: Global___Soundtrack | None = ...,
         hls: Global___HlsStream | None = ...,
+        sync_error_p95_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "hls", b"hls", "mp4", b"mp4", "poster", b"poster", "soundtrack", b"soundtrack"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "chapters", b"chapters", "clips", b"clips", "duration_seconds", b"duration_seconds", "frame_count", b"frame_count", "frame_rate", b"frame_rate", "height", b"height", "hls", b"hls", "mp4", b"mp4", "poster", b"poster", "soundtrack", b"soundtrack", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captions", b"captions", "chapters", b"chapters", "clips", b"clips", "duration_seconds", b"duration_seconds", "frame_count", b"frame_count", "frame_rate", b"frame_rate", "height", b"height", "hls", b"hls", "mp4", b"mp4", "poster", b"poster", "soundtrack", b"soundtrack", "sync_error_p95_seconds", b"sync_error_p95_seconds", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,6 +20,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from s2v.runtime import metrics
 from s2v.runtime.errors import EngineError, EngineTimeoutError
+from s2v.runtime.places import Places
 
 T = TypeVar("T")
 
@@ -42,16 +43,21 @@ def preload(modules: Sequence[str]) -> None:
 
 
 class EnginePool:
-    """Worker processes that run functions on an engine which `initializer` has loaded."""
+    """Worker processes that run functions on an engine which `initializer` has loaded.
+
+    Each is a pool of one, so that one can be let go, with its memory, while others work.
+    """
 
     def __init__(self, workers: int, initializer: Callable[..., None] | None = None, *initargs: object) -> None:
         self.workers = workers
-        self._pool = ProcessPool(
-            max_workers=workers,
-            initializer=initializer,
-            initargs=list(initargs),
-            context=multiprocessing.get_context("forkserver"),
-        )
+        """Runs at once at most."""
+        self._initializer = initializer
+        self._initargs = initargs
+        self._places = Places(workers)
+        self._processes = {self._begin() for _ in range(workers)}
+        self._idle = list(self._processes)
+        self._ending: set[asyncio.Future[None]] = set()
+        self._warm = False
 
     async def run(self, function: Callable[..., T], *args: object, timeout: float) -> Measured[T]:
         """Runs `function(*args)` in a worker.
@@ -60,8 +66,11 @@ class EnginePool:
         Errors: EngineTimeoutError; EngineError when the worker died; whatever the function raises.
         """
         with tracer.start_as_current_span(f"engine {function.__name__}") as span:
+            self._warm_up()
+            await self._places.acquire()
             metrics.busy.add(1)
-            future = self._pool.schedule(_measured, args=[function, *args], timeout=timeout)
+            process = self._idle.pop() if self._idle else self._add()
+            future = process.schedule(_measured, args=[function, *args], timeout=timeout)
             try:
                 measured = await asyncio.wrap_future(future)
             except asyncio.CancelledError:
@@ -75,18 +84,69 @@ class EnginePool:
                 raise EngineError(f"the worker process died in {function.__name__} (exit code {error.exitcode})") from error
             finally:
                 metrics.busy.add(-1)
+                self._idle.append(process)
+                self._places.release()
+                self._let_go()
             span.set_attribute("s2v.cpu_seconds", round(measured.cpu_seconds, 3))
             return measured
 
     @property
     def working(self) -> bool:
         """Whether it takes work."""
-        return bool(self._pool.active)
+        return all(process.active for process in self._processes)
+
+    def resize(self, runs: int) -> None:
+        """Sets how many runs there are at once, 1 to `workers`. Processes beyond them end when they are idle; they come back
+        when they are wanted again.
+        """
+        self._places.resize(runs)
+        self._let_go()
 
     def close(self) -> None:
         """Stops all workers, busy or not."""
-        self._pool.stop()
-        self._pool.join()
+        for process in self._processes:
+            process.stop()
+        for process in self._processes:
+            process.join()
+
+    def _begin(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=1,
+            initializer=self._initializer,
+            initargs=list(self._initargs),
+            context=multiprocessing.get_context("forkserver"),
+        )
+
+    def _add(self) -> ProcessPool:
+        process = self._begin()
+        self._processes.add(process)
+        metrics.engine_processes.set(len(self._processes))
+        return process
+
+    def _warm_up(self) -> None:
+        """Lets all processes load the engine at the first run, not each at its own."""
+        if not self._warm:
+            self._warm = True
+            for process in self._idle:
+                process.schedule(_loaded)
+
+    def _let_go(self) -> None:
+        while self._idle and len(self._processes) > self._places.limit:
+            process = self._idle.pop()
+            self._processes.discard(process)
+            metrics.engine_processes.set(len(self._processes))
+            ending = asyncio.get_running_loop().run_in_executor(None, _end, process)
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
+
+def _loaded() -> None:
+    """Does nothing: whoever runs it has loaded the engine."""
+
+
+def _end(process: ProcessPool) -> None:
+    process.stop()
+    process.join()
 
 
 def _measured(function: Callable[..., T], *args: object) -> Measured[T]:

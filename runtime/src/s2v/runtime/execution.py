@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from s2v.runtime import hops, metrics
+from s2v.runtime import hops, metrics, quality
 from s2v.runtime.bus import Bus
 from s2v.runtime.cache import Cache
 from s2v.runtime.edits import apply_edits, edits_of
@@ -45,7 +45,7 @@ class Execution:
 
     def __post_init__(self) -> None:
         self._cache = Cache(self.store)
-        self._making = Making(self.work, self.store, self.pool)
+        self.making = Making(self.work, self.store, self.pool)
         self._stage = self.work.stage
         self._name = NAMES[self.work.stage]
 
@@ -69,7 +69,7 @@ class Execution:
         if not entry.HasField("plan"):
             key = self._key(record)
             caching = self.caching and not edits_of(record, self._stage)
-            hit = await self._cache.get(record.job.tenant, self._stage, key, self._making.prefix(record)) if caching else None
+            hit = await self._cache.get(record.job.tenant, self._stage, key, self.making.prefix(record)) if caching else None
             if hit:
                 cached = hops.attempt(self._stage, "plan", task.epoch, AttemptOutcome.ATTEMPT_OUTCOME_CACHED)
                 await self._finish(record, hit, key, cached)
@@ -90,8 +90,8 @@ class Execution:
     async def _make_plan(self, record: JobRecord, task: Task) -> JobRecord:
         started_ns = time.time_ns()
         queued = max(0.0, started_ns / 1e9 - task.published_at.ToNanoseconds() / 1e9)
-        with self._making.task(record) as context:
-            async with self._making.within(record, "plan"):
+        with self.making.task(record) as context:
+            async with self.making.within(record, "plan"):
                 parts = await self.work.plan(context)
             made = Plan(
                 parts=[part.message.SerializeToString(deterministic=True) for part in parts],
@@ -152,12 +152,12 @@ class Execution:
         inputs: Sequence[bytes | str] = (plan.parts[number], before.sha256 if before else "", *_previous(entry))
         key = digest(f"{self._name}.part", self.work.identity(record.job.options), *inputs)
         caching = self.caching and entry.parts_total > 1
-        hit = await self._cache.get(record.job.tenant, self._stage, key, self._making.prefix(record)) if caching else None
+        hit = await self._cache.get(record.job.tenant, self._stage, key, self.making.prefix(record)) if caching else None
         cpu_seconds = 0.0
         if hit is None:
-            with self._making.task(record, before) as context:
+            with self.making.task(record, before) as context:
                 doing = self.work.run(context, plan.parts[number])
-                hit, cpu_seconds = await self._making.make(record, context, f"part-{number:04d}.pb", doing)
+                hit, cpu_seconds = await self.making.make(record, context, f"part-{number:04d}.pb", doing)
             if caching and not hit.report.degradations:
                 await self._cache.put(record.job.tenant, self._stage, key, hit)
             cached = False
@@ -194,14 +194,14 @@ class Execution:
             await self._move_on(record)
             return
         edits = edits_of(record, self._stage)
-        with self._making.task(record) as context:
+        with self.making.task(record) as context:
             parts: Sequence[ObjectRef] = [entry.parts[number].output for number in range(entry.parts_total)]
             if edits:
                 edited = await apply_edits(context, self._stage, edits, parts)
                 parts = edited.parts
                 record = await self._note_unmatched(record, edited.unmatched)
             doing = self.work.join(context, parts)
-            made, cpu_seconds = await self._making.make(record, context, self._making.whole, doing)
+            made, cpu_seconds = await self.making.make(record, context, self.making.whole, doing)
             report = made.report
             report.stage = self._stage
             report.started_at.CopyFrom(entry.started_at)
@@ -253,7 +253,7 @@ class Execution:
                 report=made.report,
                 record=entry,
             )
-            await self.store.put(f"{self._making.prefix(record)}checkpoint.pb", checkpoint.SerializeToString())
+            await self.store.put(f"{self.making.prefix(record)}checkpoint.pb", checkpoint.SerializeToString())
 
         def finished(record: JobRecord) -> bool:
             nonlocal moved
@@ -280,6 +280,7 @@ class Execution:
         record = await self.jobs.update(record.job.tenant, record.job.id, finished)
         if moved:
             metrics.stage_ended(made.report, record.job.source_seconds)
+            quality.observe(made.report)
         if record.job.state != JobState.JOB_STATE_SUCCEEDED:
             _check_alive(record, epoch)
         await self._move_on(record)

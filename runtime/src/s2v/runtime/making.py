@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from s2v.runtime.errors import DegradedError, UnavailableError
 from s2v.runtime.limits import part_seconds, whole_seconds
 from s2v.runtime.spool import Result, Spool
 from s2v.runtime.stage import NAMES, File, Output, StageWork
+from s2v.runtime.steering import Steering
 from s2v.runtime.store import ObjectStore
 from s2v.runtime.task import JobTask
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
@@ -45,6 +47,8 @@ class Making:
         self._store = store
         self._pool = pool
         self._spool = Spool(SPOOL_BYTES)
+        self.steering: Steering | None = None
+        """Told of each part that is done, if concurrency follows what is measured."""
         self.whole = _ARTIFACT_NAMES[work.stage]
         """Name of the stage's whole result."""
 
@@ -63,8 +67,12 @@ class Making:
             entry = await self._keep(context, result, name)
             self._spool.drop(spooled)
             return entry, result.cpu_seconds
+        started = time.monotonic()
         async with self.within(record, name):
             output = await doing
+        if self.steering is not None and name != self.whole:
+            share = record.job.source_seconds / max(1, jobs.stage_record(record, self._stage).parts_total)
+            self.steering.finished(share, started, context.cpu_seconds)
         self._refuse_degraded(record, output)
         data = output.artifact.SerializeToString(deterministic=True)
         result = Result(data, output.report, output.files, context.cpu_seconds)

@@ -21,17 +21,17 @@ _meter = metrics.get_meter("s2v")
 _CALL_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _WORK_SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 _FACTORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 4, 8)
-_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1)
 
 
-def _histogram(name: str, unit: str, description: str, buckets: Sequence[float]) -> metrics.Histogram:
+def histogram(name: str, unit: str, description: str, buckets: Sequence[float]) -> metrics.Histogram:
+    """Makes a histogram with buckets that fit what it measures."""
     return _meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=buckets)
 
 
-calls = _histogram("rpc.server.call.duration", "s", "Calls by rpc.method and rpc.response.status_code.", _CALL_SECONDS)
+calls = histogram("rpc.server.call.duration", "s", "Calls by rpc.method and rpc.response.status_code.", _CALL_SECONDS)
 
-tasks = _histogram("s2v.task.duration", "s", "Attempts at tasks by stage, kind (plan, part, join) and outcome.", _WORK_SECONDS)
-task_waits = _histogram("s2v.task.wait", "s", "From publishing a task to its start, by stage and priority.", _WORK_SECONDS)
+tasks = histogram("s2v.task.duration", "s", "Attempts at tasks by stage, kind (plan, part, join) and outcome.", _WORK_SECONDS)
+task_waits = histogram("s2v.task.wait", "s", "From publishing a task to its start, by stage and priority.", _WORK_SECONDS)
 attempt_failures = _meter.create_counter("s2v.attempt.failures", "{attempt}", "Attempts that failed, by stage and reason.")
 busy = _meter.create_up_down_counter("s2v.engine.busy", "{process}", "Engine processes at work.")
 engine_processes = _meter.create_gauge("s2v.engine.processes", "{process}", "Engine processes that there are.")
@@ -39,43 +39,35 @@ engine_faults = _meter.create_counter(
     "s2v.engine.faults", "{fault}", "Engine runs that timed out or whose process died, by fault."
 )
 
-stages = _histogram(
+stages = histogram(
     "s2v.stage.duration", "s", "Finished stages by stage, from the first part's start to the result.", _WORK_SECONDS
 )
-stage_factors = _histogram("s2v.stage.realtime_factor", "1", "Seconds of work for a second of sound, by stage.", _FACTORS)
+stage_factors = histogram("s2v.stage.realtime_factor", "1", "Seconds of work for a second of sound, by stage.", _FACTORS)
 stage_cpu = _meter.create_counter("s2v.stage.cpu.time", "s", "Processor time of finished stages, by stage.")
 cache_lookups = _meter.create_counter(
     "s2v.cache.lookups", "{lookup}", "Lookups of stages and parts by stage and result (hit, miss)."
 )
-degradations = _meter.create_counter("s2v.degradations", "{fallback}", "Fallbacks in finished stages, by stage and code.")
-confidences = _histogram("s2v.stage.confidence", "1", "Mean confidence of a result, 0 to 1, by stage.", _SHARES)
-text_sizes = _histogram(
-    "s2v.layout.text.size", "{pixel}", "Smallest text of a video at 1080p, in pixels.", (8, 12, 16, 18, 20, 22, 24, 28, 32)
-)
-layout_faults = _meter.create_counter(
-    "s2v.layout.faults", "{fault}", "Overlaps, routes through shapes and label hits that the search has left in, by fault."
-)
-area_used = _histogram("s2v.layout.area_used", "1", "Share of the canvas that diagrams use, 0 to 1.", _SHARES)
 
 jobs_created = _meter.create_counter("s2v.jobs.created", "{job}", "Jobs that were accepted, by priority.")
-jobs = _histogram("s2v.job.duration", "s", "Ended jobs by state, from acceptance to the end.", _WORK_SECONDS)
-job_factors = _histogram(
+jobs = histogram("s2v.job.duration", "s", "Ended jobs by state, from acceptance to the end.", _WORK_SECONDS)
+job_factors = histogram(
     "s2v.job.realtime_factor", "1", "Seconds to the video for a second of sound, of jobs that succeeded.", _FACTORS
 )
 job_failures = _meter.create_counter("s2v.job.failures", "{job}", "Jobs that failed, by stage, reason and fault (input, system).")
-ratings = _histogram("s2v.job.rating", "{star}", "What users think of their videos, 1 to 5.", (1, 2, 3, 4, 5))
 refusals = _meter.create_counter("s2v.refusals", "{call}", "Calls that a quota or a full queue refused, by tenant and reason.")
 
-store_requests = _histogram(
+store_requests = histogram(
     "s2v.store.request.duration", "s", "Requests to S3 by operation and outcome (done, missing, failed).", _CALL_SECONDS
 )
 store_bytes = _meter.create_gauge("s2v.storage.size", "By", "Bytes of jobs by tier.")
 queue_tasks = _meter.create_gauge("s2v.queue.tasks", "{task}", "Tasks by stage, priority and state (waiting, at_work).")
 queue_ages = _meter.create_gauge("s2v.queue.oldest.age", "s", "Age of the oldest task that is not done, by stage.")
 dead_letters = _meter.create_gauge("s2v.dead_letters", "{letter}", "Tasks that were given up and are still kept, by stage.")
+decisions = _meter.create_counter(
+    "s2v.decisions", "{decision}", "Changes that the house made to how it works, by stage, knob and reason."
+)
 dependencies = _meter.create_gauge("s2v.dependency.up", "1", "Whether a dependency works (1) or not (0), by dependency.")
 
-LAYOUT_FAULTS = ("shape_overlaps", "routes_through_shapes", "label_hits")
 _INPUT_CODES = frozenset({3, 9, 11, 15})
 """gRPC codes of failures for which the input is at fault: INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, DATA_LOSS."""
 
@@ -87,7 +79,8 @@ def begin_stage(stage: str, processes: int) -> None:
         engine_faults.add(0, {"fault": fault})
     attempt_failures.add(0, {"stage": stage, "reason": EngineError.default_reason})
     job_failures.add(0, {"stage": stage, "reason": EngineError.default_reason, "fault": "system"})
-    degradations.add(0, {"stage": stage, "code": "NONE"})
+    cache_lookups.add(0, {"stage": stage, "result": "hit"})
+    decisions.add(0, {"stage": stage, "knob": "concurrency", "reason": "memory"})
 
 
 def begin_gateway(tenant: str) -> None:
@@ -103,22 +96,13 @@ def task_ended(stage: str, kind: str, outcome: AttemptOutcome.ValueType, seconds
 
 
 def stage_ended(report: StageReport, sound_seconds: float) -> None:
-    """Measures a finished stage: its times, its quality, and what it had to fall back on. One from the cache has no times."""
+    """Measures what a finished stage took. One from the cache has no times."""
     stage = {"stage": NAMES[report.stage]}
     if report.wall_seconds:
         stages.record(report.wall_seconds, stage)
         stage_cpu.add(report.cpu_seconds, stage)
         if sound_seconds:
             stage_factors.record(report.wall_seconds / sound_seconds, stage)
-    if report.HasField("confidence"):
-        confidences.record(report.confidence, stage)
-    for fallback in report.degradations:
-        degradations.add(1, {**stage, "code": fallback.code})
-    if "min_text_px" in report.measures:
-        text_sizes.record(report.measures["min_text_px"])
-        area_used.record(report.measures["area_used"])
-        for fault in LAYOUT_FAULTS:
-            layout_faults.add(report.measures[fault], {"fault": fault})
 
 
 def job_ended(job: Job) -> None:

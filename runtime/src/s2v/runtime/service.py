@@ -8,7 +8,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from s2v.runtime import metrics, telemetry
+from s2v.runtime import metrics, quality, telemetry
 from s2v.runtime.bus import Bus
 from s2v.runtime.door import Door
 from s2v.runtime.engine import EnginePool
@@ -19,6 +19,7 @@ from s2v.runtime.jobs import Jobs
 from s2v.runtime.server import Server
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES, StageWork
+from s2v.runtime.steering import Steering
 from s2v.runtime.tenants import Authenticator
 from s2v.runtime.tiers import TieredStore
 from s2v.runtime.worker import Worker
@@ -64,8 +65,17 @@ class Service:
         )
         worker = Worker(execution, self.bus, self.jobs, self.settings, slots=pool.workers)
         metrics.begin_stage(NAMES[stage.stage], pool.workers)
+        quality.begin(NAMES[stage.stage])
         await self._start(pool)
-        await worker.run(self.stop)
+        if self.settings.self_optimisation == "off" or pool.workers == 1:
+            await worker.run(self.stop)
+            return
+        steering = execution.making.steering = Steering(NAMES[stage.stage], worker.places, pool)
+        steered = asyncio.create_task(steering.run())
+        try:
+            await worker.run(self.stop)
+        finally:
+            steered.cancel()
 
     async def serve(self) -> None:
         """Serves until told to stop."""

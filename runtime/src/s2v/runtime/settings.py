@@ -117,6 +117,9 @@ class RuntimeSettings(BaseSettings):
     """Free space for temporary files below which new jobs are refused, in bytes."""
     snapshots_enabled: bool = True
     """Whether each finished stage is noted in S3, so that a job goes on after it when NATS has lost the record."""
+    self_optimisation: Literal["on", "off"] = "on"
+    """Whether workers fit the number of tasks at once to memory and speed, unsure windows of speech get further searches, and
+    pictures that came out badly a wider search. Off: none of it."""
     cache_enabled: bool = True
     """Whether results are looked up in the cache and kept there."""
     otlp_endpoint: str = ""

@@ -34,6 +34,15 @@ def memory_limit() -> int:
     return _container_limit() or int(psutil.virtual_memory().total)
 
 
+def memory_share() -> float:
+    """Returns the part of its memory that is in use, 0 to 1; of the graphics memory where that is fuller."""
+    shares = [memory_used() / memory_limit()]
+    for number in range(_graphics_cards()):
+        memory = pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(number))
+        shares.append(int(memory.used) / int(memory.total))
+    return max(shares)
+
+
 def disk_free() -> int:
     """Returns the free space for temporary files, in bytes."""
     return shutil.disk_usage(tempfile.gettempdir()).free

@@ -22,6 +22,7 @@ from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2
 from s2v.runtime.execution import Execution, GoneError, alive
 from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
 from s2v.runtime.leases import Leases
+from s2v.runtime.places import Places
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import AttemptFailed, JobEvent
@@ -67,6 +68,7 @@ class Worker:
             Stage.STAGE_LAYOUT: self.settings.layout_jobs,
             Stage.STAGE_RENDERING: self.settings.rendering_jobs,
         }
+        self.places = Places(self.slots)
         self._leases = Leases(self.bus, self._name, places[self._stage])
         self.execution.left = self._leases.release
 
@@ -75,7 +77,7 @@ class Worker:
         wake = await self.bus.hear_tasks(self._stage)
         await self.bus.hear_cancels(self._cancel)
         await self.bus.hear_roll_call(lambda: self._status(stop))
-        free = asyncio.Semaphore(self.slots)
+        free = self.places
         stopping = asyncio.create_task(stop.wait())
         while not stop.is_set():
             acquiring = asyncio.create_task(free.acquire())
@@ -105,13 +107,13 @@ class Worker:
             stage=self._stage,
             host=hops.HOST,
             pid=os.getpid(),
-            slots=self.slots,
+            slots=self.places.limit,
             busy=self._busy.values(),
             memory_bytes=memory_bytes,
             draining=stop.is_set(),
         )
 
-    def _done(self, done: asyncio.Task[None], free: asyncio.Semaphore) -> None:
+    def _done(self, done: asyncio.Task[None], free: Places) -> None:
         self._busy.pop(done, None)
         free.release()
 

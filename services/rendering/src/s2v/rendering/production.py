@@ -12,6 +12,7 @@ from s2v.rendering.film import Footage, Reel, join_film
 from s2v.rendering.hls import make_stream
 from s2v.rendering.limits import DEFAULT_LIMITS, Room, within_limits
 from s2v.rendering.poster import make_poster
+from s2v.rendering.sync import sync_error
 from s2v.runtime.captions import make_captions, to_vtt
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Brand
@@ -104,6 +105,7 @@ def _finish(material: Material, room: Room) -> bytes:
         clips=made,
         chapters=reel.chapters,
         soundtrack=soundtrack,
+        sync_error_p95_seconds=sync_error(pictures, rate),
     )
     if material.hls:
         video.hls.segment_seconds.extend(make_stream(folder / FILM, folder))
@@ -116,6 +118,7 @@ def report_video(video: Video) -> StageReport:
     report.degradations.extend(Degradation(code=DEGRADED_CODE, reason=clip.degraded) for clip in video.clips if clip.degraded)
     report.measures["frames"] = float(video.frame_count)
     report.measures["distinct_frames"] = float(sum(clip.distinct_frames for clip in video.clips))
+    report.measures["sync_error_p95_seconds"] = video.sync_error_p95_seconds
     if not video.soundtrack.copied:
         report.notes.append("The sound was encoded as AAC once, because MP4 does not hold its own codec.")
     return report

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from s2v.runtime.engine import EnginePool, Measured
+from s2v.runtime.places import Places
 from s2v.transcription import recognition
 from s2v.v1.transcript_pb2 import TranscriptWindow
 
@@ -30,9 +32,9 @@ class BatchingPool(EnginePool):
     def __init__(self, processes: int, batch_size: int, initializer: Callable[..., None], *initargs: object) -> None:
         super().__init__(processes, initializer, *initargs)
         self.workers = processes * batch_size
-        self._batch_size = batch_size
+        self._batch_size = self._largest_batch = batch_size
         self._waiting: deque[_Waiting] = deque()
-        self._free = asyncio.Semaphore(processes)
+        self._free = Places(processes)
         self._passes: set[asyncio.Task[None]] = set()
 
     async def run(self, function: Callable[..., T], *args: object, timeout: float) -> Measured[T]:
@@ -46,9 +48,17 @@ class BatchingPool(EnginePool):
         task.add_done_callback(self._passes.discard)
         return cast("Measured[T]", await future)
 
+    def resize(self, runs: int) -> None:
+        """Sets how many windows are heard at once: by as few processes as take them, in passes of like size."""
+        processes = max(1, math.ceil(runs / self._largest_batch))
+        self._batch_size = max(1, math.ceil(runs / processes))
+        self._free.resize(processes)
+        super().resize(processes)
+
     async def _pass(self) -> None:
         await asyncio.sleep(GATHER_SECONDS)
-        async with self._free:
+        await self._free.acquire()
+        try:
             batch = self._take()
             if not batch:
                 return
@@ -71,6 +81,8 @@ class BatchingPool(EnginePool):
             for one, window in zip(batch, measured.value, strict=True):
                 if not one.done.done():
                     one.done.set_result(Measured(window, measured.cpu_seconds / len(batch)))
+        finally:
+            self._free.release()
 
     def _take(self) -> list[_Waiting]:
         """Takes the window that waits longest, with others of its language and vocabulary."""

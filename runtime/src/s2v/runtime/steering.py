@@ -1,0 +1,42 @@
+"""A worker's concurrency held where memory and speed want it: what `pace` decides is carried out here, and said.
+
+`S2V_SELF_OPTIMISATION=off` turns it off: a worker then always does as many tasks at once as it has engine processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from s2v.runtime import decisions, vitals
+from s2v.runtime.engine import EnginePool
+from s2v.runtime.pace import Pace, Piece
+from s2v.runtime.places import Places
+
+LOOK_SECONDS = 5.0
+"""How often memory is looked at."""
+
+
+class Steering:
+    """Steers one worker and its engine."""
+
+    def __init__(self, stage: str, places: Places, pool: EnginePool) -> None:
+        self._places = places
+        self._pool = pool
+        self._pace = Pace(stage, places.most)
+
+    def finished(self, sound_seconds: float, started: float, cpu_seconds: float) -> None:
+        """Is told of a part that has just ended; `started` by time.monotonic()."""
+        piece = Piece(sound_seconds, time.monotonic() - started, cpu_seconds, started)
+        self._pace.finished(piece, self._places.taken)
+
+    async def run(self) -> None:
+        """Looks, decides and changes, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            share = await asyncio.to_thread(vitals.memory_share)
+            decision = self._pace.decide(share, time.monotonic())
+            if decision is not None:
+                self._places.resize(self._pace.limit)
+                self._pool.resize(self._pace.limit)
+                decisions.note(decision)
