@@ -38,6 +38,11 @@ def test_a_list_is_taken_apart(parse: Parse) -> None:
     assert branches(content, "Cork") == ["Bottles", "Floors", "Shoes", "Light"]
 
 
+def test_an_activity_is_about_what_it_deals_with(parse: Parse) -> None:
+    talk = parse("Keeping a bee colony alive has three sides: food, warmth, and calm. Food should be stored in summer.")
+    assert branches(extract_mindmap(talk, talk.sentences), "Bee colony") == ["Food", "Warmth", "Calm"]
+
+
 def test_nothing_but_pronouns(parse: Parse) -> None:
     talk = parse("It is what it is.")
     assert extract_mindmap(talk, talk.sentences).nodes == ()

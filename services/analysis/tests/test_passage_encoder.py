@@ -59,9 +59,31 @@ class Reference:
         return centred / scale * self.arrays[f"{name}.g"] + self.arrays[f"{name}.b"]
 
 
+@pytest.fixture(scope="module")
+def encoder() -> PassageEncoder:
+    return PassageEncoder(AnalysisSettings().model_cache.expanduser())
+
+
 @pytest.mark.integration
-def test_int8_says_what_float_says() -> None:
+def test_int8_says_what_float_says(encoder: PassageEncoder) -> None:
     exact = Reference().encode(TEXT)
-    quantised = PassageEncoder(AnalysisSettings().model_cache.expanduser()).encode(TEXT)
+    quantised = encoder.encode(TEXT)
     assert np.abs(exact - quantised).max() < 0.15, "int8 costs hundredths; a wrong scale costs tenths and more"
     assert exact.argmax() == quantised.argmax()
+
+
+@pytest.mark.integration
+def test_a_text_that_comes_again_is_read_once(encoder: PassageEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = encoder.encode(TEXT), encoder.encode(TEXT + " So it goes.")
+    session = encoder._session
+    monkeypatch.setattr(encoder, "_session", None)
+    assert encoder.encode(TEXT) is first, "known by its digest"
+    assert encoder.encode(TEXT + " So it goes.") is other
+    assert not np.array_equal(first, other)
+    monkeypatch.setattr("s2v.analysis.passage_encoder.KEPT_READINGS", 2)
+    monkeypatch.setattr(encoder, "_session", session)
+    encoder.encode("A third text.")
+    encoder.encode("A fourth text.")
+    again = encoder.encode(TEXT)
+    assert again is not first, "the oldest are let go"
+    assert np.array_equal(again, first)

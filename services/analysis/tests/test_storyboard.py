@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s2v.analysis.analysis import MAX_NODES, Analyst, analyze
+from s2v.analysis.analysis import MAX_NODES, SURE, Analyst, analyze
 from s2v.analysis.evidence import EvidenceError, validate
 from s2v.analysis.language import Parser, Talk
 from s2v.analysis.mermaid import write_mermaid
@@ -76,6 +76,20 @@ def test_a_node_appears_at_its_word(talk: tuple[Transcript, Storyboard]) -> None
     node = next(node for node in storyboard.scenes[1].diagram.nodes if node.label == "Choose shady corner")
     spoken = next(word for word in words if word.text == "choose")
     assert node.reveal_seconds == spoken.start_seconds, "not at the article or the sequence word in front"
+
+
+def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure() -> None:
+    text = (
+        "Heavy rain washes the soil away. The lost soil clogs the river, and the clogged river causes floods. Floods destroy "
+        "the harvest. The dam was planned in 1950. It was built in 1962. In 1971, it was raised by ten meters. In 1990, a flood "
+        "broke its gates."
+    )
+    storyboard, _ = analyze(make_transcript(text), strict=True)
+    causes, dates = storyboard.scenes
+    assert causes.diagram.type == DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT
+    assert dates.diagram.type == DiagramType.DIAGRAM_TYPE_TIMELINE
+    assert causes.words.end == dates.words.begin == text[: text.index("The dam")].count(" ")
+    assert min(causes.diagram.confidence, dates.diagram.confidence) > SURE
 
 
 def test_the_same_words_give_the_same_bytes(talk: tuple[Transcript, Storyboard], analyst: Analyst) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from s2v.analysis.comparison import extract_comparison
 from s2v.analysis.content import Content
 from s2v.analysis.language import Talk
 from s2v.analysis.titles import find_title
@@ -14,9 +15,9 @@ pytestmark = pytest.mark.integration
 Parse = Callable[[str], Talk]
 
 
-def title(talk: Talk) -> str | None:
+def title(talk: Talk, content: Content | None = None) -> str | None:
     counts = Counter(token.lemma_.lower() for token in talk.doc if token.pos_ in ("NOUN", "PROPN"))
-    content = Content(DiagramType.DIAGRAM_TYPE_FLOWCHART)
+    content = content or Content(DiagramType.DIAGRAM_TYPE_FLOWCHART)
     label = find_title(talk, talk.sentences, content, counts)
     return None if label is None else label.text
 
@@ -44,3 +45,17 @@ def test_an_announced_question_is_the_title_without_its_announcement(parse: Pars
 def test_a_counted_example_is_no_title(parse: Parse) -> None:
     text = "Now follow one drop through the water cycle. The water cycle starts at sea. The sun lifts the drop."
     assert title(parse(text)) == "Water cycle"
+
+
+@pytest.mark.parametrize("opening", ["Let us compare river water with groundwater. ", ""])
+def test_a_comparison_is_called_by_both_of_its_sides(parse: Parse, opening: str) -> None:
+    talk = parse(
+        f"{opening}River water is easy to reach, whereas groundwater has to be pumped from a well. "
+        "River water is renewed within weeks, whereas groundwater may take hundreds of years."
+    )
+    assert title(talk, extract_comparison(talk, talk.sentences)) == "River water and groundwater"
+
+
+def test_a_comparison_that_was_announced_otherwise_keeps_its_title(parse: Parse) -> None:
+    talk = parse("Let us look at the supply of towns. River water is cheap, whereas groundwater has to be pumped from a well.")
+    assert title(talk, extract_comparison(talk, talk.sentences)) == "Supply of towns"

@@ -29,7 +29,7 @@ from s2v.analysis.llm import LanguageModel, Readings
 from s2v.analysis.passage_encoder import GRAPH_SHA256, PassageEncoder
 from s2v.analysis.passage_encoder import NAME as PASSAGE_NAME
 from s2v.analysis.passage_encoder import SHA256 as PASSAGE_SHA256
-from s2v.analysis.scenes import MIN_SECONDS, cut_scenes, goes_on, scene_start
+from s2v.analysis.scenes import MIN_SECONDS, cut_scenes, goes_on, scene_start, weigh_cuts
 from s2v.analysis.settings import AnalysisSettings
 from s2v.analysis.speech import read_speech
 from s2v.analysis.storyboard import ScenePlan, make_scene, scene_id
@@ -42,12 +42,16 @@ from s2v.v1.storyboard_pb2 import Scene, Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
 ENGINE = "s2v-analysis"
-REVISION = 8
+REVISION = 9
 """Raised by hand whenever the same transcript gives another storyboard."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
 LONG_PHRASE_SECONDS = 16.0
 """A key phrase that would stand for longer is a bore: the scene is cut again, and each piece has a phrase of its own."""
+SURE = 0.5
+"""A scene whose likeliest diagram is less probable is cut where each part is surely another diagram."""
+RIVAL = 0.2
+"""Probability of a second type from which a scene may be of two minds."""
 MIN_CONFIDENCE = 0.3
 """Below this probability a diagram is not drawn."""
 SECOND_CONFIDENCE = 0.2
@@ -63,6 +67,19 @@ class _Found:
     ranking: Ranking | None
     undrawn: DiagramType.ValueType = DiagramType.DIAGRAM_TYPE_UNSPECIFIED
     note: str = ""
+
+
+@dataclass(frozen=True)
+class _Course:
+    """A talk on its way to scenes."""
+
+    talk: Talk
+    vectors: Vectors
+    """One row for each sentence."""
+    gains: Sequence[float]
+    """What a cut in front of each sentence is worth."""
+    readings: Readings | None
+    """What a language model reads; None without one."""
 
 
 class Analyst:
@@ -104,7 +121,8 @@ class Analyst:
         vectors = self._encoder.encode([sentence.text for sentence in talk.sentences])
         counts = Counter(token.lemma_.lower() for token in talk.doc if token.pos_ in ("NOUN", "PROPN") and not token.is_stop)
         readings = None if self._language_model is None else Readings(self._language_model, strict)
-        scenes = [piece for begin, end in cut_scenes(talk, vectors) for piece in self._split(talk, vectors, begin, end, readings)]
+        course = _Course(talk, vectors, weigh_cuts(talk, vectors), readings)
+        scenes = [piece for begin, end in cut_scenes(talk, vectors) for piece in self._split(course, begin, end)]
         report = StageReport(models=self.models, degradations=self.degradations)
         plans: list[ScenePlan] = []
         for number, (begin, end, found, continues) in enumerate(scenes):
@@ -127,45 +145,76 @@ class Analyst:
         talk = self._parser.parse(read_speech(make_transcript(text)))
         return self._rank(talk.sentences, extract_contents(talk, talk.sentences))
 
-    def _split(
-        self, talk: Talk, vectors: Vectors, begin: int, end: int, readings: Readings | None
-    ) -> list[tuple[int, int, _Found, bool]]:
-        """Returns a scene, cut again where its diagram has too many nodes: (begin, end, found, whether it goes on)."""
-        found = self._find(talk, vectors, begin, end, readings)
+    def _split(self, course: _Course, begin: int, end: int) -> list[tuple[int, int, _Found, bool]]:
+        """Returns a scene, cut again where it has too many nodes or is two scenes: (begin, end, found, whether it goes on)."""
+        found = self._find(course, begin, end)
+        turn = self._find_turn(course, begin, end, found)
+        if turn is not None:
+            return [*self._split(course, begin, turn), *self._split(course, turn, end)]
         if found.content.type == DiagramType.DIAGRAM_TYPE_NONE:
-            return self._split_phrase(talk, vectors, begin, end, found)
+            return self._split_phrase(course, begin, end, found)
         if len(found.content.nodes) <= MAX_NODES:
             return [(begin, end, found, False)]
-        cut = _halfway(talk, begin, end, lambda word: _share_before(found.content, word))
+        cut = _halfway(course.talk, begin, end, lambda word: _share_before(found.content, word))
         if cut is None:
             note = f"{len(found.content.nodes)} nodes in one picture, as no sentence ends in between"
             return [(begin, end, _Found(found.content, found.ranking, found.undrawn, note), False)]
-        first = self._split(talk, vectors, begin, cut, readings)
-        second = self._split(talk, vectors, cut, end, readings)
+        first, second = self._split(course, begin, cut), self._split(course, cut, end)
         joined = first[-1][2].content.type == second[0][2].content.type != DiagramType.DIAGRAM_TYPE_NONE
         return [*first, (*second[0][:3], joined), *second[1:]]
 
-    def _split_phrase(
-        self, talk: Talk, vectors: Vectors, begin: int, end: int, found: _Found
-    ) -> list[tuple[int, int, _Found, bool]]:
-        """Returns a scene that shows a key phrase, cut again while the phrase would stand too long."""
+    def _find_turn(self, course: _Course, begin: int, end: int, found: _Found) -> int | None:
+        """Returns the sentence at which a scene of two minds turns to another diagram; None where the parts are no surer."""
+        ranking = found.ranking
+        if ranking is None or course.readings is not None or not _is_torn(ranking):
+            return None
+        places = [
+            place
+            for place in range(begin + 1, end)
+            if all(stop - start >= MIN_SECONDS for start, stop in _parts(course.talk, begin, place, end))
+        ]
+        if not places:
+            return None
+        turn = max(places, key=lambda place: course.gains[place])
+        parts = [course.talk.sentences[begin:turn], course.talk.sentences[turn:end]]
+        contents = [extract_contents(course.talk, part) for part in parts]
+        if not all(any(worth_drawing(content) for content in part.values()) for part in contents):
+            return None
+        ranked = [self._rank(part, content) for part, content in zip(parts, contents, strict=True)]
+        kinds = [ranking.types[0] for ranking in ranked]
+        drawn = all(
+            kind != DiagramType.DIAGRAM_TYPE_NONE and worth_drawing(content[kind])
+            for kind, content in zip(kinds, contents, strict=True)
+        )
+        sure = all(ranking.probabilities[0] >= SURE for ranking in ranked)
+        return turn if drawn and sure and kinds[0] != kinds[1] else None
+
+    def _split_phrase(self, course: _Course, begin: int, end: int, found: _Found) -> list[tuple[int, int, _Found, bool]]:
+        """Returns a scene that shows a key phrase, cut again while the phrase would stand too long.
+
+        Of a diagram with too little to draw each piece is looked at for itself.
+        """
+        talk = course.talk
         start, stop = _times(talk, begin, end)
         cut = None
         if stop - start > LONG_PHRASE_SECONDS:
             cut = _halfway(talk, begin, end, lambda word: (talk.speech.starts[word] - start) / (stop - start))
         if cut is None:
             return [(begin, end, found, False)]
-        pieces = []
+        pieces: list[tuple[int, int, _Found, bool]] = []
         for first, last in ((begin, cut), (cut, end)):
-            piece = replace(found, content=self._find_phrase(talk, vectors, first, last))
-            pieces += self._split_phrase(talk, vectors, first, last, piece)
+            if found.undrawn:
+                pieces += self._split(course, first, last)
+            else:
+                piece = replace(found, content=self._find_phrase(course, first, last))
+                pieces += self._split_phrase(course, first, last, piece)
         return pieces
 
-    def _find(self, talk: Talk, vectors: Vectors, begin: int, end: int, readings: Readings | None) -> _Found:
-        sentences = talk.sentences[begin:end]
+    def _find(self, course: _Course, begin: int, end: int) -> _Found:
+        talk, sentences = course.talk, course.talk.sentences[begin:end]
         contents = extract_contents(talk, sentences)
-        ranking, phrase = self._rank(sentences, contents), self._find_phrase(talk, vectors, begin, end)
-        read = None if readings is None else readings.find(talk, sentences)
+        ranking, phrase = self._rank(sentences, contents), self._find_phrase(course, begin, end)
+        read = None if course.readings is None else course.readings.find(talk, sentences)
         return _choose(ranking, contents, phrase) if read is None else _take(read, ranking, phrase)
 
     def _rank(self, sentences: Sequence[Span], contents: Contents) -> Ranking:
@@ -173,9 +222,10 @@ class Analyst:
         logits = None if self._passages is None else self._passages.encode(text)
         return self._classifier.rank(make_features(text, contents), logits)
 
-    def _find_phrase(self, talk: Talk, vectors: Vectors, begin: int, end: int) -> Content:
-        closeness = vectors[begin:end] @ vectors[begin:end].mean(axis=0)
-        return extract_key_phrase(talk, talk.sentences[begin:end], np.asarray(closeness))
+    def _find_phrase(self, course: _Course, begin: int, end: int) -> Content:
+        vectors = course.vectors[begin:end]
+        closeness = vectors @ vectors.mean(axis=0)
+        return extract_key_phrase(course.talk, course.talk.sentences[begin:end], np.asarray(closeness))
 
 
 def analyze(transcript: Transcript, strict: bool = False) -> tuple[Storyboard, StageReport]:
@@ -264,6 +314,20 @@ def _take(read: Content, ranking: Ranking, phrase: Content) -> _Found:
     return _Found(phrase, ranking, read.type, f"too little of a {NAMES[read.type]} was evidenced; shown as a key phrase")
 
 
+def _is_torn(ranking: Ranking) -> bool:
+    """Whether two diagrams are about as likely as each other, and neither is likely."""
+    return (
+        ranking.probabilities[0] < SURE
+        and ranking.probabilities[1] >= RIVAL
+        and DiagramType.DIAGRAM_TYPE_NONE not in ranking.types[:2]
+    )
+
+
+def _parts(talk: Talk, begin: int, cut: int, end: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Returns when the parts of a scene start and end, in seconds."""
+    return _times(talk, begin, cut), _times(talk, cut, end)
+
+
 def _halfway(talk: Talk, begin: int, end: int, share_before: Callable[[int], float]) -> int | None:
     """Returns the sentence at which a scene falls into two parts of about the same size, each long enough for a scene.
 
@@ -271,8 +335,7 @@ def _halfway(talk: Talk, begin: int, end: int, share_before: Callable[[int], flo
     """
     best: tuple[float, int] | None = None
     for cut in range(begin + 1, end):
-        first, second = _times(talk, begin, cut), _times(talk, cut, end)
-        if min(first[1] - first[0], second[1] - second[0]) < MIN_SECONDS:
+        if any(stop - start < MIN_SECONDS for start, stop in _parts(talk, begin, cut, end)):
             continue
         imbalance = abs(share_before(talk.words(talk.sentences[cut])[0]) - 0.5)
         if best is None or imbalance < best[0]:

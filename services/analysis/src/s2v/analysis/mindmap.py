@@ -79,6 +79,8 @@ def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | N
             weights[mention.key] += weight
 
     for number, sentence in enumerate(told):
+        if number == 0:
+            note(_acted_on(sentences[0]), FIRST_WEIGHT)
         for enumeration in sentence.enumerations:
             note(enumeration.whole, 0.2 * len(enumeration.members))
         for place, statement in enumerate(sentence.statements):
@@ -102,6 +104,14 @@ def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | N
         weights[key] += COVERAGE_WEIGHT * sum(key <= words for words in lemmas)
         weights[key] += sum(0.3 * weights[other] for other in mentions if key < other)
     return mentions[max(weights, key=lambda key: weights[key])] if weights else None
+
+
+def _acted_on(sentence: Span) -> Token | None:
+    """What an activity deals with that is a sentence's subject: the network of "keeping a network safe has four sides"."""
+    activity = next((child for child in sentence.root.children if child.dep_ == "csubj"), None)
+    if activity is None:
+        return None
+    return next((token for token in activity.subtree if token.dep_ in ("dobj", "nsubj") and is_nominal(token)), None)
 
 
 def _tell(outline: Outline, centre: int, told: _Told) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import OrderedDict
 from io import BytesIO
 from pathlib import Path
 
@@ -30,6 +31,8 @@ SHA256 = "82dbc9da5d614bc30acfd917ca7447707db88d22d7aee2be534ccba3880176a6"
 """Digest of the learned weights' file."""
 MAX_TOKENS = 256
 """Tokens of a passage that are read."""
+KEPT_READINGS = 2048
+"""Readings kept for texts that come again: those of some hours of speech, 100 bytes each."""
 _BUCKETS = 32
 _MAX_DISTANCE = 128
 """Distances between tokens fall into buckets, the far ones by their logarithm, as in T5 (arXiv 1910.10683)."""
@@ -63,9 +66,24 @@ class PassageEncoder:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(arrays[name]) for name in names]
         options.add_external_initializers(names, values)
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._readings: OrderedDict[bytes, Logits] = OrderedDict()
 
     def encode(self, text: str) -> Logits:
-        """Returns the logits of a passage."""
+        """Returns the logits of a passage, read-only.
+
+        A passage that was read lately, in this talk or another, is not read again. What is kept is known by the text's digest
+        alone and holds none of it.
+        """
+        key = hashlib.sha256(text.encode()).digest()
+        logits = self._readings.pop(key, None)
+        if logits is None:
+            logits = self._run(text)
+        self._readings[key] = logits
+        if len(self._readings) > KEPT_READINGS:
+            self._readings.popitem(last=False)
+        return logits
+
+    def _run(self, text: str) -> Logits:
         ids = np.asarray(self._tokenizer.encode(text).ids)
         words = self._word[ids].astype(np.float32) + self._position[_FIRST_POSITION : _FIRST_POSITION + len(ids)]
         centred = words - words.mean(axis=1, keepdims=True)
@@ -73,7 +91,9 @@ class PassageEncoder:
         embedded = (centred / scale * self._gain + self._shift).astype(np.float32)
         bias = self._relative[relative_buckets(len(ids))].transpose(2, 0, 1)[None]
         (logits,) = self._session.run(None, {"tokens": embedded, "bias": np.ascontiguousarray(bias, dtype=np.float32)})
-        return np.asarray(logits[0], dtype=np.float32)
+        reading = np.asarray(logits[0], dtype=np.float32)
+        reading.setflags(write=False)
+        return reading
 
 
 def relative_buckets(length: int) -> NDArray[np.int64]:

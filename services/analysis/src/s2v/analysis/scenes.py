@@ -142,7 +142,7 @@ def cut_scenes(talk: Talk, vectors: Vectors) -> list[tuple[int, int]]:
     count = len(talk.sentences)
     times = [scene_start(talk, talk.words(sentence)[0]) for sentence in talk.sentences] + [talk.speech.duration]
     times[0] = 0.0
-    gains = _gains(talk, vectors)
+    gains = weigh_cuts(talk, vectors)
     best = [0.0] + [-np.inf] * count
     origin = [0] * (count + 1)
     for end in range(1, count + 1):
@@ -193,8 +193,8 @@ def _length_cost(seconds: float) -> float:
     return float(1.5 * np.log(seconds / GOOD_SECONDS) ** 2)
 
 
-def _gains(talk: Talk, vectors: Vectors) -> list[float]:
-    """Returns what a cut in front of each sentence is worth."""
+def weigh_cuts(talk: Talk, vectors: Vectors) -> list[float]:
+    """Returns what a cut in front of each sentence is worth; `vectors` as for `cut_scenes`."""
     count = len(talk.sentences)
     pauses = np.asarray([talk.speech.pause_before(talk.words(sentence)[0]) for sentence in talk.sentences])
     usual = float(np.median(pauses[1:])) if count > 1 else 0.0

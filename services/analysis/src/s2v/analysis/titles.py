@@ -12,6 +12,7 @@ from s2v.analysis.content import Content, Label
 from s2v.analysis.labels import capitalize, content_lemmas, make_label, noun_groups
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import OPENERS, VAGUE_NOUNS
+from s2v.v1.diagram_pb2 import DiagramType
 
 MAX_WORDS = 10
 MAX_CHARACTERS = 60
@@ -72,15 +73,28 @@ def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: 
     """Returns the title of a scene, or None when nothing names it.
 
     Tried in turn: an announcement, the question or short sentence that opens the scene and is not drawn itself, its opening
-    "when …", and the thing it speaks of most. `counts` holds the lemmas of the whole talk, so that what the scene speaks of more
-    than the rest stands out.
+    "when …", the sides of a comparison, and the thing it speaks of most. `counts` holds the lemmas of the whole talk, so that
+    what the scene speaks of more than the rest stands out.
     """
     drawn = {word for node in content.nodes for word in range(*node.span)}
+    sides = _find_sides(talk, content)
     for sentence in sentences[:_OPENING_SENTENCES]:
         announced = _find_announcement(talk, sentence, drawn)
         if announced is not None:
-            return announced
-    return _find_opening(talk, sentences, drawn) or _find_topic(talk, sentences, counts)
+            # "Let us compare rivers with lakes" announces both, not the first.
+            return sides if sides is not None and set(announced.words) & set(sides.words) else announced
+    return _find_opening(talk, sentences, drawn) or sides or _find_topic(talk, sentences, counts)
+
+
+def _find_sides(talk: Talk, content: Content) -> Label | None:
+    """The two things that a comparison sets side by side, as one title; None for other scenes and where it is too long."""
+    if content.type != DiagramType.DIAGRAM_TYPE_COMPARISON:
+        return None
+    sides = [node for node in content.nodes if node.level == 0]
+    if len(sides) != 2:
+        return None
+    earlier, later = sorted((node.label for node in sides), key=lambda label: label.words)
+    return _join(earlier, later, _is_name(talk, later))
 
 
 def _find_opening(talk: Talk, sentences: Sequence[Span], drawn: set[int]) -> Label | None:
@@ -204,7 +218,8 @@ def _find_topic(talk: Talk, sentences: Sequence[Span], counts: Counter[str]) -> 
         return best.label
     pair = next((other for other in ranked[1:] if other.score >= PAIR_SHARE * best.score and _apart(best, other)), None)
     if pair is not None and (best.telling or pair.telling or best.count + pair.count >= MIN_PAIR_COUNT):
-        joined = _join(best, pair)
+        first, second = sorted((best, pair), key=lambda topic: topic.label.words)
+        joined = _join(first.label, second.label, second.proper)
         if joined is not None:
             return joined
     return next((topic.label for topic in ranked if topic.telling), None)
@@ -230,19 +245,21 @@ def _read_topic(talk: Talk, head: Token, here: Counter[str], counts: Counter[str
     score = count * (0.5 + share) + 0.4 * min(len(lemmas), 2) + subject - 0.15 * place
     # A plain word by itself says little: the scene must turn on it.
     telling = " " in label.text or head.pos_ == "PROPN" or count >= MIN_COUNT_ALONE
-    proper = not label.text[1:].islower() or talk.doc[talk.tokens_of[label.words[0]][0]].pos_ == "PROPN"
-    return _Topic(label, score, count, telling, proper, frozenset(lemmas))
+    return _Topic(label, score, count, telling, _is_name(talk, label), frozenset(lemmas))
 
 
 def _apart(first: _Topic, second: _Topic) -> bool:
     return not first.lemmas & second.lemmas
 
 
-def _join(first: _Topic, second: _Topic) -> Label | None:
-    """Two topics as one title, in the order of speech: "Pods and nodes"."""
-    earlier, later = sorted((first, second), key=lambda topic: topic.label.words)
-    name = later.label.text
-    text = f"{earlier.label.text} and {name if later.proper else name[:1].lower() + name[1:]}"
+def _is_name(talk: Talk, label: Label) -> bool:
+    """Whether a label's first word keeps its capital letter."""
+    return not label.text[1:].islower() or talk.doc[talk.tokens_of[label.words[0]][0]].pos_ == "PROPN"
+
+
+def _join(earlier: Label, later: Label, proper: bool) -> Label | None:
+    """Two labels as one title: "Pods and nodes"; with `proper` the later one keeps its capital letter."""
+    text = f"{earlier.text} and {later.text if proper else later.text[:1].lower() + later.text[1:]}"
     if len(text) > MAX_CHARACTERS:
         return None
-    return Label(text, tuple(sorted({*first.label.words, *second.label.words})))
+    return Label(text, tuple(sorted({*earlier.words, *later.words})), tuple(sorted({*earlier.antecedents, *later.antecedents})))
