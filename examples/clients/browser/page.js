@@ -27,7 +27,10 @@ async function makeVideo(client, talk) {
   const done = new Map(); // share of each stage's parts that are done
   for await (const { partFinished, stageFinished, attemptFailed } of client.watch(job.id)) {
     if (partFinished) done.set(partFinished.stage, partFinished.partsDone / partFinished.partsTotal);
-    if (stageFinished) say(`${title(stageFinished.report.stage)} is done`);
+    if (stageFinished) {
+      done.set(stageFinished.report.stage, 1); // what was made before has no parts
+      say(`${title(stageFinished.report.stage)} is done`);
+    }
     if (attemptFailed) say(`${title(attemptFailed.stage)}: ${attemptFailed.error.message}`, "bad");
     const share = STAGES.reduce((sum, stage) => sum + (done.get(stage) ?? 0), 0) / STAGES.length;
     $("progress").value = UPLOAD_SHARE + (1 - UPLOAD_SHARE) * share;
