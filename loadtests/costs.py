@@ -19,16 +19,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from loadtests.house import opened, say
 from loadtests.observer import OBSERVER, Observer
 from s2v.cli.administration import Machinery, machinery
 from s2v.client import Client
+from s2v.gateway.timelines import timeline
 from s2v.runtime.jobs import prefix
 from s2v.runtime.reconciler import Reconciler
 from s2v.runtime.schema import EVENT_STREAM
 from s2v.runtime.stage import NAMES
 from s2v.v1.job_pb2 import JobOptions, JobState
+from s2v.v1.timeline_pb2 import AttemptOutcome
 from s2v.v1.work_pb2 import JobRecord
 
 SCENES = "scene"
@@ -85,6 +88,19 @@ class StageWork:
 
 
 @dataclass(frozen=True)
+class TaskRun:
+    """One task of a talk's timeline; times in seconds from the acceptance of the job."""
+
+    stage: str
+    task: str
+    """plan, part.N or join."""
+    published: float
+    started: float
+    finished: float
+    cpu: float
+
+
+@dataclass(frozen=True)
 class TalkWork:
     """One talk."""
 
@@ -96,6 +112,8 @@ class TalkWork:
     """Whether nothing else was made meanwhile."""
     scenes: int
     stages: Mapping[str, StageWork]
+    tasks: Sequence[TaskRun]
+    """All of its tasks, in the order in which they began."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +166,7 @@ class Costs:
                 one["alone"],
                 one["scenes"],
                 {name: StageWork(**work) for name, work in one["stages"].items()},
+                [TaskRun(**task) for task in one["tasks"]],
             )
             for one in fields["talks"]
         ]
@@ -232,7 +251,27 @@ def read_work(record: JobRecord, wall: float, *, alone: bool) -> TalkWork:
         parts = [entry.parts[number].cpu_seconds for number in range(entry.parts_total)]
         join = max(0.0, report.cpu_seconds - entry.plan_cpu_seconds - sum(parts))
         stages[NAMES[entry.stage]] = StageWork(entry.plan_cpu_seconds, parts, join, report.queue_seconds + report.wall_seconds)
-    return TalkWork(record.job.source_seconds, wall, alone, len(stages["rendering"].part_cpu), stages)
+    return TalkWork(record.job.source_seconds, wall, alone, len(stages["rendering"].part_cpu), stages, _read_tasks(record))
+
+
+def _read_tasks(record: JobRecord) -> list[TaskRun]:
+    created = record.job.created_at.ToNanoseconds()
+
+    def since(at: Timestamp) -> float:
+        return (at.ToNanoseconds() - created) / 1e9
+
+    return [
+        TaskRun(
+            NAMES[attempt.stage],
+            attempt.task,
+            since(attempt.published_at),
+            since(attempt.started_at),
+            since(attempt.finished_at),
+            attempt.cpu_seconds,
+        )
+        for attempt in timeline(record).attempts
+        if attempt.outcome == AttemptOutcome.ATTEMPT_OUTCOME_DONE
+    ]
 
 
 def fit_stage(name: str, talks: Sequence[TalkWork]) -> StageCosts:

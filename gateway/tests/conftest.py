@@ -19,6 +19,7 @@ from s2v.client.errors import JobServiceError, translate
 from s2v.gateway.deletion import Deletion
 from s2v.gateway.edits import Edits
 from s2v.gateway.housekeeping import Housekeeping
+from s2v.gateway.http_front import http_front
 from s2v.gateway.intake import Intake
 from s2v.gateway.quotas import Quotas
 from s2v.gateway.requests import BUCKET, Requests
@@ -59,6 +60,7 @@ class Door:
     stop: asyncio.Event
     port: int
     webhooks: Webhooks
+    http_port: int
 
     async def start(self, name: str, size_bytes: int, sha256: str = "") -> str:
         request = StartUploadRequest(name=name, size_bytes=size_bytes, sha256=sha256)
@@ -138,16 +140,15 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
             store=store,
         )
         server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
-        await server.start()
         before = (await bus.jetstream.stream_info(WORK_STREAM)).state.messages
-        try:
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-                housekeeping = Housekeeping(uploads, jobs, bus, store, own)
-                yield Door(
-                    JobServiceStub(channel), own, bus, store, jobs, uploads, housekeeping, before, stop, server.port, webhooks
-                )
-        finally:
-            await server.stop(0)
+        async with http_front(own, server) as http_port:
+            await server.start()
+            try:
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+                    stub, housekeeping = JobServiceStub(channel), Housekeeping(uploads, jobs, bus, store, own)
+                    yield Door(stub, own, bus, store, jobs, uploads, housekeeping, before, stop, server.port, webhooks, http_port)
+            finally:
+                await server.stop(0)
 
     return opened
 

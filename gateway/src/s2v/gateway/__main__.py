@@ -7,6 +7,7 @@ import asyncio
 from s2v.gateway.deletion import Deletion
 from s2v.gateway.edits import Edits
 from s2v.gateway.housekeeping import Housekeeping
+from s2v.gateway.http_front import http_front
 from s2v.gateway.intake import Intake
 from s2v.gateway.notifying import Notifying
 from s2v.gateway.quotas import Quotas
@@ -57,7 +58,7 @@ async def main() -> None:
         service.server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
         metrics.begin_gateway(settings.tenant)
         housekeeping = Housekeeping(uploads, jobs, bus, store, settings)
-        async with asyncio.TaskGroup() as group:
+        async with http_front(settings, service.server), asyncio.TaskGroup() as group:
             group.create_task(housekeeping.run(service.stop))
             group.create_task(Notifying(webhooks, jobs, bus).run(service.stop))
             group.create_task(service.serve())

@@ -14,6 +14,12 @@ class GatewaySettings(RuntimeSettings):
 
     tenant: str = Field(default="default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     """Tenant of every caller."""
+    http_listen: str = ""
+    """Address of the HTTP/JSON front, host:port; empty: there is none. It speaks TLS where the gRPC server does."""
+    http_origins: str = ""
+    """Origins whose pages may call the HTTP front, e.g. "https://studio.example", by commas; empty: none but its own."""
+    http_requests: int = Field(default=256, gt=0)
+    """Requests that the HTTP front answers at once, open streams of events included; more are told to come again."""
     quotas: Literal["off", "on"] = "off"
     """Whether the quotas below hold, for each tenant."""
     quota_calls_per_hour: int = Field(default=100, gt=0)

@@ -62,6 +62,10 @@ class Server:
         register(servicer, self._server)
         self._services.append(service)
 
+    def add_socket(self, address: str) -> None:
+        """Also listens at a private address of this machine, "unix:PATH", without TLS. To be called before `start`."""
+        self._server.add_insecure_port(address)
+
     async def start(self) -> None:
         """Listens; health says SERVING from now on.
 

@@ -1,0 +1,182 @@
+"""The HTTP front: the rpcs as JSON, an upload in pieces, events and artifacts as streams, and who is not let in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from s2v.gateway.http_routes import ROUTES
+from s2v.runtime.keys import ApiKeys
+from s2v.v1 import job_service_pb2
+
+LISTEN = {"http_listen": "127.0.0.1:0"}
+
+
+def test_every_rpc_has_a_path():
+    rpcs = {method.name for method in job_service_pb2.DESCRIPTOR.services_by_name["JobService"].methods}
+    assert {route.rpc for route in ROUTES} | {"WriteUpload", "WatchJob", "GetArtifact"} == rpcs
+
+
+@asynccontextmanager
+async def browser(door, **headers: str) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{door.http_port}", headers=headers) as session:
+        yield session
+
+
+async def make_job(session: aiohttp.ClientSession, sound: bytes, request_id: str = "r1") -> dict:
+    wanted = {"name": "talk.wav", "sizeBytes": len(sound), "sha256": hashlib.sha256(sound).hexdigest()}
+    async with session.post("/v1/uploads", json=wanted) as response:
+        upload_id = (await response.json())["uploadId"]
+    async with session.put(f"/v1/uploads/{upload_id}", data=sound) as response:
+        assert (await response.json()) == {"committedSize": str(len(sound))}
+    order = {"requestId": request_id, "uploadId": upload_id, "options": {"theme": "light"}}
+    async with session.post("/v1/jobs", json=order) as response:
+        assert response.status == 200, await response.text()
+        return (await response.json())["job"]
+
+
+async def read_events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, str]]:
+    event: dict[str, str] = {}
+    async for line in response.content:
+        name, _, value = line.decode().rstrip("\n").partition(": ")
+        if name:
+            event[name] = value
+        elif event:
+            yield event
+            event = {}
+
+
+@pytest.mark.integration
+async def test_a_talk_goes_in_by_http_and_its_job_is_read_watched_cancelled_and_fetched(open_door, media):
+    sound = media.wav(6)
+    async with open_door(**LISTEN) as door, browser(door) as session:
+        job = await make_job(session, sound)
+        assert (job["sourceName"], job["options"]["theme"], job["sourceSeconds"]) == ("talk.wav", "light", 6)
+        async with session.get(f"/v1/jobs/{job['id']}") as response:
+            assert (await response.json())["job"]["state"] == "JOB_STATE_QUEUED"
+        async with session.get("/v1/jobs", params={"pageSize": "1", "state": "JOB_STATE_QUEUED"}) as response:
+            assert [one["id"] for one in (await response.json())["jobs"]] == [job["id"]]
+        async with session.get(f"/v1/jobs/{job['id']}/events") as response:
+            assert response.content_type == "text/event-stream"
+            events = read_events(response)
+            first = await anext(events)
+            assert (first["event"], json.loads(first["data"])["stateChanged"]["state"]) == ("state_changed", "JOB_STATE_QUEUED")
+            async with session.post(f"/v1/jobs/{job['id']}:cancel", json={}) as cancelled:
+                assert (await cancelled.json())["job"]["state"] == "JOB_STATE_CANCELLED"
+            rest = [json.loads(event["data"])["stateChanged"]["state"] async for event in events]
+            assert rest == ["JOB_STATE_CANCELLED"]
+        async with session.get(f"/v1/jobs/{job['id']}/events", headers={"Last-Event-ID": first["id"]}) as response:
+            assert len([event async for event in read_events(response)]) == 1
+        async with session.get(f"/v1/jobs/{job['id']}/artifacts/source") as response:
+            assert await response.read() == sound
+            assert response.headers["ETag"].strip('"') == hashlib.sha256(sound).hexdigest()
+            assert "sandbox" in response.headers["Content-Security-Policy"]
+            again = {"If-None-Match": response.headers["ETag"]}
+        async with session.get(f"/v1/jobs/{job['id']}/artifacts/source", headers=again) as response:
+            assert response.status == 304
+        async with session.delete(f"/v1/jobs/{job['id']}") as response:
+            assert (await response.json())["objects"] >= 1
+
+
+@pytest.mark.integration
+async def test_an_upload_whose_body_breaks_off_goes_on_from_what_has_arrived(open_door, media):
+    sound = media.wav(60)
+    async with open_door(**LISTEN) as door, browser(door) as session:
+        async with session.post("/v1/uploads", json={"name": "talk.wav", "sizeBytes": len(sound)}) as response:
+            path = f"/v1/uploads/{(await response.json())['uploadId']}"
+        _, writer = await asyncio.open_connection("127.0.0.1", door.http_port)
+        head = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(sound)}\r\n\r\n"
+        writer.write(head.encode() + sound[: len(sound) // 2])
+        await writer.drain()
+        await asyncio.sleep(0)
+        writer.close()
+        committed = 0
+        async with asyncio.timeout(20):
+            while not committed:
+                async with session.get(path) as response:
+                    committed = int((await response.json()).get("committedSize", 0))
+        assert 0 < committed <= len(sound) // 2
+        async with session.put(path, params={"offset": str(committed)}, data=sound[committed:]) as response:
+            assert (await response.json()) == {"committedSize": str(len(sound))}
+        async with session.put(path, params={"offset": "7"}, data=b"x") as response:
+            assert (response.status, (await response.json())["error"]["status"]) == (400, "OUT_OF_RANGE")
+
+
+@pytest.mark.integration
+async def test_errors_are_json_with_their_details(open_door):
+    async with open_door(**LISTEN) as door, browser(door) as session:
+        async with session.get("/v1/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV") as response:
+            error = (await response.json())["error"]
+            assert (response.status, error["status"], error["details"][0]["reason"]) == (404, "NOT_FOUND", "JOB_NOT_FOUND")
+        async with session.get("/v1/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/events") as response:
+            assert response.status == 404
+        async with session.get("/v1/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/artifacts/video.mp4") as response:
+            assert (response.status, response.headers["Content-Type"]) == (404, "application/json; charset=utf-8")
+        for body, said in (
+            (b'{"name": 7}', "name"),
+            (b'{"nom": "x"}', "nom"),
+            (b"[" * 200_000, "StartUploadRequest"),
+            (b"\xff", "StartUploadRequest"),
+            (b"x" * 2_000_000, "longer than"),
+        ):
+            async with session.post("/v1/uploads", data=body, headers={"Content-Type": "application/json"}) as response:
+                error = (await response.json())["error"]
+                assert (response.status, error["status"]) == (400, "INVALID_ARGUMENT")
+                assert said in error["message"]
+        async with session.get("/v1/nothing") as response:
+            assert (response.status, "GET /v1/nothing" in (await response.text())) == (404, True)
+        async with session.get("/v1/jobs", params={"page_size": "many"}) as response:
+            assert response.status == 400
+
+
+@pytest.mark.integration
+async def test_who_is_not_known_is_refused_and_tenants_are_apart(open_door, store, media, tenant):
+    keys = ApiKeys(store)
+    own, other = [(await keys.create(name, "test")).secret for name in (tenant, f"{tenant}x")]
+    async with open_door(**LISTEN, auth="on") as door:
+        async with browser(door, Authorization=f"Bearer {own}") as session:
+            job = await make_job(session, media.wav(6))
+        async with browser(door, Authorization=f"Bearer {other}") as session, session.get(f"/v1/jobs/{job['id']}") as response:
+            assert response.status == 404
+        async with browser(door) as session, session.get(f"/v1/jobs/{job['id']}") as response:
+            assert (response.status, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.integration
+async def test_foreign_pages_and_foreign_names_get_nothing_unless_they_are_named(open_door):
+    settings = {**LISTEN, "http_origins": "https://studio.example", "quotas": "on", "quota_read_burst": 1}
+    async with open_door(**settings) as door, browser(door) as session:
+        async with session.get("/v1/jobs", headers={"Origin": "https://evil.example"}) as response:
+            assert (response.status, "Access-Control-Allow-Origin" in response.headers) == (403, False)
+        async with session.get("/v1/jobs", headers={"Host": "evil.example"}) as response:
+            assert response.status == 403
+        async with session.post("/v1/uploads", data=b"{}", headers={"Content-Type": "text/plain"}) as response:
+            assert (response.status, "application/json" in await response.text()) == (400, True)
+        named = {"Origin": "https://studio.example"}
+        asks = {**named, "Access-Control-Request-Method": "PUT"}
+        async with session.options("/v1/uploads/x", headers=asks) as response:
+            assert response.status == 204
+            assert response.headers["Access-Control-Allow-Origin"] == named["Origin"]
+        refused = None
+        for _ in range(20):
+            async with session.get("/v1/jobs", headers=named) as response:
+                assert response.headers["Access-Control-Allow-Origin"] == named["Origin"]
+                refused = response if response.status == 429 else refused
+        assert refused is not None
+        assert int(refused.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.integration
+async def test_more_requests_than_allowed_are_told_to_come_again(open_door, media):
+    async with open_door(**LISTEN, http_requests=1) as door, browser(door) as session:
+        job = await make_job(session, media.wav(6))
+        async with session.get(f"/v1/jobs/{job['id']}/events") as watching:
+            await anext(read_events(watching))
+            async with session.get("/v1/jobs") as response:
+                assert (response.status, (await response.json())["error"]["details"][0]["reason"]) == (503, "BUSY")
