@@ -24,6 +24,8 @@ from s2v.v1.transcript_pb2 import Segment, Transcript, Word
 
 pytestmark = pytest.mark.integration
 
+GONE_SECONDS = 5
+"""Within which a cancelled video's processes are gone."""
 SECONDS = 7.37
 RATE = 48_000
 SOURCES = {
@@ -195,7 +197,7 @@ async def test_a_cancelled_video_leaves_no_process_and_no_file(tmp_path: Path, m
     workers = children()
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await work
+        await asyncio.wait_for(asyncio.shield(work), GONE_SECONDS)
     assert not list((tmp_path / "temporary").glob("s2v-render-*"))
     assert not (tmp_path / "film.mp4").exists()
     assert len(workers - children()) >= 2

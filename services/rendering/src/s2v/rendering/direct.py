@@ -19,6 +19,7 @@ from s2v.rendering.limits import DEFAULT_LIMITS, Room
 from s2v.rendering.orders import order_clips
 from s2v.rendering.production import CAPTIONS, FILM, POSTER, Material, finish_video, report_video
 from s2v.rendering.settings import RenderingSettings
+from s2v.rendering.soundtrack import encode_sound
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.errors import InvalidInputError
 from s2v.runtime.stage import Progress
@@ -43,6 +44,8 @@ class Extras:
     """What all files may take together."""
 
 
+SOUND = "sound.m4a"
+"""Name of the sound track where it is encoded, while the clips are drawn."""
 NO_EXTRAS = Extras()
 
 
@@ -96,8 +99,18 @@ async def render(
         done += 1
         await progress(done, len(parts))
 
+    async def encode() -> Path:
+        nonlocal cpu_seconds
+        path = folder / SOUND
+        measured = await pool.run(encode_sound, sound, path, room.left, timeout=engine.FILM_SECONDS)
+        cpu_seconds += measured.cpu_seconds
+        room.take(measured.value, "the encoded sound")
+        return path if measured.value else sound
+
     try:
         async with asyncio.TaskGroup() as group:
+            # The sound first, as it takes longest in a long film, and is refused at once where it does not open.
+            encoding = group.create_task(encode())
             # Long scenes first: no worker is left with a long one at the end.
             for number, order in sorted(enumerate(orders), key=lambda pair: -pair[1].part.frame_count):
                 group.create_task(draw(number, order))
@@ -109,9 +122,10 @@ async def render(
         rate,
         [clip.SerializeToString() for clip in clips],
         files,
-        sound,
+        encoding.result(),
         extras.brand.SerializeToString() if extras.brand else b"",
         extras.hls,
+        encoding.result() != sound,
         room.left,
     )
     measured = await pool.run(finish_video, material, timeout=engine.FILM_SECONDS)

@@ -56,8 +56,8 @@ class Reel:
     """BCP 47 tag."""
 
 
-def join_film(reel: Reel, sound: Path, path: Path) -> Soundtrack:
-    """Writes the film to `path`; returns what its sound is.
+def join_film(reel: Reel, sound: Path, path: Path, encoded: bool = False) -> Soundtrack:
+    """Writes the film to `path`; returns what its sound is. `encoded`: `sound` was made by `encode_sound`, not by the speaker.
 
     Errors: InvalidInputError when the sound does not open or has another length; EngineError when clips do not fit together.
     """
@@ -82,7 +82,9 @@ def join_film(reel: Reel, sound: Path, path: Path) -> Soundtrack:
                 reason="LENGTHS_DIFFER",
                 field="audio",
             )
-        return source.describe(audio)
+        made = source.describe(audio)
+        made.copied = made.copied and not encoded
+        return made
 
 
 def _video_packets(reel: Reel, stream: av.VideoStream, extradata: bytes | None) -> Iterator[Packet[Any]]:

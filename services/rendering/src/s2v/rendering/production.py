@@ -62,6 +62,8 @@ class Material:
     """A Brand; empty: none."""
     hls: bool = False
     """Whether the fragments for HTTP Live Streaming are made too."""
+    encoded: bool = False
+    """Whether the sound has been encoded for the film already."""
     room_bytes: int = DEFAULT_LIMITS.job_bytes
     """What the film, its stream, captions and poster may take together."""
 
@@ -88,7 +90,7 @@ def _finish(material: Material, room: Room) -> bytes:
         chapters=make_chapters(pictures),
         language=pictures.language,
     )
-    soundtrack = join_film(reel, material.sound, folder / FILM)
+    soundtrack = join_film(reel, material.sound, folder / FILM, material.encoded)
     size = (folder / FILM).stat().st_size
     room.take(size, "the film")
     if material.hls:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
+from s2v.rendering.encoder import Encoding
 from s2v.rendering.limits import DEFAULT_LIMITS, Limits
 from s2v.runtime.settings import RuntimeSettings
 
@@ -18,8 +18,8 @@ class RenderingSettings(RuntimeSettings):
     """Worker processes, each with one thread and about 200 MB at 1080p and 400 MB at 4K: one for each core is best."""
     rendering_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "superfast"
     """x264's preset: how hard the encoder works."""
-    rendering_crf: int = Field(default=DEFAULT_ENCODING.quality, ge=0, le=51)
-    """x264's constant rate factor: less is better and larger."""
+    rendering_crf: int | None = Field(default=None, ge=0, le=51)
+    """x264's constant rate factor: less is better and larger. Unset: a constant quantiser, fastest for flat pictures."""
     rendering_memory_bytes: int = Field(default=DEFAULT_LIMITS.memory_bytes, ge=300_000_000)
     """Memory of its own that a worker process may take, in bytes."""
     rendering_job_bytes: int = Field(default=DEFAULT_LIMITS.job_bytes, gt=0)

@@ -18,6 +18,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
+from s2v.rendering.limits import within_limits
 from s2v.runtime import media
 from s2v.runtime.errors import InvalidInputError
 from s2v.v1.video_pb2 import Soundtrack
@@ -146,6 +147,22 @@ class Source(AbstractContextManager["Source"]):
             except av.error.InvalidDataError:
                 # A damaged packet leaves a hole in the timestamps, which becomes silence.
                 continue
+
+
+def encode_sound(sound: Path, path: Path, room_bytes: int) -> int:
+    """Writes the film's sound track by itself to `path`, at most `room_bytes`, where MP4 cannot hold the source's packets.
+
+    Returns its size in bytes; 0 when nothing was written, as the packets are copied.
+    Errors: InvalidInputError when the sound does not open, LimitError.
+    """
+    with within_limits("the sound", room_bytes), Source(sound) as source:
+        if source.copied:
+            return 0
+        with av.open(str(path), "w", format="mp4") as film:
+            track = source.add_to(film)
+            for packet in source.packets(track):
+                film.mux(packet)
+        return path.stat().st_size
 
 
 def _codec(stream: av.AudioStream) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from s2v.rendering import encoder, engine
+from s2v.rendering import engine
 from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip
 from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
 from s2v.rendering.hls import MEDIA, PLAYLIST
@@ -41,7 +41,7 @@ class RenderingStage:
         """Returns engine, encoder, fonts and the options used: all that a video depends on besides its inputs."""
         with set_in(options.brand.font):
             fonts = [f"{name}={sha256}" for name, sha256 in sorted(font_digests().items())]
-        encoding = (self._encoding.preset, str(self._encoding.quality), encoder.X264, version("av"))
+        encoding = (*(f"{name}={value}" for name, value in self._encoding.options.items()), version("av"))
         rate = options.frame_rate or DEFAULT_RATE
         wishes = (str(rate), str(options.strict), str(options.hls), str(options.burn_captions))
         brand = options.brand.SerializeToString(deterministic=True)
@@ -87,7 +87,7 @@ class RenderingStage:
         rate = task.options.frame_rate or DEFAULT_RATE
         brand = task.options.brand.SerializeToString()
         data = [clip.SerializeToString() for clip in clips]
-        material = Material(composition, transcript, rate, data, files, sound, brand, task.options.hls, room.left)
+        material = Material(composition, transcript, rate, data, files, sound, brand, task.options.hls, room_bytes=room.left)
         made = await task.compute(finish_video, material, timeout=engine.FILM_SECONDS)
         video = Video.FromString(made)
         exports = [
