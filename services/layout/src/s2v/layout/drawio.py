@@ -5,13 +5,14 @@ The format is mxGraph's XML; styles are those of https://www.drawio.com/doc/faq/
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from s2v.layout.quality import flatten
-from s2v.layout.svg import SET_OPACITY, printable
+from s2v.layout.svg import LOGO_GAP, LOGO_SIZE, SET_OPACITY, find_look, logo_type, printable
 from s2v.typeset.fonts import FAMILY
-from s2v.typeset.themes import Theme, theme
+from s2v.typeset.themes import Theme
 from s2v.v1.composition_pb2 import (
     ColorRole,
     Composition,
@@ -25,6 +26,7 @@ from s2v.v1.composition_pb2 import (
     ShapeKind,
     TextBlock,
 )
+from s2v.v1.job_pb2 import Brand
 
 CONTENT_TYPE = "application/vnd.jgraph.mxfile"
 STYLES = {
@@ -42,14 +44,18 @@ FILLED = frozenset((ShapeKind.SHAPE_KIND_DOT, ShapeKind.SHAPE_KIND_CIRCLE))
 """Shapes filled with their accent."""
 
 
-def draw(composition: Composition) -> bytes:
-    """Returns the file (UTF-8). Labels are plain text: markup in them is shown, not obeyed."""
-    look = theme(composition.theme)
-    pages = "".join(_page(composition, scene, look) for scene in composition.scenes)
+def draw(composition: Composition, brand: Brand | None = None) -> bytes:
+    """Returns the file (UTF-8). Labels are plain text: markup in them is shown, not obeyed.
+
+    Errors: ValueError for a brand that cannot be read.
+    """
+    look = find_look(composition, brand)
+    logo = brand.logo if brand is not None else b""
+    pages = "".join(_page(composition, scene, look, logo) for scene in composition.scenes)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<mxfile host="s2v">{pages}</mxfile>\n'.encode()
 
 
-def _page(composition: Composition, scene: SceneLayout, look: Theme) -> str:
+def _page(composition: Composition, scene: SceneLayout, look: Theme, logo: bytes) -> str:
     size = f'pageWidth="{composition.width}" pageHeight="{composition.height}" background="{look.background}"'
     cells = "".join(
         [
@@ -57,6 +63,7 @@ def _page(composition: Composition, scene: SceneLayout, look: Theme) -> str:
             *(cell for shape in scene.shapes for cell in _shape(shape, look)),
             *(cell for route in scene.routes for cell in _route(route, look)),
             *([_text("title", scene.title, look)] if scene.title.lines else []),
+            *([_logo(composition, logo)] if logo else []),
         ]
     )
     name = quoteattr(printable(scene.chapter or scene.scene_id)[:60])
@@ -64,6 +71,15 @@ def _page(composition: Composition, scene: SceneLayout, look: Theme) -> str:
         f"<diagram id={quoteattr(scene.scene_id)} name={name}><mxGraphModel grid='0' page='1' {size}><root>"
         f'<mxCell id="0"/><mxCell id="1" parent="0"/>{cells}</root></mxGraphModel></diagram>'
     )
+
+
+def _logo(composition: Composition, logo: bytes) -> str:
+    unit = min(composition.width, composition.height) / 1080
+    (width, height), (right, bottom) = ([each * unit for each in pair] for pair in (LOGO_SIZE, LOGO_GAP))
+    place = Rect(x=composition.width - right - width, y=composition.height - bottom - height, width=width, height=height)
+    # draw.io leaves the word base64 out, as a semicolon ends an entry of its styles.
+    style = f"shape=image;aspect=fixed;imageAlign=right;image=data:{logo_type(logo)},{b64encode(logo).decode()}"
+    return _vertex("logo", "", style, place)
 
 
 def _shape(shape: Shape, look: Theme) -> Iterator[str]:

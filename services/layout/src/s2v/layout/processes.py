@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from s2v.layout import drawio, engine, png, svg
 from s2v.layout.composition import compose
 from s2v.runtime.engine import EnginePool, preload
+from s2v.runtime.errors import InvalidInputError
 from s2v.v1.composition_pb2 import Composition
+from s2v.v1.job_pb2 import Brand
 from s2v.v1.layout_service_pb2 import ComposeRequest
 
 PRELOADED = ("py_mini_racer", "resvg_py", "uharfbuzz", "s2v.layout.processes")
@@ -58,8 +60,15 @@ def compose_bytes(request: bytes) -> Composed:
     return Composed(composition.SerializeToString(deterministic=True), report.SerializeToString(deterministic=True))
 
 
-def draw_bytes(composition: bytes) -> Drawn:
-    """Draws a serialised Composition in every form that is exported."""
+def draw_bytes(composition: bytes, brand: bytes | None) -> Drawn:
+    """Draws a serialised Composition in every form that is exported, in the look of a serialised Brand if there is one.
+
+    Errors: InvalidInputError for a brand that cannot be read.
+    """
     whole = Composition.FromString(composition)
-    scenes = [DrawnScene(scene.scene_id, svg.draw(whole, scene), png.draw(whole, scene)) for scene in whole.scenes]
-    return Drawn(drawio.draw(whole), tuple(scenes))
+    look = Brand.FromString(brand) if brand is not None else None
+    try:
+        scenes = [DrawnScene(each.scene_id, svg.draw(whole, each, look), png.draw(whole, each, look)) for each in whole.scenes]
+        return Drawn(drawio.draw(whole, look), tuple(scenes))
+    except ValueError as error:
+        raise InvalidInputError(str(error), reason="INVALID_OPTION", field="options.brand") from error

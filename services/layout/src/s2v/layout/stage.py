@@ -15,7 +15,7 @@ from s2v.v1.layout_service_pb2 import ComposeRequest, ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.storyboard_pb2 import Storyboard
 
-REVISION = 4
+REVISION = 5
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -28,10 +28,12 @@ class LayoutStage:
         self._longest_seconds = longest_seconds
 
     def identity(self, options: JobOptions) -> bytes:
-        """Returns all that a composition depends on besides its storyboard: engine, fonts, canvas, theme, revision."""
+        """Returns all that a composition and its exports depend on besides the storyboard."""
         fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
         chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
-        return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts)
+        # The exports are drawn in the look of the job.
+        brand = [options.brand.SerializeToString(deterministic=True).hex()] if options.HasField("brand") else []
+        return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts, *brand)
 
     async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns the one part: where the storyboard is."""
@@ -56,7 +58,8 @@ class LayoutStage:
         """Returns the composition with its exports: a file of draw.io, and each scene as SVG and PNG."""
         result = ComposeResponse.FromString(await task.read(parts[0]))
         composition = result.composition.SerializeToString(deterministic=True)
-        drawn = await task.compute(draw_bytes, composition, timeout=self._longest_seconds)
+        brand = task.options.brand.SerializeToString(deterministic=True) if task.options.HasField("brand") else None
+        drawn = await task.compute(draw_bytes, composition, brand, timeout=self._longest_seconds)
         files = [File(ArtifactKind.ARTIFACT_KIND_DRAWIO, "diagrams.drawio", drawio.CONTENT_TYPE, data=drawn.drawio)]
         for scene in drawn.scenes:
             name = f"scene-{scene.scene_id}"

@@ -14,7 +14,7 @@ from s2v.layout.canvas import picture_texts
 from s2v.layout.quality import BEHIND, flatten
 from s2v.typeset.fonts import FALLBACKS, FAMILY, FILES, subset
 from s2v.typeset.runs import cut_runs, is_right_to_left
-from s2v.typeset.themes import Theme, theme
+from s2v.typeset.themes import Theme, apply_brand, theme
 from s2v.v1.composition_pb2 import (
     ColorRole,
     Composition,
@@ -28,6 +28,7 @@ from s2v.v1.composition_pb2 import (
     ShapeKind,
     TextBlock,
 )
+from s2v.v1.job_pb2 import Brand
 
 CONTENT_TYPE = "image/svg+xml"
 OUTLINE_WIDTH = 3.0
@@ -39,6 +40,10 @@ BAR_WIDTH = 9.0
 """Of the heavier edge of a cause."""
 ARROW = 18.0
 """Length and width of an arrowhead."""
+LOGO_SIZE, LOGO_GAP = (280.0, 48.0), (80.0, 36.0)
+"""Largest place of a brand's logo, and its distance from the right and lower edge, on a canvas of 1080: as in the video."""
+PNG = b"\x89PNG"
+"""How each PNG file begins."""
 FAMILIES = ", ".join((FAMILY, *FALLBACKS.values(), "sans-serif"))
 EMBED, END_EMBEDDING = "\u202b", "\u202c"
 """Unicode's marks around a text that is written from right to left."""
@@ -47,9 +52,12 @@ ANY_WEIGHT = "100 900"
 CSS_WEIGHTS = {FontWeight.FONT_WEIGHT_REGULAR: 400, FontWeight.FONT_WEIGHT_MEDIUM: 500, FontWeight.FONT_WEIGHT_SEMI_BOLD: 600}
 
 
-def draw(composition: Composition, scene: SceneLayout) -> bytes:
-    """Returns a scene of a composition as a self-contained SVG file (UTF-8)."""
-    look = theme(composition.theme)
+def draw(composition: Composition, scene: SceneLayout, brand: Brand | None = None) -> bytes:
+    """Returns a scene of a composition as a self-contained SVG file (UTF-8), in the colours of a brand and with its logo.
+
+    Errors: ValueError for a brand that cannot be read.
+    """
+    look = find_look(composition, brand)
     unit = min(composition.width, composition.height) / 1080
     behind = [shape for shape in scene.shapes if shape.kind in BEHIND]
     pieces = [_shape(shape, look, unit) for shape in behind]
@@ -72,10 +80,30 @@ def draw(composition: Composition, scene: SceneLayout) -> bytes:
             f"<style>{_fonts(blocks)}</style>",
             f'<rect width="{width}" height="{height}" fill="{look.background}"/>',
             *pieces,
+            *([_logo(brand.logo, width, height, unit)] if brand is not None and brand.logo else []),
             "</svg>",
             "",
         ]
     ).encode()
+
+
+def find_look(composition: Composition, brand: Brand | None) -> Theme:
+    """Returns the theme of a composition, with the colours of a brand. Errors: ValueError when text could not be read in them."""
+    look = theme(composition.theme)
+    return look if brand is None else apply_brand(look, brand)
+
+
+def logo_type(logo: bytes) -> str:
+    """Returns the media type of a logo: PNG or SVG, which are all that a brand may give."""
+    return "image/png" if logo.startswith(PNG) else "image/svg+xml"
+
+
+def _logo(logo: bytes, width: int, height: int, unit: float) -> str:
+    """Returns a logo as an image: a viewer runs no script in it and fetches nothing for it, whatever the file holds."""
+    (wide, high), (right, bottom) = LOGO_SIZE, LOGO_GAP
+    place = f'x="{_number(width - (right + wide) * unit)}" y="{_number(height - (bottom + high) * unit)}"'
+    size = f'width="{_number(wide * unit)}" height="{_number(high * unit)}" preserveAspectRatio="xMaxYMax meet"'
+    return f'<image {place} {size} href="data:{logo_type(logo)};base64,{b64encode(logo).decode()}"/>'
 
 
 def _describe(scene: SceneLayout) -> str:
