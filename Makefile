@@ -74,6 +74,12 @@ test-chaos: setup-test ## Kill everything at random under 200 jobs, and workers 
 load: setup-test ## Load-test an embedded stack: PROFILE=smoke, talk, steady, spike, soak, priority, abuse or watch
 	$(BIN)/python -m loadtests $(PROFILE) --out $(OUT)/load-$(PROFILE)
 
+.PHONY: rivals
+rivals: setup-test ## Install what evals.layout draws the same graphs with: Graphviz and dagre
+	@./system-packages.sh evals/rivals/system-packages.txt
+	@command -v npm >/dev/null || ./system-packages.sh evals/rivals/node-packages.txt
+	npm ci --silent --prefix evals/rivals
+
 .PHONY: check
 check: setup-test format-check lint types proto-check unit ## What runs before each commit (under 3 minutes)
 

@@ -17,6 +17,7 @@ from s2v.layout.validation import MAX_EDGES, MAX_NODES
 
 READABLE_PX = 24.0
 SMALL = 30  # nodes that a diagram of a video has at most, usually
+DAGRE = Path(__file__).parent / "rivals/node_modules/@dagrejs/dagre"  # where `make rivals` puts it
 WARM_UP = 3  # graphs drawn before the clock counts
 
 
@@ -41,7 +42,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m evals.layout", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of ELK JSON graphs with an index.json")
     parser.add_argument("--dot", default=shutil.which("dot") or "", help="Graphviz's dot")
-    parser.add_argument("--dagre", type=Path, help="npm's node_modules/@dagrejs/dagre")
+    parser.add_argument("--dagre", type=Path, default=DAGRE, help="npm's node_modules/@dagrejs/dagre")
+    parser.add_argument("--drawings", type=Path, help="where to write what became of each graph, as JSON")
     parser.add_argument("--sheet", type=Path, help="where to write an HTML page that shows the drawings side by side")
     arguments = parser.parse_args()
     every = read_graphs(arguments.folder)
@@ -63,6 +65,9 @@ def main() -> None:
         for share in (50, 99)
     }
     result["engines"]["ours"].update(timing)  # type: ignore[index]
+    if arguments.drawings:
+        listed = {name: {g.name: f and asdict(f) for g, f in zip(graphs, found, strict=True)} for name, found in faults.items()}
+        arguments.drawings.write_text(json.dumps(listed, indent=1), encoding="utf-8")
     if arguments.sheet:
         write_sheet(arguments.sheet, graphs, drawings, faults)
     json.dump(result, sys.stdout, indent=2)
@@ -70,7 +75,7 @@ def main() -> None:
 
 
 def draw_all(
-    graphs: Sequence[SizedGraph], dot: str, dagre: Path | None
+    graphs: Sequence[SizedGraph], dot: str, dagre: Path
 ) -> tuple[dict[str, list[Drawing | None]], dict[str, str], dict[str, Spent]]:
     """The drawings of each engine (None: it failed), why an engine is missing, and what our single variants take."""
     missing: dict[str, str] = {}
@@ -86,9 +91,9 @@ def draw_all(
     if dot:
         drawings["dot"] = attempt("dot", graphs, lambda graph: draw_dot(dot, graph))
     else:
-        missing["dot"] = "no dot on the path: install Debian's graphviz, or name it with --dot"
-    if dagre is None:
-        missing["dagre"] = "name its folder with --dagre, after `npm install @dagrejs/dagre`"
+        missing["dot"] = "no dot on the path: run `make rivals`, or name it with --dot"
+    if not (dagre / "package.json").exists():
+        missing["dagre"] = f"there is none in {dagre}: run `make rivals`, or name its folder with --dagre"
     else:
         drawings["dagre"] = draw_dagre(dagre.resolve(), graphs)
     return drawings, missing, times

@@ -81,7 +81,9 @@ def test_the_figures_and_the_sheet_are_made_and_missing_engines_are_said(
 ) -> None:
     (tmp_path / "one.json").write_text(json.dumps(GRAPH))
     (tmp_path / "index.json").write_text(json.dumps([{"file": "one.json"}]))
-    monkeypatch.setattr("sys.argv", ["layout", str(tmp_path), "--dot", "", "--sheet", str(tmp_path / "sheet.html")])
+    monkeypatch.setattr(
+        "sys.argv", ["layout", str(tmp_path), "--dot", "", "--dagre", str(tmp_path), "--sheet", str(tmp_path / "sheet.html")]
+    )
     layout.main()
     result = json.loads(capsys.readouterr().out)
     assert set(result["missing"]) == {"dot", "dagre"}

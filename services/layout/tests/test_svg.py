@@ -2,10 +2,14 @@
 
 from xml.etree import ElementTree as Tree
 
+import cv2
+import numpy as np
 import pytest
 
 from s2v.layout import drawio, png, svg
 from s2v.layout.composition import compose
+from s2v.layout.processes import draw_bytes
+from s2v.runtime.errors import InvalidInputError
 from s2v.typeset.fonts import FALLBACKS
 from s2v.v1.job_pb2 import Brand
 from s2v.v1.storyboard_pb2 import Scene
@@ -98,3 +102,29 @@ def test_exports_have_the_brands_colours_and_font() -> None:
     in_serif = png.draw(composition, scene, brand)
     composition.font = ""
     assert in_serif != png.draw(composition, scene, brand)
+
+
+def test_exports_have_the_colours_and_the_logo_of_the_jobs_brand() -> None:
+    composition, _ = compose(storyboard(phrase("Each part can fail.")), 1080, "light", False)
+    scene = composition.scenes[0]
+    logo = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><rect width="40" height="20" fill="#ff0000"/></svg>'
+    brand = Brand(background="#FFFFFF", text="#101010", logo=logo)
+    root = Tree.fromstring(svg.draw(composition, scene, brand))
+    assert root.find("svg:rect", NAMES).get("fill") == "#FFFFFF"  # type: ignore[union-attr]
+    assert "#101010" in {each.get("fill") for each in root.findall(".//svg:text", NAMES)}
+    image = root.find("svg:image", NAMES)
+    assert image is not None
+    assert float(image.get("x", 0)) + float(image.get("width", 0)) == 1920 - 80
+    page = drawio.draw(composition, brand).decode()
+    assert "shape=image" in page
+    assert 'background="#FFFFFF"' in page
+    pixels = cv2.imdecode(np.frombuffer(png.draw(composition, scene, brand), np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    assert pixels[1080 - 36 - 20, 1920 - 80 - 20].tolist() == [0, 0, 255], "the logo stands at the lower right"
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+
+
+def test_a_brand_in_which_text_cannot_be_read_is_refused() -> None:
+    composition, _ = compose(storyboard(phrase("Each part can fail.")), 1080, "light", False)
+    with pytest.raises(InvalidInputError, match="contrast"):
+        draw_bytes(composition.SerializeToString(), Brand(text="#EEEEEE").SerializeToString())

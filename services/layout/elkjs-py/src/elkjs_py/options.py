@@ -66,6 +66,7 @@ LayoutOptions = TypedDict(
             "SMART_UP",
             "SMART_DOWN",
         ],
+        "elk.layered.layering.coffmanGraham.layerBound": str,
         "elk.layered.layering.strategy": Literal[
             "NETWORK_SIMPLEX",
             "LONGEST_PATH",

@@ -5,11 +5,12 @@ The format is mxGraph's XML; styles are those of https://www.drawio.com/doc/faq/
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from s2v.layout.quality import flatten
-from s2v.layout.svg import NO_BRAND, SET_OPACITY, printable
+from s2v.layout.svg import LOGO_GAP, LOGO_SIZE, NO_BRAND, SET_OPACITY, logo_type, printable
 from s2v.typeset.families import family, set_in
 from s2v.typeset.themes import Theme, apply_brand, theme
 from s2v.v1.composition_pb2 import (
@@ -50,11 +51,11 @@ def draw(composition: Composition, brand: Brand = NO_BRAND) -> bytes:
     """
     look = apply_brand(theme(composition.theme), brand)
     with set_in(composition.font):
-        pages = "".join(_page(composition, scene, look) for scene in composition.scenes)
+        pages = "".join(_page(composition, scene, look, brand.logo) for scene in composition.scenes)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<mxfile host="s2v">{pages}</mxfile>\n'.encode()
 
 
-def _page(composition: Composition, scene: SceneLayout, look: Theme) -> str:
+def _page(composition: Composition, scene: SceneLayout, look: Theme, logo: bytes) -> str:
     size = f'pageWidth="{composition.width}" pageHeight="{composition.height}" background="{look.background}"'
     cells = "".join(
         [
@@ -62,6 +63,7 @@ def _page(composition: Composition, scene: SceneLayout, look: Theme) -> str:
             *(cell for shape in scene.shapes for cell in _shape(shape, look)),
             *(cell for route in scene.routes for cell in _route(route, look)),
             *([_text("title", scene.title, look)] if scene.title.lines else []),
+            *([_logo(composition, logo)] if logo else []),
         ]
     )
     name = quoteattr(printable(scene.chapter or scene.scene_id)[:60])
@@ -69,6 +71,15 @@ def _page(composition: Composition, scene: SceneLayout, look: Theme) -> str:
         f"<diagram id={quoteattr(scene.scene_id)} name={name}><mxGraphModel grid='0' page='1' {size}><root>"
         f'<mxCell id="0"/><mxCell id="1" parent="0"/>{cells}</root></mxGraphModel></diagram>'
     )
+
+
+def _logo(composition: Composition, logo: bytes) -> str:
+    unit = min(composition.width, composition.height) / 1080
+    (width, height), (right, bottom) = ([each * unit for each in pair] for pair in (LOGO_SIZE, LOGO_GAP))
+    place = Rect(x=composition.width - right - width, y=composition.height - bottom - height, width=width, height=height)
+    # draw.io leaves the word base64 out, as a semicolon ends an entry of its styles.
+    style = f"shape=image;aspect=fixed;imageAlign=right;image=data:{logo_type(logo)},{b64encode(logo).decode()}"
+    return _vertex("logo", "", style, place)
 
 
 def _shape(shape: Shape, look: Theme) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
 import elkjs_py
@@ -22,6 +23,9 @@ from s2v.v1.diagram_pb2 import Edge
 Direction = Literal["RIGHT", "DOWN"]
 Wrapping = Literal["OFF", "SINGLE_EDGE", "MULTI_EDGE"]
 Placement = Literal["ALIGNED", "SHORT", "FLEXIBLE"]
+DIRECTIONS: tuple[Direction, ...] = ("RIGHT", "DOWN")
+Layering = Literal["NETWORK_SIMPLEX", "STRETCH_WIDTH", "MIN_WIDTH", "COFFMAN_GRAHAM"]
+Feedback = Literal["SPEECH", "FEWEST"]
 Side = Literal["NORTH", "EAST", "SOUTH", "WEST"]
 
 QUANTITY_PLACEMENTS: Mapping[QuantityPlace, str] = {
@@ -35,6 +39,9 @@ PANEL_PADDING = 36.0
 """Between the border of a panel and what stands in it, in px."""
 TITLE_DROP = 14.0
 """Above and below the title of a panel, in px."""
+THOROUGHNESS = 400
+"""Tries that ELK makes at an order without crossings, times the edges of the graph; more than 40 gain nothing."""
+PANEL_COLOR = ColorRole.COLOR_ROLE_LINE
 LABEL_CLEARANCE = 8.0
 """Free around an edge's label on each side, in px."""
 
@@ -58,6 +65,14 @@ class Variant:
     """Of ELK's own choices among equals."""
     reserved: bool = True
     """Whether ELK keeps room for the labels of edges; else they stand where there is room already."""
+    layering: Layering = "NETWORK_SIMPLEX"
+    """How nodes are given to layers: with the shortest edges, or in narrower layers, which there are more of."""
+    feedback: Feedback = "SPEECH"
+    """Which edges of a ring go back: the last ones when it is followed from its start, or as few as can be."""
+    aspect: float = 2.0
+    """Width by height to which parts without connection, and layers of bounded width, are packed."""
+    inside: float = 0.0
+    """Width by height to which groups that no edge enters or leaves are laid out by themselves; 0: with all else."""
 
 
 def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
@@ -105,7 +120,7 @@ def place_panel(panel: Panel, box: elkjs_py.Node) -> Shape:
         node_id=panel.id,
         kind=ShapeKind.SHAPE_KIND_PANEL,
         rect=Rect(x=x, y=y, width=box["width"], height=box["height"]),
-        accent=ColorRole.COLOR_ROLE_LINE,
+        accent=PANEL_COLOR,
         reveal_seconds=panel.reveal_seconds,
     )
     if panel.title.lines:
@@ -137,14 +152,13 @@ def _options(chart: Chart, variant: Variant) -> elkjs_py.LayoutOptions:
         "elk.edgeRouting": "ORTHOGONAL",
         "elk.json.edgeCoords": "ROOT",
         "elk.json.shapeCoords": "ROOT",
-        "elk.layered.thoroughness": "40",
+        "elk.layered.thoroughness": str(min(max(THOROUGHNESS // max(len(chart.edges), 1), 5), 40)),
         # Followed from its start, a process has a loop where an arrow comes back to where it has been.
-        "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST",
+        "elk.layered.cycleBreaking.strategy": "DEPTH_FIRST" if variant.feedback == "SPEECH" else "GREEDY",
         "elk.layered.considerModelOrder.strategy": "PREFER_NODES",
         "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
         "elk.layered.nodePlacement.favorStraightEdges": "true",
-        # Parts without connection are packed to the shape of a wide canvas.
-        "elk.aspectRatio": "2.0",
+        "elk.aspectRatio": f"{variant.aspect:g}",
         "elk.padding": "[top=0,left=0,bottom=0,right=0]",
         "elk.spacing.nodeNode": str(60 * spread),
         "elk.spacing.componentComponent": str(80 * spread),
@@ -161,6 +175,10 @@ def _options(chart: Chart, variant: Variant) -> elkjs_py.LayoutOptions:
         "elk.spacing.labelNode": str(QUANTITY_DROP),
         "elk.spacing.nodeSelfLoop": "34",
     }
+    if variant.layering != "NETWORK_SIMPLEX":
+        options["elk.layered.layering.strategy"] = variant.layering
+    if variant.layering == "COFFMAN_GRAHAM":
+        options["elk.layered.layering.coffmanGraham.layerBound"] = str(_layer_bound(chart, variant))
     if variant.placement != "ALIGNED":
         options["elk.layered.nodePlacement.strategy"] = "NETWORK_SIMPLEX"
     if variant.placement == "FLEXIBLE":
@@ -177,6 +195,19 @@ def _options(chart: Chart, variant: Variant) -> elkjs_py.LayoutOptions:
         options["elk.layered.wrapping.strategy"] = variant.wrapping
         options["elk.layered.wrapping.additionalEdgeSpacing"] = "30"
     return options
+
+
+def _layer_bound(chart: Chart, variant: Variant) -> int:
+    """Returns how many nodes a layer holds where so many layers make a picture of the wanted shape."""
+    count = max(len(chart.outlines), 1)
+    along, across = 96 * variant.spread, 60 * variant.spread
+    width = sum(outline.width for outline in chart.outlines) / count
+    height = sum(outline.height for outline in chart.outlines) / count
+    if variant.direction == "RIGHT":
+        bound = sqrt(count * (width + along) / (variant.aspect * (height + across)))
+    else:
+        bound = sqrt(count * variant.aspect * (height + along) / (width + across))
+    return max(round(bound), 2)
 
 
 def _graph(chart: Chart, variant: Variant) -> elkjs_py.Graph:

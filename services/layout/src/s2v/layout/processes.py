@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from s2v.layout import drawio, engine, png, svg
 from s2v.layout.composition import compose
 from s2v.runtime.engine import EnginePool, preload
+from s2v.runtime.errors import InvalidInputError
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Brand
 from s2v.v1.layout_service_pb2 import ComposeRequest
@@ -62,9 +63,13 @@ def compose_bytes(request: bytes) -> Composed:
 
 
 def draw_bytes(composition: bytes, brand: bytes = b"") -> Drawn:
-    """Draws a serialised Composition in every form that is exported, in the colours of a serialised Brand."""
-    whole, colors = Composition.FromString(composition), Brand.FromString(brand)
-    scenes = [
-        DrawnScene(scene.scene_id, svg.draw(whole, scene, colors), png.draw(whole, scene, colors)) for scene in whole.scenes
-    ]
-    return Drawn(drawio.draw(whole, colors), tuple(scenes))
+    """Draws a serialised Composition in every form that is exported, in the look of a serialised Brand.
+
+    Errors: InvalidInputError for a brand that cannot be read.
+    """
+    whole, look = Composition.FromString(composition), Brand.FromString(brand)
+    try:
+        scenes = [DrawnScene(each.scene_id, svg.draw(whole, each, look), png.draw(whole, each, look)) for each in whole.scenes]
+        return Drawn(drawio.draw(whole, look), tuple(scenes))
+    except ValueError as error:
+        raise InvalidInputError(str(error), reason="INVALID_OPTION", field="options.brand") from error

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from elkjs_py import ElkError, ElkMemoryError, ElkTimeout
-from s2v.layout import chain, grid, layered
+from s2v.layout import chain, grid, layered, nesting
 from s2v.layout.canvas import Canvas, find_move
 from s2v.layout.chart import Accents, Chart, set_chart
 from s2v.layout.labelling import place_labels
-from s2v.layout.layered import Direction, Placement, Variant, Wrapping
+from s2v.layout.layered import DIRECTIONS, Direction, Layering, Placement, Variant, Wrapping
 from s2v.layout.outline import Measure
 from s2v.layout.quality import extent, faults, measure
 from s2v.v1.composition_pb2 import SceneLayout, ShapeKind
@@ -39,8 +39,22 @@ TIGHTEST = 0.4
 """Least air, for graphs whose nodes have a fixed size."""
 TIGHT_GAIN = 0.8
 """Where the picture is too large by more than this, less air does not make it fit."""
-WRAPPINGS: tuple[Wrapping, ...] = ("OFF", "SINGLE_EDGE", "MULTI_EDGE")
-"""Ways to break a chart into rows; each is tried where those before it do not fit."""
+PLAIN = Variant("RIGHT")
+ROWS = (Variant("RIGHT", wrapping="SINGLE_EDGE"), Variant("RIGHT", wrapping="MULTI_EDGE"))
+"""Ways to break a chart into rows. ELK cannot do that with groups."""
+NARROW = (
+    Variant("RIGHT", layering="COFFMAN_GRAHAM", placement="FLEXIBLE"),
+    Variant("RIGHT", layering="MIN_WIDTH", placement="FLEXIBLE"),
+    Variant("RIGHT", feedback="FEWEST", placement="FLEXIBLE"),
+)
+"""Other ways to give the nodes to layers: more layers that hold less, or fewer edges that go back."""
+STRETCHED = Variant("RIGHT", layering="STRETCH_WIDTH", placement="FLEXIBLE")
+"""With groups, ELK does not come to an end on it."""
+NESTED = (
+    *(Variant("RIGHT", inside=shape, placement="FLEXIBLE") for shape in (2.2, 1.2, 0.7)),
+    *(Variant("RIGHT", inside=shape, placement="FLEXIBLE", wrapping="MULTI_EDGE") for shape in (2.2, 1.2, 0.7)),
+)
+"""Groups that no edge enters or leaves by themselves: wide, nearly square, tall; then the groups in rows."""
 NEARLY = 0.92
 """Where a picture in one row is too large by no more than this, slightly smaller text reads better than several rows."""
 WRAPPABLE_NODES = 5
@@ -50,7 +64,6 @@ HOPELESS = 0.85
 WORK = 2400
 """Layouts that are tried at most, times the nodes and edges of the graph: about two seconds. Not a time, so that the same graph
 always gets the same picture."""
-DIRECTIONS: tuple[Direction, ...] = ("RIGHT", "DOWN")
 ALTERNATIVES: tuple[tuple[Placement, bool, int], ...] = (
     ("ALIGNED", True, 1),
     ("FLEXIBLE", True, 1),
@@ -68,9 +81,17 @@ SIZE_COST = 0.9
 """What each px less than the usual size costs."""
 CROSSING_COST = 4.0
 BEND_COST = 0.5
+OVERSIZE_COST = 40.0
+"""What a picture costs that is too large, times the part of it that is."""
 DOWN_COST = 1.0
 """Down reads worse than right on a wide screen, as much as two bends do."""
-WRAPPING_COSTS: Mapping[Wrapping, float] = {"OFF": 0.0, "SINGLE_EDGE": 1.5, "MULTI_EDGE": 3.0}
+STRATEGY_COSTS: Mapping[Wrapping | Layering, float] = {
+    "SINGLE_EDGE": 1.5,
+    "MULTI_EDGE": 3.0,
+    "COFFMAN_GRAHAM": 2.0,
+    "MIN_WIDTH": 2.0,
+}
+"""What reads less well than the plain layers, by the name of the option."""
 STRAIGHT_COST = 1.0
 """A fork shows the two ways of a decision as equals."""
 SHORTENED = 0.85
@@ -94,10 +115,14 @@ class _Candidate:
     """By how much it could be larger; below 1: it does not fit."""
 
     @property
-    def rank(self) -> tuple[float, float]:
-        """What is least for the best picture of one size of text: first whether it fits, then crossings and bends."""
+    def rank(self) -> tuple[bool, float]:
+        """What is least for the best picture of one size of text: first whether it fits, then crossings and bends.
+
+        A picture that does not fit is seen in parts in any case, so a little more of it is worth a crossing less.
+        """
         quality = self.picture.quality
-        return 1.0 - min(self.room, 1.0), quality.crossings * CROSSING_COST + quality.bends * BEND_COST
+        tangle = quality.crossings * CROSSING_COST + quality.bends * BEND_COST
+        return self.room < 1.0, tangle + OVERSIZE_COST * (1.0 - min(self.room, 1.0))
 
 
 def draw_graph(diagram: Diagram, canvas: Canvas, accents: Accents, *, joins: bool = False) -> SceneLayout:
@@ -129,32 +154,46 @@ def draw_once(chart: Chart, canvas: Canvas) -> SceneLayout:
 def draw_chart(chart: Chart, canvas: Canvas) -> SceneLayout:
     """Returns the clean picture of a chart, at the size that its texts are set in, that fits with the fewest crossings and bends.
 
-    Where none fits, the one that is least too large. Errors: ElkError when no variant comes out clean.
+    Where none fits, the one with the fewest crossings of those that are least too large. Errors: ElkError when no variant comes
+    out clean.
     """
     search = _Search(Diagram(), canvas, {}, joins=False)
     best: _Candidate | None = None
-    rounds: list[tuple[float, Wrapping]] = [(1.0, "OFF"), (TIGHT, "OFF"), (TIGHTEST, "OFF")]
-    if not chart.panels:
-        # ELK cannot break a graph with groups into rows.
-        rounds += [(TIGHTEST, "SINGLE_EDGE"), (TIGHTEST, "MULTI_EDGE")]
-    size = len(chart.outlines) + len(chart.edges)
-    for spread, wrapping in rounds:
-        if search.tried * size > WORK:
+    work = WORK // (len(chart.outlines) + len(chart.edges))
+    plans = [(spread, PLAIN) for spread in (1.0, TIGHT, TIGHTEST)]
+    plans += [(TIGHTEST, strategy) for strategy in list_strategies(chart)[1:]]
+    for spread, strategy in plans:
+        if search.tried > work:
             break
-        for placement, ordered, seed in ALTERNATIVES:
+        hopeless: set[Direction] = set()
+        for placement, ordered, seed in ALTERNATIVES if strategy is PLAIN else ALTERNATIVES[1:4]:
             for direction in DIRECTIONS:
-                variant = Variant(direction, False, wrapping, spread, placement, ordered, seed)
+                if direction in hopeless:
+                    continue
+                variant = replace(strategy, direction=direction, spread=spread, placement=placement, ordered=ordered, seed=seed)
                 picture = search.lay_out(chart, variant)
-                if picture is not None:
-                    candidate = search.judge(picture, chart, variant, ENGINE)
-                    if not faults(picture.quality) and (best is None or candidate.rank < best.rank):
-                        best = candidate
+                if picture is None:
+                    continue
+                candidate = search.judge(picture, chart, variant, ENGINE)
+                if candidate.room < (TIGHT_GAIN if best is None or best.room < 1.0 else 1.0):
+                    # Other places for the nodes do not make it so much smaller.
+                    hopeless.add(direction)
+                if not faults(picture.quality) and (best is None or candidate.rank < best.rank):
+                    best = candidate
         if best is not None and best.room >= 1.0:
             break
     if best is None:
         raise ElkError("no variant came out clean")
     best.picture.quality.variants = search.tried
     return best.picture
+
+
+def list_strategies(chart: Chart) -> list[Variant]:
+    """Returns the ways to lay a chart out, to be tried one after another until one fits; the plain one first."""
+    if chart.panels:
+        return [PLAIN, *(NESTED if nesting.has_closed_panels(chart) else ()), *NARROW]
+    rows = ROWS if len(chart.outlines) >= WRAPPABLE_NODES else ()
+    return [PLAIN, *rows, STRETCHED, *NARROW]
 
 
 class _Search:
@@ -167,6 +206,7 @@ class _Search:
         self._joins = joins
         self._budget = WORK // max(len(diagram.nodes) + len(diagram.edges), 1)
         self._stopped = 0
+        self._drawn: dict[tuple[Measure, float, float], nesting.Interiors] = {}
         self.tried = 0
 
     def run(self) -> SceneLayout:
@@ -187,12 +227,11 @@ class _Search:
                 # The least size is always tried: the camera needs a picture to move over.
                 self._budget = max(self._budget, self.tried + LAST_LAYOUTS)
             charts = [set_chart(self._diagram, measure, self._accents, joins=self._joins) for measure in measures]
-            wrappable = len(self._diagram.nodes) >= WRAPPABLE_NODES and not charts[0].panels
-            for wrapping in WRAPPINGS if wrappable else WRAPPINGS[:1]:
-                clean = self._round(charts, wrapping, 1.0)
+            for strategy in list_strategies(charts[0]):
+                clean = self._round(charts, strategy, 1.0)
                 room = max((each.room for each in clean), default=1.0)
                 if room < 1.0 and (room >= TIGHT_GAIN or last):
-                    clean += self._round(charts, wrapping, TIGHT)
+                    clean += self._round(charts, strategy, TIGHT)
                 seen += clean
                 widest = max([*clean, *([widest] if widest else [])], key=_readability, default=None)
                 fitting = [each for each in clean if each.room >= 1.0]
@@ -215,11 +254,11 @@ class _Search:
         shortened = any(outline.label.full_text for outline in candidate.chart.outlines)
         return wide > 1.0 and high > 1.0, max(wide, 1.0) * max(high, 1.0) + (0.2 if shortened else 0.0)
 
-    def _round(self, charts: Sequence[Chart], wrapping: Wrapping, spread: float) -> list[_Candidate]:
+    def _round(self, charts: Sequence[Chart], strategy: Variant, spread: float) -> list[_Candidate]:
         """Returns the clean pictures of charts that differ in their line width, in both directions."""
         decisions = any(outline.kind == ShapeKind.SHAPE_KIND_DIAMOND for outline in charts[0].outlines)
         variants = [
-            Variant(direction, straight_first, wrapping, spread)
+            replace(strategy, direction=direction, straight_first=straight_first, spread=spread)
             for direction in DIRECTIONS
             for straight_first in ((False, True) if decisions else (False,))
         ]
@@ -247,6 +286,9 @@ class _Search:
             if self.tried >= self._budget:
                 return None
             self.tried += 1
+            variant = replace(variant, aspect=self._canvas.area.width / self._canvas.area.height)
+            if variant.inside:
+                return nesting.lay_out(chart, self._interiors(chart, variant), variant)
             picture = layered.lay_out(chart, replace(variant, reserved=False))
             if place_labels(picture, [chart.labels[edge.id] for edge in chart.edges]):
                 return picture
@@ -264,6 +306,13 @@ class _Search:
             log.info("ELK failed on %s: %s", variant, error)
             return None
 
+    def _interiors(self, chart: Chart, variant: Variant) -> nesting.Interiors:
+        """Returns the closed groups of a chart, laid out once for all variants that share their distances and shape."""
+        key = (chart.measure, variant.spread, variant.inside)
+        if key not in self._drawn:
+            self._drawn[key] = nesting.draw_interiors(chart, variant)
+        return self._drawn[key]
+
     def judge(self, picture: SceneLayout, chart: Chart, variant: Variant, engine: str) -> _Candidate:
         measure(picture, self._canvas)
         picture.quality.engine = engine
@@ -274,7 +323,8 @@ class _Search:
             + picture.quality.crossings * CROSSING_COST
             + picture.quality.bends * BEND_COST
             + (DOWN_COST if (variant.direction == "DOWN") == self._canvas.is_wide else 0.0)
-            + WRAPPING_COSTS[variant.wrapping]
+            + STRATEGY_COSTS.get(variant.wrapping, 0.0)
+            + STRATEGY_COSTS.get(variant.layering, 0.0)
             + (STRAIGHT_COST if variant.straight_first else 0.0)
             + (_raggedness(picture) if engine == chain.ENGINE else 0.0)
             # A wide strip is a calm picture; a tall and narrow one is not.

@@ -11,12 +11,12 @@ from s2v.typeset.families import set_in
 from s2v.typeset.fonts import font_digests
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
-from s2v.v1.job_pb2 import Brand, JobOptions
+from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.layout_service_pb2 import ComposeRequest, ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.storyboard_pb2 import Storyboard
 
-REVISION = 4
+REVISION = 5
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -29,12 +29,12 @@ class LayoutStage:
         self._longest_seconds = longest_seconds
 
     def identity(self, options: JobOptions) -> bytes:
-        """Returns all that a composition depends on besides its storyboard: engine, fonts, canvas, theme, revision."""
+        """Returns all that a composition and its exports depend on besides its storyboard: engine, fonts, look, revision."""
         with set_in(options.brand.font):
             fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
         chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
-        # The pictures that are exported have the brand's colours, and no logo.
-        brand = [_without_logo(options.brand)] if options.HasField("brand") else []
+        # The exports are drawn in the look of the job.
+        brand = [options.brand.SerializeToString(deterministic=True)] if options.HasField("brand") else []
         return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts, *brand)
 
     async def plan(self, task: StageTask) -> Sequence[Part]:
@@ -65,7 +65,7 @@ class LayoutStage:
         """Returns the composition with its exports: a file of draw.io, and each scene as SVG and PNG."""
         result = ComposeResponse.FromString(await task.read(parts[0]))
         composition = result.composition.SerializeToString(deterministic=True)
-        brand = _without_logo(task.options.brand)
+        brand = task.options.brand.SerializeToString(deterministic=True)
         drawn = await task.compute(draw_bytes, composition, brand, timeout=self._longest_seconds)
         files = [File(ArtifactKind.ARTIFACT_KIND_DRAWIO, "diagrams.drawio", drawio.CONTENT_TYPE, data=drawn.drawio)]
         for scene in drawn.scenes:
@@ -73,9 +73,3 @@ class LayoutStage:
             files.append(File(ArtifactKind.ARTIFACT_KIND_SVG, f"{name}.svg", svg.CONTENT_TYPE, data=scene.svg))
             files.append(File(ArtifactKind.ARTIFACT_KIND_PNG, f"{name}.png", png.CONTENT_TYPE, data=scene.png))
         return Output(result.composition, result.report, files)
-
-
-def _without_logo(brand: Brand) -> bytes:
-    kept = Brand.FromString(brand.SerializeToString())
-    kept.ClearField("logo")
-    return kept.SerializeToString(deterministic=True)

@@ -42,6 +42,10 @@ BAR_WIDTH = 9.0
 """Of the heavier edge of a cause."""
 ARROW = 18.0
 """Length and width of an arrowhead."""
+LOGO_SIZE, LOGO_GAP = (280.0, 48.0), (80.0, 36.0)
+"""Largest place of a brand's logo, and its distance from the right and lower edge, on a canvas of 1080: as in the video."""
+PNG = b"\x89PNG"
+"""How each PNG file begins."""
 EMBED, END_EMBEDDING = "\u202b", "\u202c"
 """Unicode's marks around a text that is written from right to left."""
 ANY_WEIGHT = "100 900"
@@ -50,12 +54,15 @@ CSS_WEIGHTS = {FontWeight.FONT_WEIGHT_REGULAR: 400, FontWeight.FONT_WEIGHT_MEDIU
 
 
 def draw(composition: Composition, scene: SceneLayout, brand: Brand = NO_BRAND) -> bytes:
-    """Returns a scene of a composition as a self-contained SVG file (UTF-8). Errors: ValueError as `apply_brand`."""
+    """Returns a scene of a composition as a self-contained SVG file (UTF-8), in a brand's colours and with its logo.
+
+    Errors: ValueError as `apply_brand`.
+    """
     with set_in(composition.font):
-        return _draw(composition, scene, apply_brand(theme(composition.theme), brand))
+        return _draw(composition, scene, apply_brand(theme(composition.theme), brand), brand.logo)
 
 
-def _draw(composition: Composition, scene: SceneLayout, look: Theme) -> bytes:
+def _draw(composition: Composition, scene: SceneLayout, look: Theme, logo: bytes) -> bytes:
     unit = min(composition.width, composition.height) / 1080
     behind = [shape for shape in scene.shapes if shape.kind in BEHIND]
     pieces = [_shape(shape, look, unit) for shape in behind]
@@ -78,10 +85,24 @@ def _draw(composition: Composition, scene: SceneLayout, look: Theme) -> bytes:
             f"<style>{_fonts(blocks)}</style>",
             f'<rect width="{width}" height="{height}" fill="{look.background}"/>',
             *pieces,
+            *([_logo(logo, width, height, unit)] if logo else []),
             "</svg>",
             "",
         ]
     ).encode()
+
+
+def logo_type(logo: bytes) -> str:
+    """Returns the media type of a logo: PNG or SVG, which are all that a brand may give."""
+    return "image/png" if logo.startswith(PNG) else "image/svg+xml"
+
+
+def _logo(logo: bytes, width: int, height: int, unit: float) -> str:
+    """Returns a logo as an image: a viewer runs no script in it and fetches nothing for it, whatever the file holds."""
+    (wide, high), (right, bottom) = LOGO_SIZE, LOGO_GAP
+    place = f'x="{_number(width - (right + wide) * unit)}" y="{_number(height - (bottom + high) * unit)}"'
+    size = f'width="{_number(wide * unit)}" height="{_number(high * unit)}" preserveAspectRatio="xMaxYMax meet"'
+    return f'<image {place} {size} href="data:{logo_type(logo)};base64,{b64encode(logo).decode()}"/>'
 
 
 def _describe(scene: SceneLayout) -> str:
