@@ -36,6 +36,25 @@ def test_because_of_is_not_torn_apart(analyst: Analyst) -> None:
         assert not phrase.startswith("Of ")
 
 
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        (
+            "In a time when travel by night train has come to seem almost slow, it is easy to forget the comfort of sleeping on "
+            "the way, and the pleasure of waking up in another country.",
+            "It is easy to forget the comfort of sleeping on the way",
+        ),
+        (
+            "And so my dear neighbours, keep the gate closed while the cattle are here, keep the path open once they are up in "
+            "the hills.",
+            "Keep the gate closed while the cattle are here",
+        ),
+    ],
+)
+def test_of_a_long_sentence_a_part_that_says_something_is_shown(analyst: Analyst, text: str, phrase: str) -> None:
+    assert phrases(analyst, text)[0][1] == phrase
+
+
 def test_a_particle_at_the_end_stays(analyst: Analyst) -> None:
     assert phrases(analyst, "Our long journey into deep space will go on.")[0][1].endswith("go on.")
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s2v.analysis.analysis import MAX_NODES, SURE, Analyst, analyze
+from s2v.analysis.analysis import MAX_NODES, Analyst, analyze
+from s2v.analysis.choice import SURE
 from s2v.analysis.evidence import EvidenceError, validate
 from s2v.analysis.language import Parser, Talk
 from s2v.analysis.mermaid import write_mermaid

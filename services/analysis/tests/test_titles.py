@@ -38,6 +38,11 @@ def test_a_name_with_two_words_stands_alone(parse: Parse) -> None:
     assert title(parse(text)) == "Message broker"
 
 
+def test_a_number_is_left_out(parse: Parse) -> None:
+    text = "They keep three copy machines. The copy machines are old. Each of the copy machines needs paper."
+    assert title(parse(text)) == "Copy machines"
+
+
 def test_an_announced_question_is_the_title_without_its_announcement(parse: Parse) -> None:
     assert title(parse("Let us begin with how that water is divided. Some of it is salty.")) == "How that water is divided"
 

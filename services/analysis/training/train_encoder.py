@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from encoder_graph import make_graph
-from mpnet import WIDTH, Layer, LowerLayers
+from mpnet import HALF, WIDTH, Layer, LowerLayers
 from numpy.typing import NDArray
 from passages import CLASSES, Passage, is_held_out, read_passages
 from tokenizers import Tokenizer
@@ -55,7 +55,7 @@ class Upper(nn.Module):
 
     def forward(self, rows: Tensor, bias: Tensor, lengths: Tensor) -> Tensor:
         """Returns the logits, shape (passages, CLASSES), of hidden states (passages, tokens, WIDTH)."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
             for layer in self.layers:
                 rows = layer(rows, bias)
         spoken = (torch.arange(rows.shape[1])[None] < lengths[:, None]).float()[:, :, None]

@@ -15,7 +15,8 @@ from spacy.tokens import Span
 from s2v.analysis import rules
 from s2v.analysis.base_weights import LOWER_SHA256
 from s2v.analysis.boundaries import WEIGHTS as BOUNDARY_WEIGHTS
-from s2v.analysis.classification import NAMES, WEIGHTS, Classifier, Ranking
+from s2v.analysis.choice import SURE, Choice, choose, is_torn, take
+from s2v.analysis.classification import WEIGHTS, Classifier, Ranking
 from s2v.analysis.content import Content
 from s2v.analysis.encoder import NAME as ENCODER_NAME
 from s2v.analysis.encoder import SHA256 as ENCODER_SHA256
@@ -48,25 +49,6 @@ MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
 LONG_PHRASE_SECONDS = 16.0
 """A key phrase that would stand for longer is a bore: the scene is cut again, and each piece has a phrase of its own."""
-SURE = 0.5
-"""A scene whose likeliest diagram is less probable is cut where each part is surely another diagram."""
-RIVAL = 0.2
-"""Probability of a second type from which a scene may be of two minds."""
-MIN_CONFIDENCE = 0.3
-"""Below this probability a diagram is not drawn."""
-SECOND_CONFIDENCE = 0.2
-SECOND_SHARE = 0.5
-"""A type stands in for a likelier one that has too little to draw, if its probability is at least this share of that one's."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a scene shows, and what is to be said about it."""
-
-    content: Content
-    ranking: Ranking | None
-    undrawn: DiagramType.ValueType = DiagramType.DIAGRAM_TYPE_UNSPECIFIED
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +127,7 @@ class Analyst:
         talk = self._parser.parse(read_speech(make_transcript(text)))
         return self._rank(talk.sentences, extract_contents(talk, talk.sentences))
 
-    def _split(self, course: _Course, begin: int, end: int) -> list[tuple[int, int, _Found, bool]]:
+    def _split(self, course: _Course, begin: int, end: int) -> list[tuple[int, int, Choice, bool]]:
         """Returns a scene, cut again where it has too many nodes or is two scenes: (begin, end, found, whether it goes on)."""
         found = self._find(course, begin, end)
         turn = self._find_turn(course, begin, end, found)
@@ -158,15 +140,15 @@ class Analyst:
         cut = _halfway(course.talk, begin, end, lambda word: _share_before(found.content, word))
         if cut is None:
             note = f"{len(found.content.nodes)} nodes in one picture, as no sentence ends in between"
-            return [(begin, end, _Found(found.content, found.ranking, found.undrawn, note), False)]
+            return [(begin, end, Choice(found.content, found.ranking, found.undrawn, note), False)]
         first, second = self._split(course, begin, cut), self._split(course, cut, end)
         joined = first[-1][2].content.type == second[0][2].content.type != DiagramType.DIAGRAM_TYPE_NONE
         return [*first, (*second[0][:3], joined), *second[1:]]
 
-    def _find_turn(self, course: _Course, begin: int, end: int, found: _Found) -> int | None:
+    def _find_turn(self, course: _Course, begin: int, end: int, found: Choice) -> int | None:
         """Returns the sentence at which a scene of two minds turns to another diagram; None where the parts are no surer."""
         ranking = found.ranking
-        if ranking is None or course.readings is not None or not _is_torn(ranking):
+        if ranking is None or course.readings is not None or not is_torn(ranking):
             return None
         places = [
             place
@@ -189,7 +171,7 @@ class Analyst:
         sure = all(ranking.probabilities[0] >= SURE for ranking in ranked)
         return turn if drawn and sure and kinds[0] != kinds[1] else None
 
-    def _split_phrase(self, course: _Course, begin: int, end: int, found: _Found) -> list[tuple[int, int, _Found, bool]]:
+    def _split_phrase(self, course: _Course, begin: int, end: int, found: Choice) -> list[tuple[int, int, Choice, bool]]:
         """Returns a scene that shows a key phrase, cut again while the phrase would stand too long.
 
         Of a diagram with too little to draw each piece is looked at for itself.
@@ -201,7 +183,7 @@ class Analyst:
             cut = _halfway(talk, begin, end, lambda word: (talk.speech.starts[word] - start) / (stop - start))
         if cut is None:
             return [(begin, end, found, False)]
-        pieces: list[tuple[int, int, _Found, bool]] = []
+        pieces: list[tuple[int, int, Choice, bool]] = []
         for first, last in ((begin, cut), (cut, end)):
             if found.undrawn:
                 pieces += self._split(course, first, last)
@@ -210,12 +192,12 @@ class Analyst:
                 pieces += self._split_phrase(course, first, last, piece)
         return pieces
 
-    def _find(self, course: _Course, begin: int, end: int) -> _Found:
+    def _find(self, course: _Course, begin: int, end: int) -> Choice:
         talk, sentences = course.talk, course.talk.sentences[begin:end]
         contents = extract_contents(talk, sentences)
         ranking, phrase = self._rank(sentences, contents), self._find_phrase(course, begin, end)
         read = None if course.readings is None else course.readings.find(talk, sentences)
-        return _choose(ranking, contents, phrase) if read is None else _take(read, ranking, phrase)
+        return choose(ranking, contents, phrase) if read is None else take(read, ranking, phrase)
 
     def _rank(self, sentences: Sequence[Span], contents: Contents) -> Ranking:
         text = scene_text(sentences)
@@ -283,44 +265,6 @@ def load_parser(language: str) -> Parser:
 def load_analyst(language: str) -> Analyst:
     """Loads a language's models, once a process."""
     return Analyst(language)
-
-
-def _choose(ranking: Ranking, contents: Contents, phrase: Content) -> _Found:
-    """The likeliest type that is likely enough and has enough to draw; where there is none, the key phrase."""
-    best, probability = ranking.types[0], ranking.probabilities[0]
-    if best == DiagramType.DIAGRAM_TYPE_NONE:
-        return _Found(phrase, ranking)
-    if probability < MIN_CONFIDENCE:
-        return _Found(phrase, ranking, note=f"{NAMES[best]} is too uncertain ({probability:.2f}); shown as a key phrase")
-    for kind, chance in zip(ranking.types, ranking.probabilities, strict=True):
-        if kind == DiagramType.DIAGRAM_TYPE_NONE or (
-            kind != best and chance < max(SECOND_CONFIDENCE, SECOND_SHARE * probability)
-        ):
-            break
-        if worth_drawing(contents[kind]):
-            note = (
-                "" if kind == best else f"too little of a {NAMES[best]} was found; shown as the {NAMES[kind]} that it may be too"
-            )
-            return _Found(contents[kind], ranking, note=note)
-    return _Found(phrase, ranking, best, f"too little of a {NAMES[best]} was found to draw it; shown as a key phrase")
-
-
-def _take(read: Content, ranking: Ranking, phrase: Content) -> _Found:
-    """What a language model read, if it is enough for a picture; its type keeps the classifier's probability."""
-    if read.type == DiagramType.DIAGRAM_TYPE_NONE:
-        return _Found(phrase, ranking)
-    if worth_drawing(read):
-        return _Found(read, ranking)
-    return _Found(phrase, ranking, read.type, f"too little of a {NAMES[read.type]} was evidenced; shown as a key phrase")
-
-
-def _is_torn(ranking: Ranking) -> bool:
-    """Whether two diagrams are about as likely as each other, and neither is likely."""
-    return (
-        ranking.probabilities[0] < SURE
-        and ranking.probabilities[1] >= RIVAL
-        and DiagramType.DIAGRAM_TYPE_NONE not in ranking.types[:2]
-    )
 
 
 def _parts(talk: Talk, begin: int, cut: int, end: int) -> tuple[tuple[float, float], tuple[float, float]]:

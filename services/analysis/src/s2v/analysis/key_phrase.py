@@ -111,13 +111,18 @@ def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
     best: tuple[float, tuple[int, int]] | None = None
     for sentence in sentences:
         begin, end = talk.words(sentence)
-        stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in ",;:"]
-        for first, last in dict.fromkeys([(begin, end), *zip([begin, *stops], [*stops, end], strict=True)]):
+        for first, last in dict.fromkeys([(begin, end), *_pieces(talk, begin, end)]):
             texts = talk.speech.texts[first:last]
             score = sum(len(text) >= 5 for text in texts) - max(len(texts) - GOOD_WORDS[1], 0) - _lateness(talk, sentences, first)
             if len(texts) >= MIN_WORDS and len(_close(" ".join(texts))) <= MAX_CHARACTERS and (best is None or score > best[0]):
                 best = (score, (first, last))
     return Content(DiagramType.DIAGRAM_TYPE_NONE) if best is None else _make_phrase(talk, *best[1])
+
+
+def _pieces(talk: Talk, begin: int, end: int) -> list[tuple[int, int]]:
+    """Returns the words between commas, as (begin, end)."""
+    stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in ",;:"]
+    return list(zip([begin, *stops], [*stops, end], strict=True))
 
 
 def _lateness(talk: Talk, sentences: Sequence[Span], word: int) -> float:
@@ -143,6 +148,7 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         if clause and (imperative or (subject is not None and subject.lower_ != "us")):
             spans.append(_clause_words(talk, token, token if subject is None else subject))
     if not any(end - begin >= MIN_WORDS and len(talk.speech.text(begin, end)) <= MAX_CHARACTERS for begin, end in spans):
+        spans += _pieces(talk, *talk.words(sentence))
         spans += [talk.words(chunk) for chunk in talk.noun_phrases(sentence)]
     trimmed = [_trim(talk, begin, end) for begin, end in spans]
     return [
@@ -232,7 +238,7 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
 def _is_fragment(tokens: Span) -> bool:
     """Whether the words make no statement: no verb of their own, or only one in a clause that hangs on something else."""
     verbs = [token for token in tokens if token.tag_ in _FINITE or (token.tag_ == "VB" and token.dep_ == "ROOT")]
-    return all(verb.dep_ in ("relcl", "advcl", "acl") for verb in verbs)
+    return all((verb.head if verb.dep_ in ("aux", "auxpass") else verb).dep_ in ("relcl", "advcl", "acl") for verb in verbs)
 
 
 def _close(text: str) -> str:

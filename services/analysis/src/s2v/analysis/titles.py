@@ -232,9 +232,7 @@ def _read_topic(talk: Talk, head: Token, here: Counter[str], counts: Counter[str
         return None
     if head.ent_type_ in ("DATE", "TIME", "CARDINAL"):
         return None
-    groups = [
-        group for group in noun_groups(head) if not any(token.dep_ == "cc" or token.lower_ in _PLAIN for token in group.tokens)
-    ]
+    groups = [group for group in noun_groups(head) if not any(_says_nothing(token, head) for token in group.tokens)]
     label = make_label(talk, groups, max_words=4, max_characters=MAX_CHARACTERS)
     if label is None:
         return None
@@ -246,6 +244,11 @@ def _read_topic(talk: Talk, head: Token, here: Counter[str], counts: Counter[str
     # A plain word by itself says little: the scene must turn on it.
     telling = " " in label.text or head.pos_ == "PROPN" or count >= MIN_COUNT_ALONE
     return _Topic(label, score, count, telling, _is_name(talk, label), frozenset(lemmas))
+
+
+def _says_nothing(token: Token, head: Token) -> bool:
+    """Whether a word only points at a noun or counts it: "another server", "12 servers"."""
+    return token.dep_ == "cc" or token.lower_ in _PLAIN or (token.dep_ == "nummod" and token.head == head)
 
 
 def _apart(first: _Topic, second: _Topic) -> bool:
