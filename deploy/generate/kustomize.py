@@ -22,6 +22,7 @@ _BUNDLED: Manifest = {
 }
 _HPA: Manifest = {**_EXTERNAL, "autoscaling": {"provider": "hpa"}}
 _GPU: Manifest = {**_EXTERNAL, "transcription": {"gpu": {"enabled": True}}}
+_MONITORING: Manifest = {**_EXTERNAL, "metrics": {name: {"enabled": True} for name in ("podMonitor", "rules", "dashboards")}}
 HEADER = "# Generated from deploy/helm/s2v by `make deploy-docs`; edit the chart, not this file.\n"
 
 
@@ -31,11 +32,13 @@ def make_files() -> dict[Path, str]:
     names = {_name(one) for one in base}
     bundled = [one for one in render(_BUNDLED).manifests if _name(one) not in names]
     autoscalers = [one for one in render(_HPA).manifests if one["kind"] == "HorizontalPodAutoscaler"]
+    monitoring = [one for one in render(_MONITORING).manifests if _name(one) not in names]
     gpu = render(_GPU).find("Deployment", "s2v-transcription")
     return {
         Path("base/resources.yaml"): _write(base),
         Path("components/bundled/resources.yaml"): _write(bundled),
         Path("components/hpa/resources.yaml"): _write(autoscalers),
+        Path("components/monitoring/resources.yaml"): _write(monitoring),
         Path("components/gpu/template.yaml"): HEADER + yaml.safe_dump(_replace_pod(_strip(gpu))),
     }
 

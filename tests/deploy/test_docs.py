@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "deployment").glob("*.md"))
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 VALUE = re.compile(r"`([a-zA-Z0-9]+(?:\.[a-zA-Z0-9]+)+)`")
-PATH = re.compile(r"\b(?:docs|deploy|examples)/[\w./-]*\w")
+PATH = re.compile(r"(?<![\w/-])(?:docs|deploy|examples|tests)/[\w./-]*\w")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

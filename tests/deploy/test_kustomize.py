@@ -82,4 +82,8 @@ def test_production_pins_images_and_knows_its_servers() -> None:
             environment = {entry["name"]: entry.get("value") for entry in container["env"]}
             assert environment["S2V_NATS_URL"] == "tls://nats.example.com:4222"
             assert environment["S2V_S3_ENDPOINT"] == "https://s3.example.com"
-    assert not [one for one in manifests if one["kind"] == "ConfigMap"], "connections.yaml is for the build only"
+    configs = {one["metadata"]["name"] for one in manifests if one["kind"] == "ConfigMap"}
+    assert configs == {"s2v-dashboards"}, "connections.yaml is for the build only"
+    assert {"PodMonitor", "PrometheusRule"} <= {one["kind"] for one in manifests}
+    for entry in find(manifests, "Job", "s2v-migration")["spec"]["template"]["spec"]["containers"][0]["env"]:
+        assert entry.get("value") not in {"nats://s2v-nats:4222", "http://s2v-s3:8333"}, "the migration would look elsewhere"

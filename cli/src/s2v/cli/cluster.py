@@ -103,7 +103,9 @@ def connect(context: str, namespace: str) -> Cluster:
         from kubernetes.client import ApiClient, Configuration
         from kubernetes.config import ConfigException, list_kube_config_contexts, load_kube_config
     except ImportError as error:
-        raise CommandError("Kubernetes's client is not installed: pip install 's2v-cli[k8s]'", ExitCode.SETUP) from error
+        raise CommandError(
+            "Kubernetes's client is not installed: pip install 's2v-cli[k8s]', or just kubernetes", ExitCode.SETUP
+        ) from error
 
     files = os.environ.get("KUBECONFIG") or "~/.kube/config"
     if not any(Path(file).expanduser().exists() for file in files.split(os.pathsep)):
