@@ -50,10 +50,10 @@ class Processors:
 
     def _run(self) -> simpy.events.ProcessGenerator:
         while self._works:
-            share = self.share(len(self._works))
-            # Not longer than the shortest needs: most ticks end with nobody, few tasks are too short for one.
-            seconds = min(TICK_SECONDS, min(work.left for work in self._works) / share)
+            # Not longer than the shortest needs, and by the share that there is at its end, when all who came meanwhile are known.
+            seconds = min(TICK_SECONDS, min(work.left for work in self._works) / self.share(len(self._works)))
             yield self._env.timeout(seconds)
+            share = self.share(len(self._works))
             for work in self._works:
                 work.left -= min(seconds, self._env.now - work.begun) * share
             for work in [work for work in self._works if work.left <= 1e-9]:
