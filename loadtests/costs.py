@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from loadtests.competition import Competition, competing
 from loadtests.house import opened, say
 from loadtests.observer import OBSERVER, Observer
 from s2v.cli.administration import Machinery, machinery
@@ -114,6 +115,8 @@ class TalkWork:
     stages: Mapping[str, StageWork]
     tasks: Sequence[TaskRun]
     """All of its tasks, in the order in which they began."""
+    others: float
+    """How many others shared the processors meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,7 @@ class Costs:
                 one["scenes"],
                 {name: StageWork(**work) for name, work in one["stages"].items()},
                 [TaskRun(**task) for task in one["tasks"]],
+                one["others"],
             )
             for one in fields["talks"]
         ]
@@ -190,19 +194,20 @@ def main() -> None:
 
 async def measure(talks: Sequence[Path], folder: Path) -> Costs:
     """Makes the talks' videos. Errors: SystemExit when one fails."""
-    load = os.getloadavg()[0]
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     async with opened(folder, {"S2V_CACHE_ENABLED": "false"}, ()) as house, machinery(folder) as behind:
         observer = Observer(house)
         before = _stack_cpu(observer)
-        async with Client(house.gateway) as client:
-            works = [await _make(client, behind, talk, alone=True) for talk in talks[:ALONE]]
-            places = asyncio.Semaphore(len(os.sched_getaffinity(0)))
+        with competing(observer.own_processes) as competition:
+            async with Client(house.gateway) as client:
+                works = [await _make(client, behind, competition, talk, alone=True) for talk in talks[:ALONE]]
+                places = asyncio.Semaphore(cores)
 
-            async def make(talk: Path) -> TalkWork:
-                async with places:
-                    return await _make(client, behind, talk, alone=False)
+                async def make(talk: Path) -> TalkWork:
+                    async with places:
+                        return await _make(client, behind, competition, talk, alone=False)
 
-            works += await asyncio.gather(*(make(talk) for talk in talks[ALONE:]))
+                works += await asyncio.gather(*(make(talk) for talk in talks[ALONE:]))
         await asyncio.sleep(SETTLE_SECONDS)
         used = _stack_cpu(observer) - before
         kept = await _weigh_kept(behind)
@@ -219,39 +224,41 @@ async def measure(talks: Sequence[Path], folder: Path) -> Costs:
         window_seconds=min(30.0, sum(audio for audio, _ in several) / sum(count for _, count in several)),
         scene_seconds=sum(one.audio for one in works) / sum(one.scenes for one in works),
         spread=_spread(stages, busy),
-        hop_seconds=statistics.median(hop for one in works if one.alone for hop in _hops(one)),
+        hop_seconds=statistics.median(hop for one in works if one.alone for hop in _hops(one, cores)),
         overhead_cpu=overhead,
         reconcile_seconds=reconcile_seconds,
         event_bytes=kept.events / tasks,
         record_bytes=kept.records / tasks,
         puts=kept.objects / tasks + 1,
-        cores=len(os.sched_getaffinity(0)),
+        cores=cores,
         load=round(load, 2),
         talks=works,
     )
 
 
-async def _make(client: Client, behind: Machinery, talk: Path, *, alone: bool) -> TalkWork:
+async def _make(client: Client, behind: Machinery, competition: Competition, talk: Path, *, alone: bool) -> TalkWork:
     say(f"{talk}")
     job = await client.create_job(await client.upload(talk), JobOptions(language="en"))
-    accepted = time.monotonic()
+    accepted = time.time()
     async for _ in client.watch(job.id):
         pass
-    wall = time.monotonic() - accepted
+    ended = time.time()
     record = await behind.jobs.get(job.tenant, job.id)
     if record.job.state != JobState.JOB_STATE_SUCCEEDED:
         raise SystemExit(f"{talk}: the job ended as {JobState.Name(record.job.state)}: {record.job.error.message}")
-    return read_work(record, wall, alone=alone)
+    return read_work(record, ended - accepted, competition.mean(accepted, ended), alone=alone)
 
 
-def read_work(record: JobRecord, wall: float, *, alone: bool) -> TalkWork:
+def read_work(record: JobRecord, wall: float, others: float, *, alone: bool) -> TalkWork:
     """Reads what a job took from its record."""
     stages = {}
     for entry, report in zip(record.stages, record.job.report.stages, strict=True):
         parts = [entry.parts[number].cpu_seconds for number in range(entry.parts_total)]
         join = max(0.0, report.cpu_seconds - entry.plan_cpu_seconds - sum(parts))
         stages[NAMES[entry.stage]] = StageWork(entry.plan_cpu_seconds, parts, join, report.queue_seconds + report.wall_seconds)
-    return TalkWork(record.job.source_seconds, wall, alone, len(stages["rendering"].part_cpu), stages, _read_tasks(record))
+    return TalkWork(
+        record.job.source_seconds, wall, alone, len(stages["rendering"].part_cpu), stages, _read_tasks(record), others
+    )
 
 
 def _read_tasks(record: JobRecord) -> list[TaskRun]:
@@ -323,12 +330,13 @@ def _tasks(work: StageWork) -> int:
     return 1 if len(work.part_cpu) == 1 else len(work.part_cpu) + 2
 
 
-def _hops(talk: TalkWork) -> list[float]:
-    """Returns what each stage of one task took besides computing; analysis and layout always are."""
+def _hops(talk: TalkWork, cores: int) -> list[float]:
+    """Returns what each stage of one task took besides computing and waiting for a processor."""
+    share = min(1.0, cores / (1 + talk.others))
     found = []
     for work in talk.stages.values():
         if len(work.part_cpu) == 1:  # of several it is not known what ran beside what
-            found.append(max(0.0, work.wall - work.plan_cpu - work.part_cpu[0] - work.join_cpu))
+            found.append(max(0.0, work.wall - (work.plan_cpu + work.part_cpu[0] + work.join_cpu) / share))
     return found
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import nats
@@ -76,19 +76,19 @@ class Observer:
     def weigh(self) -> tuple[dict[str, float], dict[str, float]]:
         """Returns memory, in MB, and processor seconds of each service."""
         memory: dict[str, float] = {}
-        for child in psutil.Process().children():
-            name = _name(child)
-            if not name:
-                continue
-            for process in (child, *_children(child)):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    memory[name] = memory.get(name, 0.0) + process.memory_full_info().pss / 1e6
-                    self._count(name, process)
+        for name, process in _processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                memory[name] = memory.get(name, 0.0) + process.memory_full_info().pss / 1e6
+                self._count(name, process)
         self._count(OBSERVER, psutil.Process())
         cpu: dict[str, float] = {}
         for (name, _, _), seconds in self._cpu.items():
             cpu[name] = cpu.get(name, 0.0) + seconds
         return memory, cpu
+
+    def own_processes(self) -> list[psutil.Process]:
+        """Returns the processes of the system under test."""
+        return [process for name, process in _processes() if name != LOAD_GENERATOR]
 
     def _count(self, name: str, process: psutil.Process) -> None:
         times = process.cpu_times()
@@ -123,6 +123,14 @@ def service_process(name: str) -> psutil.Process:
         if _name(child) == name:
             return child
     raise SystemExit(f"the stack has no process {name}; its logs say why")
+
+
+def _processes() -> Iterator[tuple[str, psutil.Process]]:
+    """Yields each service's process and its workers, with the service's name."""
+    for child in psutil.Process().children():
+        name = _name(child)
+        if name:
+            yield from ((name, process) for process in (child, *_children(child)))
 
 
 def _name(process: psutil.Process) -> str:

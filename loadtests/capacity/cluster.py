@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class Cluster:
     """What the HPA wants."""
     cores: int = 0
     """Processors that everything shares; 0: each pod has its own."""
+    others: Sequence[tuple[float, float]] = ()
+    """What else shares them: (time in seconds, number of others from then on)."""
     most_waiting: int = 1000
     """Tasks that may wait before new jobs are refused."""
     pod_losses_per_hour: float = POD_LOSSES_PER_HOUR
@@ -104,8 +106,11 @@ def chart_cluster(provider: str, *, gpu: bool = False, places: bool = True, most
     )
 
 
-def machine_cluster(cores: int) -> Cluster:
-    """Returns one machine with the embedded stack: a pod of each stage, on shared processors, and nothing fails."""
+def machine_cluster(cores: int, others: Sequence[tuple[float, float]] = ()) -> Cluster:
+    """Returns one machine with the embedded stack: a pod of each stage, on shared processors, and nothing fails.
+
+    `others` are those who share them: (time in seconds, number from then on).
+    """
     limits = _defaults()
     stages = {
         name: StageSize(
@@ -114,7 +119,13 @@ def machine_cluster(cores: int) -> Cluster:
         for name in STAGES
     }
     return Cluster(
-        stages, "none", cores=cores, most_waiting=limits["max_waiting_tasks"], pod_losses_per_hour=0.0, task_failures=0.0
+        stages,
+        "none",
+        cores=cores,
+        others=others,
+        most_waiting=limits["max_waiting_tasks"],
+        pod_losses_per_hour=0.0,
+        task_failures=0.0,
     )
 
 

@@ -10,6 +10,7 @@ import simpy
 
 from loadtests.capacity.cluster import STAGES, Cluster
 from loadtests.capacity.jobs import SimJob, SimTask, ends_stage, first_task, following_tasks, make_job
+from loadtests.capacity.processors import Processors
 from loadtests.capacity.scaling import Autoscaler
 from loadtests.capacity.stage import SimStage, Steps
 from loadtests.capacity.workload import Arrival
@@ -76,7 +77,7 @@ class Simulation:
         self._env = simpy.Environment()
         self._arrivals, self._costs, self._cluster = arrivals, costs, cluster
         self._chance = random.Random(seed)  # noqa: S311 - the same run each time
-        processors = simpy.Resource(self._env, cluster.cores) if cluster.cores else None
+        processors = Processors(self._env, cluster.cores, cluster.others) if cluster.cores else None
         self._stages = {
             name: SimStage(self._env, name, cluster, costs, self._chance, processors, self._finished, self._given_up)
             for name in STAGES

@@ -13,12 +13,11 @@ import simpy
 
 from loadtests.capacity.cluster import Cluster, StageSize
 from loadtests.capacity.jobs import SimTask
+from loadtests.capacity.processors import Processors
 from loadtests.costs import Costs
 
 TURNS = ("high", "high", "normal", "high", "high", "normal", "high", "high", "normal", "low")
 """Which priority is asked first: 6:3:1, as the bus does it."""
-SLICE_SECONDS = 0.1
-"""Shared processors are given out in slices, which comes near to what an operating system does."""
 FULL_SECONDS = 1.5
 """A task whose job has no place comes again after 1 to 2 s."""
 
@@ -48,7 +47,7 @@ class SimStage:
         cluster: Cluster,
         costs: Costs,
         chance: random.Random,
-        processors: simpy.Resource | None,
+        processors: Processors | None,
         finished: Callable[[SimTask], None],
         given_up: Callable[[SimTask], None],
     ) -> None:
@@ -203,13 +202,7 @@ class SimStage:
             return
         # What the other processes do for a task takes the same processors.
         yield self._env.timeout(max(0.0, self._costs.hop_seconds - self._costs.overhead_cpu))
-        left = task.cpu + self._costs.overhead_cpu
-        while left > 1e-9:
-            with self._processors.request() as turn:
-                yield turn
-                now = min(SLICE_SECONDS, left)
-                yield self._env.timeout(now)
-                left -= now
+        yield self._processors.use(task.cpu + self._costs.overhead_cpu)
 
     def _settle(self, task: SimTask) -> None:
         if self._chance.random() >= self._cluster.task_failures:

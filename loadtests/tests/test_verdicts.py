@@ -95,6 +95,8 @@ def test_memory_may_warm_up_but_not_grow() -> None:
     assert verdict(Target.FLAT_MEMORY, [], [], make_samples(5.0))
     assert not verdict(Target.FLAT_MEMORY, [], [], make_samples(120.0))
     assert verdict(Target.FLAT_MEMORY, [], [], make_samples(0.0) + make_samples(500.0, "load generator"))
+    assert verdict(Target.FLAT_MEMORY, [], [], make_samples(0.0) + make_samples(150.0, "s3"))
+    assert not verdict(Target.FLAT_MEMORY, [], [], make_samples(0.0) + make_samples(500.0, "s3"))
 
 
 def test_watches_cost_what_they_add() -> None:
