@@ -14,7 +14,13 @@ from s2v.runtime.errors import EngineError, LimitError
 
 OUT_OF_RESOURCES = (MemoryError, OSError, av.error.ExternalError)
 """The last is how x264 says that it got no memory: its settings are always the same."""
-OUT_OF_ROOM = frozenset((errno.ENOMEM, errno.EFBIG, errno.ENOSPC, errno.EDQUOT))
+SHORT = {
+    errno.ENOMEM: ("memory than a worker may take", "raise S2V_RENDERING_MEMORY_BYTES"),
+    errno.EFBIG: ("disk than the files of a job may take", "raise S2V_RENDERING_JOB_BYTES"),
+    errno.ENOSPC: ("disk than there is", "free some for temporary files"),
+    errno.EDQUOT: ("disk than the quota allows", "raise it"),
+}
+"""What there is too little of, and the remedy, by the error of the system."""
 REASON = "RENDERING_LIMIT"
 
 
@@ -62,13 +68,13 @@ def within_limits(what: str, room_bytes: int) -> Iterator[None]:
     try:
         yield
     except OUT_OF_RESOURCES as error:
-        if not isinstance(error, OSError) or error.errno in OUT_OF_ROOM:
-            raise LimitError(
-                f"{what} needs more memory or disk than it may take ({type(error).__name__}: {error}); "
-                "render it lower, or raise S2V_RENDERING_MEMORY_BYTES or S2V_RENDERING_JOB_BYTES",
-                reason=REASON,
-            ) from error
-        raise EngineError(f"{what} could not be written: {error}") from error
+        if not isinstance(error, OSError):
+            short, remedy = "memory than a worker may take", "raise S2V_RENDERING_MEMORY_BYTES"
+        elif error.errno in SHORT:
+            short, remedy = SHORT[error.errno]
+        else:
+            raise EngineError(f"{what} could not be written: {error}") from error
+        raise LimitError(f"{what} needs more {short} ({error}); render it lower, or {remedy}", reason=REASON) from error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 

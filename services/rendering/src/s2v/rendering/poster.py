@@ -21,4 +21,5 @@ def make_poster(part: RenderingPart, brand: Brand | None, path: Path) -> None:
     alone.part.ClearField("previous")
     cast = replace(assemble(alone), score=Score(()))
     picture = paint_still(cast, part.scene.end_seconds, part.width, part.height)
-    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGBA2BGR))
+    _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGBA2BGR))
+    path.write_bytes(data.tobytes())  # imwrite would say nothing of a full disk

@@ -98,6 +98,7 @@ def _finish(material: Material, room: Room) -> bytes:
     (folder / CAPTIONS).write_text(to_vtt(words), encoding="utf-8")
     brand = Brand.FromString(material.brand) if material.brand else None
     make_poster(fullest(plan_clips(pictures, rate)), brand, folder / POSTER)
+    room.take(sum((folder / name).stat().st_size for name in (CAPTIONS, POSTER)), "captions and poster")
     video = Video(
         width=pictures.width,
         height=pictures.height,
