@@ -83,13 +83,15 @@ class _Field:
         ways = [way for way in (*_ways(source, target), *_slides(line, source, target)) if len(way) - 2 < cost]
         if not ways:
             return False
-        # All ways are judged at once: calls of numpy cost more than its sums.
-        pieces = np.concatenate([_segments(way) for way in ways])
-        of_way = np.repeat(np.arange(len(ways)), [len(way) - 1 for way in ways])
-        costs = CROSSING_COST * np.bincount(of_way, _crossings(pieces, segments)) + [len(way) - 2 for way in ways]
-        blocked = np.bincount(of_way, self._is_blocked(pieces, (route.source, route.target), segments)) > 0
-        blocked |= self._crowds(ways, number)
-        costs[blocked] = np.inf
+        # All ways are judged at once: calls of numpy cost more than its sums. Most hit a shape, which is soonest seen.
+        ends = (route.source, route.target)
+        ways = _keep(ways, self._hits(_gather_pieces(ways), ends), len(ways))
+        ways = [way for way, crowded in zip(ways, self._crowds(ways, number), strict=True) if not crowded] if ways else []
+        ways = _keep(ways, self._runs_beside(_gather_pieces(ways), segments), len(ways)) if ways else []
+        if not ways:
+            return False
+        costs = CROSSING_COST * np.bincount(_owners(ways), _crossings(_gather_pieces(ways), segments), len(ways))
+        costs += [len(way) - 2 for way in ways]
         best = int(np.argmin(costs))
         if costs[best] >= cost:
             return False
@@ -100,9 +102,12 @@ class _Field:
         return True
 
     def _gather(self) -> None:
-        pieces = [(number, segment) for number, line in enumerate(self._lines) for segment in _segments(line)]
+        pieces = [(number, (*a, *b)) for number, line in enumerate(self._lines) for a, b in pairwise(line)]
         self._owners = np.array([number for number, _ in pieces], int)
-        self._segments = _array([tuple(segment) for _, segment in pieces])
+        self._segments = _array([segment for _, segment in pieces])
+        tips = [(number, point) for number, line in enumerate(self._lines) if line for point in (line[0], line[-1])]
+        self._tip_owners = np.array([number for number, _ in tips], int)
+        self._tips = np.array([point for _, point in tips], float).reshape(-1, 2)
 
     def _joins(self, number: int) -> bool:
         """Tells whether a route shares its start or its end with another one."""
@@ -111,8 +116,8 @@ class _Field:
             line[0] == other[0] or line[-1] == other[-1] for place, other in enumerate(self._lines) if place != number and other
         )
 
-    def _is_blocked(self, pieces: Floats, ends: tuple[str, str], segments: Floats) -> Truths:
-        """Tells for each piece whether it comes too near to a shape, a text, a border or a line beside it."""
+    def _hits(self, pieces: Floats, ends: tuple[str, str]) -> Truths:
+        """Tells for each piece whether it comes too near to a shape, a text or a border of a panel."""
         spans = _spans(pieces)
         # A panel that holds neither end is as solid as a box.
         own = [box_of(self._shapes[end].rect) for end in ends]
@@ -120,22 +125,41 @@ class _Field:
         for box in own:
             held |= (self._panels[:, :2] <= box[:2]).all(axis=1) & (self._panels[:, 2:] >= box[2:]).all(axis=1)
         near = np.where((self._ids == ends[0]) | (self._ids == ends[1]), 1.0, -CLEARANCE)[:, None] * (1, 1, -1, -1)
-        solid = np.concatenate([self._texts, self._panels[~held]])
-        blocked: Truths = np.any(_meet(spans, self._boxes + near), axis=1) | np.any(_meet(spans, solid), axis=1)
-        upright = (pieces[:, 0] == pieces[:, 2])[:, None]
-        alike = upright == (self._borders[:, 0] == self._borders[:, 2])[None]
-        blocked |= (_meet(_grown(spans, CLEARANCE), self._borders) & alike).any(axis=1)
-        alike = upright == (np.abs(segments[:, 0] - segments[:, 2]) < 0.01)[None]
-        blocked |= (_meet(_grown(spans, APART - 0.5), _spans(segments)) & alike).any(axis=1)
-        return blocked
+        solid = np.concatenate([self._boxes + near, self._texts, self._panels[~held]])
+        alike = _upright(pieces)[:, None] == _upright(self._borders)[None]
+        beside = _meet(_grown(spans, CLEARANCE), self._borders) & alike
+        result: Truths = np.any(np.concatenate([_meet(spans, solid), beside], axis=1), axis=1)
+        return result
+
+    def _runs_beside(self, pieces: Floats, segments: Floats) -> Truths:
+        """Tells for each piece whether it comes too near to a line beside it."""
+        alike = _upright(pieces)[:, None] == _upright(segments)[None]
+        result: Truths = (_meet(_grown(_spans(pieces), APART - 0.5), _spans(segments)) & alike).any(axis=1)
+        return result
 
     def _crowds(self, ways: Sequence[Sequence[XY]], number: int) -> Truths:
         """Tells for each way whether an end of it is too near to that of another line."""
-        marks = [point for place, line in enumerate(self._lines) if place != number and line for point in (line[0], line[-1])]
-        tips = np.array(marks, float).reshape(-1, 2)
+        tips = self._tips[self._tip_owners != number]
         mine = np.array([(way[0], way[-1]) for way in ways], float)
-        result: Truths = (np.abs(mine[:, :, None] - tips[None, None]).max(axis=3) < APART).any(axis=(1, 2))
+        near = np.abs(mine[:, :, None, 0] - tips[None, None, :, 0]) < APART
+        near &= np.abs(mine[:, :, None, 1] - tips[None, None, :, 1]) < APART
+        result: Truths = near.any(axis=(1, 2))
         return result
+
+
+def _owners(ways: Sequence[Sequence[XY]]) -> npt.NDArray[np.int_]:
+    """Returns for each piece of several lines the number of its line."""
+    return np.repeat(np.arange(len(ways)), [len(way) - 1 for way in ways])
+
+
+def _gather_pieces(ways: Sequence[Sequence[XY]]) -> Floats:
+    return _array([(*start, *end) for way in ways for start, end in pairwise(way)])
+
+
+def _keep(ways: Sequence[list[XY]], blocked: Truths, count: int) -> list[list[XY]]:
+    """Returns the lines of which no piece is blocked."""
+    hits = np.bincount(_owners(ways), blocked, count)
+    return [way for way, hit in zip(ways, hits, strict=True) if not hit]
 
 
 def _ways(source: Shape, target: Shape) -> Iterator[list[XY]]:
@@ -242,8 +266,13 @@ def _grown(boxes: Floats, by: float) -> Floats:
 
 def _meet(a: Floats, b: Floats) -> Truths:
     """Returns which boxes meet; shape (len(a), len(b))."""
-    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
-    result: Truths = np.all(high >= low, axis=2)
+    result: Truths = (a[:, None, 0] <= b[None, :, 2]) & (a[:, None, 2] >= b[None, :, 0])
+    result &= (a[:, None, 1] <= b[None, :, 3]) & (a[:, None, 3] >= b[None, :, 1])
+    return result
+
+
+def _upright(segments: Floats) -> Truths:
+    result: Truths = np.abs(segments[:, 0] - segments[:, 2]) < 0.01
     return result
 
 

@@ -94,6 +94,8 @@ STRATEGY_COSTS: Mapping[Wrapping | Layering, float] = {
 """What reads less well than the plain layers, by the name of the option."""
 STRAIGHT_COST = 1.0
 """A fork shows the two ways of a decision as equals."""
+SHORTENED_COST = 6.0
+"""Of each label that has lost its end: whole labels in smaller text, or in more lines, read better."""
 SHORTENED = 0.85
 """A picture with shortened labels must be so much larger to be worth it."""
 MOVE_COST = 0.04
@@ -252,7 +254,7 @@ class _Search:
         left, top, right, bottom = extent(candidate.picture)
         wide, high = (right - left) / self._canvas.area.width, (bottom - top) / self._canvas.area.height
         shortened = any(outline.label.full_text for outline in candidate.chart.outlines)
-        return wide > 1.0 and high > 1.0, max(wide, 1.0) * max(high, 1.0) + (0.2 if shortened else 0.0)
+        return wide > 1.0 and high > 1.0, max(wide, 1.0) * max(high, 1.0) + (0.5 if shortened else 0.0)
 
     def _round(self, charts: Sequence[Chart], strategy: Variant, spread: float) -> list[_Candidate]:
         """Returns the clean pictures of charts that differ in their line width, in both directions."""
@@ -325,6 +327,7 @@ class _Search:
             + (DOWN_COST if (variant.direction == "DOWN") == self._canvas.is_wide else 0.0)
             + STRATEGY_COSTS.get(variant.wrapping, 0.0)
             + STRATEGY_COSTS.get(variant.layering, 0.0)
+            + SHORTENED_COST * sum(bool(outline.label.full_text) for outline in chart.outlines)
             + (STRAIGHT_COST if variant.straight_first else 0.0)
             + (_raggedness(picture) if engine == chain.ENGINE else 0.0)
             # A wide strip is a calm picture; a tall and narrow one is not.
