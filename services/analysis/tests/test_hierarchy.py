@@ -104,6 +104,7 @@ def test_a_longer_name_is_a_kind_of_the_shorter(parse: Parse) -> None:
         ("There are three types of soil: sandy, silty, and clayey.", ["Sandy", "Silty", "Clayey"]),
         ("It has four stages: (1) egg, (2) larva, (3) pupa, and (4) adult.", ["Egg", "Larva", "Pupa", "Adult"]),
         ("The plan has two parts: a budget drawn by hand and a map.", ["Budget", "Map"]),
+        ("The plan is divided into three parts, a budget, a map, and a list of tools.", ["Budget", "Map", "List of tools"]),
     ],
 )
 def test_a_series_behind_a_colon(parse: Parse, text: str, parts: list[str]) -> None:

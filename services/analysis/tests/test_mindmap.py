@@ -38,6 +38,13 @@ def test_a_list_is_taken_apart(parse: Parse) -> None:
     assert branches(content, "Cork") == ["Bottles", "Floors", "Shoes", "Light"]
 
 
+def test_words_that_announce_a_list_are_no_branch(parse: Parse) -> None:
+    talk = parse("A bee colony is divided into three castes, the queen, the workers, and the drones. The colony stores honey.")
+    assert branches(extract_mindmap(talk, talk.sentences), "Bee colony")[-1] == "Stores honey"
+    talk = parse("A bee colony is divided into three groups, a queen, workers, and drones. The colony stores honey.")
+    assert branches(extract_mindmap(talk, talk.sentences), "Bee colony") == ["Queen", "Workers", "Drones", "Stores honey"]
+
+
 def test_an_activity_is_about_what_it_deals_with(parse: Parse) -> None:
     talk = parse("Keeping a bee colony alive has three sides: food, warmth, and calm. Food should be stored in summer.")
     assert branches(extract_mindmap(talk, talk.sentences), "Bee colony") == ["Food", "Warmth", "Calm"]

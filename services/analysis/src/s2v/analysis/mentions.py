@@ -21,6 +21,7 @@ from s2v.analysis.labels import (
 )
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import COLLECTIVE_NOUNS, KIND_NOUNS, VAGUE_ADJECTIVES, VAGUE_NOUNS
+from s2v.analysis.numbers import read_number
 from s2v.v1.diagram_pb2 import NodeKind
 
 MAX_PHRASE_WORDS = 9
@@ -190,10 +191,21 @@ def _continues_list(child: Token) -> bool:
 
 
 def announces_list(noun: Token) -> bool:
-    """Returns whether a noun only counts what is named behind its colon: the "three parts" of "three parts: ice, …"."""
-    if lemma(noun) not in KIND_NOUNS | VAGUE_NOUNS or noun.i + 1 >= len(noun.doc) or noun.nbor(1).text != ":":
+    """Returns whether a noun only counts what is named behind it: the "three parts" of "three parts: ice, …".
+
+    Behind a comma, which is how speech is written down, as many things must be named as it counts.
+    """
+    if lemma(noun) not in KIND_NOUNS | VAGUE_NOUNS or noun.i + 1 >= len(noun.doc):
+        return False
+    mark = noun.nbor(1).text
+    if mark != ":" and not (mark == "," and _count(noun) == len(list_members(noun)) - 1):
         return False
     return all(child.dep_ != "compound" and (child.dep_ != "amod" or child.lower_ in VAGUE_ADJECTIVES) for child in noun.lefts)
+
+
+def _count(noun: Token) -> float | None:
+    """The number that stands with a noun."""
+    return read_number([child.text for child in noun.lefts if child.dep_ == "nummod"])
 
 
 def make_members(head: Token) -> list[Mention]:

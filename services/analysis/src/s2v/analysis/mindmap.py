@@ -13,7 +13,7 @@ from s2v.analysis.enumerations import Enumeration, find_enumerations, find_lists
 from s2v.analysis.headings import Point, find_points
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import VAGUE_NOUNS
-from s2v.analysis.mentions import Mention, is_nominal, is_pronoun, lemma, make_mention, with_head_only
+from s2v.analysis.mentions import Mention, announces_list, is_nominal, is_pronoun, lemma, make_mention, with_head_only
 from s2v.analysis.outline import Outline
 from s2v.analysis.statements import Statement, find_statements, with_subject
 from s2v.v1.diagram_pb2 import DiagramType
@@ -132,7 +132,8 @@ def _tell(outline: Outline, centre: int, told: _Told) -> None:
             outline.attach(centre, child)
             covered.add(told.fragment.head.i)
     for enumeration in told.enumerations:
-        whole = _resolve(outline, centre, enumeration.whole)
+        counts = enumeration.whole is not None and announces_list(enumeration.whole)
+        whole = centre if counts else _resolve(outline, centre, enumeration.whole)
         if whole is None:
             continue
         _hang(outline, centre, whole)
@@ -143,7 +144,11 @@ def _tell(outline: Outline, centre: int, told: _Told) -> None:
             if child is not None and child != whole:
                 outline.attach(whole, child, enumeration.cue)
                 covered |= {token.i for group in member.groups for token in group.tokens}
+    listing = {enumeration.place for enumeration in told.enumerations if enumeration.strict}
     for statement in told.statements:
+        if statement.verb.i in listing:
+            # "Is divided into three parts" says no more than the parts themselves.
+            continue
         whole = _resolve(outline, centre, statement.subject)
         if whole is None:
             whole = centre
