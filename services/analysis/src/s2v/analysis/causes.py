@@ -125,12 +125,17 @@ def _agents(verb: Token) -> list[Token]:
 
 
 def _told_last(main: Token, participle: Token) -> Token:
-    """Of "it is a fault in which valves close, leading to …" the closing: a definition itself leads to nothing."""
-    if main.lemma_ != "be":
+    """Of "it is a fault in which valves close, leading to …" the closing: the clause in front that has a subject of its own."""
+    before = participle.nbor(-1)
+    if before.text != "," or before.i <= main.i:
         return main
-    attribute = next((child for child in main.children if child.dep_ == "attr" and child.i < participle.i), None)
-    clause = main if attribute is None else _last_clause(attribute, participle)
-    return main if clause is attribute else clause
+    for place in (before.nbor(-1), *before.nbor(-1).ancestors):
+        if place == main:
+            break
+        if place.dep_ == "relcl" and place.i > main.i:
+            subject = subject_of(place)
+            return place if main.lemma_ == "be" or (subject is not None and subject != place.head) else main
+    return main
 
 
 def _last_clause(noun: Token, participle: Token) -> Token:

@@ -15,6 +15,7 @@ from spacy.tokens import Token
 from s2v.analysis.content import Label
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
+from s2v.analysis.typography import close_brackets
 
 MAX_WORDS = 6
 MAX_CHARACTERS = 40
@@ -277,7 +278,7 @@ def make_label(
         ordered = _order(talk, remaining)
         drawn = {token.i for token in ordered}
         tokens = [token for token in ordered if token.lower_ not in _CLITICS - _NEGATIONS or token.i - 1 in drawn]
-        text = _write(talk, tokens, forms or {}) + suffix
+        text = close_brackets(_write(talk, tokens, forms or {})) + suffix
         if tokens and len(text) <= max_characters and len(text.split()) <= max_words:
             return Label(text, tuple(sorted({talk.word(token) for token in tokens})))
         sheddable = [group for group in remaining if group.rank > 0]

@@ -30,6 +30,7 @@ from s2v.analysis.lexicon import COLLECTIVE_NOUNS, VAGUE_ADJECTIVES, VAGUE_NOUNS
 from s2v.analysis.mentions import inner_noun
 from s2v.analysis.quantities import find_quantity
 from s2v.analysis.steps import MAX_PHRASE_WORDS, is_named, phrase, without_subject
+from s2v.analysis.typography import close_brackets
 from s2v.v1.diagram_pb2 import NodeKind
 
 FULL_PHRASE_WORDS = 8
@@ -52,6 +53,7 @@ _AMOUNTS = frozenset({"lot", "bunch", "plenty"})
 _SHARES = frozenset({"more", "less", "most"})
 """The same, which stand in front of what they are of: of "more of the load" it is more load."""
 _NEGATIVE_ADVERBS = frozenset({"hardly", "rarely", "seldom", "barely", "scarcely"})
+_MARKS = ' .,;:!?"“”'
 _PUNCTUATION = ' .,;:!?"“”()[]'
 _CLIPPED = frozenset({"gon", "wan"})
 """What the tokenizer leaves of "gonna" and "wanna"."""
@@ -385,4 +387,4 @@ def _is_spoken(talk: Talk, label: Label) -> bool:
 
 def phrase_of(talk: Talk, words: Sequence[int]) -> str:
     """Returns single words as spoken, in order, without punctuation around the whole."""
-    return " ".join(talk.speech.texts[word] for word in words).strip(_PUNCTUATION)
+    return close_brackets(" ".join(talk.speech.texts[word] for word in words).strip(_MARKS)).strip(_MARKS)
