@@ -68,6 +68,26 @@ def _edges(content: Content) -> set[tuple[str, str, str]]:
         ("The new law forced companies to change their products.", "New law", "Companies change products"),
         ("By cutting costs, the firm can lower its prices.", "Cutting costs", "Firm can lower prices"),
         ("We missed the train, which meant that we were late.", "Miss train", "Late"),
+        ("Nobody wanted to use the new version because it was too slow.", "Version was too slow", "Nobody uses new version"),
+        ("The pump failed, so nothing works.", "Pump failed", "Nothing works"),
+        ("If you have no cache, it would take five minutes.", "Have no cache", "Take five minutes"),
+        ("A lot of the roads are closed because of snow.", "Snow", "Roads closed"),
+        ("It feels calm because more of the weight is in front.", "More weight is in front", "Feel calm"),
+        ("By making the engine smaller, they can save fuel.", "Making engine smaller", "Save fuel"),
+        ("The rain was heavy and it put pressure on the dam.", "Rain", "Put pressure on dam"),
+        ("The cache does not work. What that means is that we build two copies.", "Cache does not work", "Build two copies"),
+        ("A fault closed both valves. So the crew wants a new pump.", "Close valves", "Crew wants new pump"),
+        (
+            "It is a serious fault in which the valves become blocked, leading to slow engines.",
+            "Valves blocked",
+            "Slow engines",
+        ),
+        (
+            "It is more difficult for a climber to keep the same pace due to thin air.",
+            "Thin air",
+            "More difficult to keep same pace",
+        ),
+        ("With fewer docks, barges couldn't land.", "Fewer docks", "Barges couldn't land"),
     ],
 )
 def test_a_cause_points_at_its_effect(parse: Parse, text: str, source: str, target: str) -> None:
@@ -168,3 +188,39 @@ def test_any_text_gives_a_sound_graph(parse: Parse, pieces: list[str]) -> None:
         assert edge.source != edge.target
         # Clauses that share a participant follow from one another without a word that says so.
         assert edge.cue is None or 0 <= edge.cue[0] < edge.cue[1] <= len(talk.speech)
+
+
+def test_what_is_listed_behind_a_noun_of_happening_is_each_an_effect(parse: Parse) -> None:
+    edges = _edges(_extract(parse, "Because of the frost, owners will see repeated episodes of cough, chest pain, and fever."))
+    assert {target for _, _, target in edges} == {"Cough", "Chest pain", "Fever"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If you just think about the tax, the money is spent twice.",
+        "Nobody knew when the ship would sail.",
+        "It was a big problem because of the heat.",
+        "The work required to improve the old engine is hard.",
+        "They could not land and return because of it.",
+    ],
+)
+def test_looking_asking_and_judging_are_no_influence(parse: Parse, text: str) -> None:
+    assert not _extract(parse, text).edges
+
+
+def test_what_is_denied_is_no_cause_of_what_comes_next(parse: Parse) -> None:
+    text = "Heavy rain causes floods. Neither of those is typical of the desert. These conditions lead to hunger."
+    assert ("Floods", "", "Hunger") in _edges(_extract(parse, text))
+
+
+def test_a_verb_denied_with_another_is_not_drawn_as_done(parse: Parse) -> None:
+    edges = _edges(_extract(parse, "With fewer docks, barges couldn't unload and return for more crops."))
+    assert edges == {("Fewer docks", "", "Barges couldn't unload")}
+
+
+def test_a_correlation_sheds_its_last_phrase(parse: Parse) -> None:
+    edges = _edges(
+        _extract(parse, "The closer the house to the river or the lake or the sea, the better the price of the house.")
+    )
+    assert edges == {("Closer house to river or lake", "", "Better price of house")}

@@ -13,6 +13,8 @@ from s2v.analysis.content import Content, EdgeDraft
 from s2v.analysis.coordination import coordinated
 from s2v.analysis.coreference import resolve_references
 from s2v.analysis.correlations import Correlation, find_correlation
+from s2v.analysis.denials import is_denied
+from s2v.analysis.events import find_events
 from s2v.analysis.influences import BRINGING_VERBS, CAUSATIVE_VERBS, CHANGING_VERBS, FORWARD_PREPOSITIONS, SIGNS, Influence
 from s2v.analysis.labels import is_plural, main_verb
 from s2v.analysis.language import Talk
@@ -102,6 +104,9 @@ class CausalWeb:
                 if source != target:
                     self._connect(influence, source, target)
                     told.append(target)
+        if not told and self.previous and (is_denied(sentence.root) or not find_events(sentence)):
+            # What is denied or said in passing is no cause of what comes next.
+            return
         ends = {edge.source for edge in self.web.edges}
         fresh = [place for place in dict.fromkeys(told) if place not in ends]
         self.previous = fresh or told[-1:]
@@ -225,7 +230,7 @@ def _undergone(verb: Token) -> list[Token]:
 def _acts_on(verb: Token) -> bool:
     """Whether what a verb does is no increase or decrease that its edge could say: "destroys bridges" is drawn as a whole."""
     denied = any(child.dep_ == "neg" for child in verb.children)
-    return verb.lemma_.lower() in CHANGING_VERBS - SIGNS and not denied
+    return verb.lemma_.lower() in (CHANGING_VERBS | {"put"}) - SIGNS and not denied
 
 
 def _takes_up(cause: Token) -> bool:

@@ -27,6 +27,10 @@ from s2v.analysis.named_causes import by_copula, by_impact
 from s2v.analysis.propositions import subject_of
 from s2v.analysis.reasons import by_connective, by_preposition, by_subordinate
 
+_INTENDING_VERBS = frozenset(
+    {"require", "need", "try", "want", "attempt", "aim", "plan", "hope", "seek", "wish", "intend", "struggle", "refuse"}
+)
+
 
 def find_influences(sentence: Span) -> list[Influence]:
     """Returns the influences that a sentence tells, in the order of their cues; each pair of ends once."""
@@ -60,6 +64,9 @@ def _by_verb(verb: Token) -> Iterator[Influence]:
         return
     lemma = verb.lemma_.lower()
     if is_denied(verb) and (passive or lemma not in ENABLING_VERBS):
+        return
+    if verb.dep_ == "xcomp" and verb.head.lemma_.lower() in _INTENDING_VERBS:
+        # What is needed or tried to reach something does not reach it yet.
         return
     if passive:
         subjects = [child for child in verb.children if child.dep_ == "nsubjpass"]
@@ -104,15 +111,37 @@ def _agents(verb: Token) -> list[Token]:
         return coordinated(subject)
     if verb.dep_ == "acl":
         # "An effort to bring peace" brings none yet.
-        return [] if any(child.lower_ == "to" and child.dep_ == "aux" for child in verb.children) else [verb.head]
+        if any(child.lower_ == "to" and child.dep_ == "aux" for child in verb.children):
+            return []
+        return [_last_clause(verb.head, verb)]
     top = verb
     while top.dep_ == "conj" and top.head.pos_ in VERBAL:
         top = top.head
     if top.tag_ == "VBG" and top.dep_ == "advcl" and (top.i > top.head.i):
-        return [top.head]
+        return [_told_last(top.head, top)]
     if top.tag_ == "VBG" and top.dep_ == "pcomp" and top.head.lower_ == "by":
         return []
     return []
+
+
+def _told_last(main: Token, participle: Token) -> Token:
+    """Of "it is a fault in which valves close, leading to …" the closing: the clause in front that has a subject of its own."""
+    before = participle.nbor(-1)
+    if before.text != "," or before.i <= main.i:
+        return main
+    for place in (before.nbor(-1), *before.nbor(-1).ancestors):
+        if place == main:
+            break
+        if place.dep_ == "relcl" and place.i > main.i:
+            subject = subject_of(place)
+            return place if main.lemma_ == "be" or (subject is not None and subject != place.head) else main
+    return main
+
+
+def _last_clause(noun: Token, participle: Token) -> Token:
+    """The clause that goes on from a noun in front of a participle behind a comma, else the noun itself."""
+    clauses = [child for child in noun.children if child.dep_ == "relcl" and child.i < participle.i]
+    return clauses[-1] if clauses and participle.nbor(-1).text == "," else noun
 
 
 def _effects(verb: Token, lemma: str) -> Iterator[tuple[Token, tuple[Token, ...]]]:
@@ -153,6 +182,10 @@ def _effects(verb: Token, lemma: str) -> Iterator[tuple[Token, tuple[Token, ...]
             yield target, (verb, *particles)
     if lemma in ("have", "exert", "play", "put") and any(target.lemma_ in IMPACT_NOUNS for target in objects):
         noun = next(target for target in objects if target.lemma_ in IMPACT_NOUNS)
+        if lemma == "put":
+            # "Puts pressure on people" says more than the people.
+            yield noun, (verb,)
+            return
         if any(child.lower_ in ("no", "little") for child in noun.children):
             return
         for preposition in (*noun.children, *verb.children):

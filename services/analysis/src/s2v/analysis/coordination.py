@@ -6,14 +6,32 @@ from collections.abc import Iterator
 
 from spacy.tokens import Token
 
+from s2v.analysis.lexicon import COLLECTIVE_NOUNS
 from s2v.analysis.propositions import is_bare_pair
 
 VERBAL = ("VERB", "AUX")
+_LISTING_NOUNS = COLLECTIVE_NOUNS | {"episode", "bout", "feeling", "symptom", "sign", "risk", "form"}
 
 
 def coordinated(head: Token) -> list[Token]:
     """Returns a noun or verb and all that is coordinated with it; of nouns without modifiers ("oxygen and carbon") the first."""
-    return [head] if is_bare_pair(head) else members(head)
+    if is_bare_pair(head):
+        return [head]
+    listed = _listed(head)
+    return listed if len(listed) > 1 else members(head)
+
+
+def _listed(head: Token) -> list[Token]:
+    """What a noun of amount or of happening lists behind its "of": "episodes of pain, fever and cough", "a mix of A and B"."""
+    if head.lemma_.lower() not in _LISTING_NOUNS or any(child.dep_ == "conj" for child in head.children):
+        return []
+    behind = (part for child in head.children if child.lower_ == "of" for part in child.children)
+    inner = next((part for part in behind if part.dep_ == "pobj"), None)
+    found: list[Token] = [] if inner is None else [inner]
+    for noun in found:
+        joined = [child for child in noun.children if child.dep_ == "conj"]
+        found += [child for child in joined if not any(part.dep_ == "nsubj" for part in child.children)]
+    return found
 
 
 def members(head: Token) -> list[Token]:
@@ -23,6 +41,8 @@ def members(head: Token) -> list[Token]:
         if child.dep_ in ("conj", "appos") and child.i > head.i and (child.dep_ == "conj" or child.pos_ == head.pos_ == "VERB"):
             clause = child.pos_ in VERBAL
             if not clause and _belongs_inside(head, child):
+                continue
+            if clause and shares_denial(head, child):
                 continue
             if clause == (head.pos_ in VERBAL) and not (
                 clause and any(part.dep_ in ("nsubj", "nsubjpass") for part in child.children)
@@ -47,6 +67,13 @@ def prepositional(verb: Token, prepositions: frozenset[str]) -> Iterator[tuple[T
             for preposition in (child, *inner):
                 for target in prepositional_objects(preposition):
                     yield child, target
+
+
+def shares_denial(verb: Token, other: Token) -> bool:
+    """Returns whether a second verb is denied with the first: of "could not unload and return" no return is told."""
+    denied = any(child.dep_ == "neg" for child in verb.children)
+    alone = not any(child.dep_ in ("aux", "auxpass") for child in other.children) and other.tag_ == verb.tag_
+    return denied and alone and all(child.lower_ in ("and", "or", "nor") for child in verb.children if child.dep_ == "cc")
 
 
 def _belongs_inside(head: Token, other: Token) -> bool:

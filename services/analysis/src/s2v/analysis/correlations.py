@@ -65,7 +65,12 @@ def _draft(talk: Talk, tokens: tuple[Token, ...]) -> NodeDraft | None:
     if len(kept) < 2:
         return None
     label = make_label(talk, [Group(0.0, kept)])
-    if label is None:
-        return None
+    while label is None:
+        # The last phrase goes first: "closer the house to the river or the lake".
+        cut = next((place for place in range(len(kept) - 1, 1, -1) if kept[place].pos_ in ("ADP", "CCONJ", "SCONJ")), None)
+        if cut is None:
+            return None
+        kept = kept[:cut]
+        label = make_label(talk, [Group(0.0, kept)])
     span = (label.words[0], label.words[-1] + 1)
     return NodeDraft(NodeKind.NODE_KIND_EFFECT, phrase(talk, *span), label, span, content_lemmas(kept))

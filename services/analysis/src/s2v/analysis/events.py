@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from spacy.tokens import Span, Token
 
-from s2v.analysis.coordination import VERBAL
+from s2v.analysis.coordination import VERBAL, shares_denial
 from s2v.analysis.labels import main_verb
 from s2v.analysis.propositions import SUBJECTS
 
@@ -52,6 +52,8 @@ def _visit(verb: Token) -> Iterator[Token]:
     before: list[Token] = []
     after: list[Token] = []
     for child in verb.children:
+        if child.dep_ == "conj" and shares_denial(verb, child):
+            continue
         if child.dep_ in ("conj", "parataxis") and child.i > verb.i:
             after.append(child)
         elif child.dep_ == "advcl":

@@ -14,6 +14,7 @@ from s2v.analysis.influences import BRINGING_VERBS, CHANGING_VERBS, FOLLOWING_VE
 MAX_TRIES = 3
 """Doubtful words of a sentence that are tried."""
 _FINITE = ("VBZ", "VBP", "VBD", "MD")
+_NOUN_PLACES = ("nsubj", "nsubjpass", "pobj", "dobj")
 _ACTING_VERBS = frozenset(
     [
         "communicate",
@@ -58,6 +59,14 @@ def find_verb(nlp: Language, doc: Doc) -> Doc:
         verb = other[token.i]
         if verb.dep_ == "ROOT" and verb.tag_ == "VBD" and any(child.dep_ == "nsubj" for child in verb.children):
             return _take_over(doc, other, token.i, base)
+    return doc
+
+
+def read_subjects(doc: Doc) -> Doc:
+    """Takes for plural nouns the present forms ("barges could not land") that the parser itself made subjects or objects."""
+    for token in doc:
+        if token.tag_ == "VBZ" and token.dep_ in _NOUN_PLACES and not any(child.dep_ in _NOUN_PLACES for child in token.children):
+            token.tag_, token.pos_, token.lemma_ = "NNS", "NOUN", token.lower_.removesuffix("s")
     return doc
 
 

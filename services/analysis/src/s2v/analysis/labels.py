@@ -15,9 +15,14 @@ from spacy.tokens import Token
 from s2v.analysis.content import Label
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
+from s2v.analysis.typography import close_brackets
 
 MAX_WORDS = 6
 MAX_CHARACTERS = 40
+_MEASURES = frozenset(
+    {"level", "amount", "degree", "rate", "concentration", "extent", "intensity", "quantity", "number", "share"}
+)
+"""Nouns that say little without what they are of."""
 _CLITICS = frozenset({"'s", "n't", "'re", "'ll", "'ve", "'d", "'m", "'"})
 _KEPT_DETERMINERS = frozenset({"no", "neither", "another"})
 _KEPT_MODALS = frozenset({"can", "cannot", "could", "may", "might", "ca"})
@@ -77,6 +82,8 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
         elif child.dep_ == "prep" and child.lower_ == "of" and head.lemma_.lower() in COUNTING_NOUNS:
             # "Hundreds" by itself counts nothing.
             groups += [Group(rank, (child, part)) for part in child.children if part.dep_ == "pobj"][:1]
+        elif child.dep_ == "prep" and child.lower_ == "of" and head.lemma_.lower() in _MEASURES:
+            groups += preposition_groups(child, rank + 0.1, skipped)
         elif child.dep_ == "prep" and child.lower_ in ("of", "per"):
             groups += preposition_groups(child, rank + 0.4, skipped)
         elif (
@@ -173,7 +180,7 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
             found = preposition_groups(child, rank + (1.0 if has_object or adjuncts else 0.0) + adjuncts, skipped)
             adjuncts += bool(found)
             groups += found
-        elif child.dep_ == "ccomp" and child.i > verb.i and child.tag_ in ("VB", "VBG", "VBN"):
+        elif child.dep_ == "ccomp" and child.i > verb.i and (child.tag_ in ("VB", "VBG", "VBN") or _is_made(child)):
             groups += _causative_groups(child, rank + 0.1, skipped)
         elif child.dep_ == "xcomp" and child.i > verb.i and child.pos_ in ("VERB", "AUX", "ADJ"):
             mark = tuple(part for part in child.children if part.dep_ == "aux" and part.lower_ == "to")
@@ -185,6 +192,12 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
                 *(Group(group.rank + step, group.tokens) for group in inner if child not in group.tokens),
             ]
     return groups
+
+
+def _is_made(adjective: Token) -> bool:
+    """Whether an adjective says what a thing is made: the "smaller" of "makes the index smaller"."""
+    subjects = [child for child in adjective.children if child.dep_ == "nsubj"]
+    return adjective.pos_ == "ADJ" and any(subject.pos_ in ("NOUN", "PROPN") for subject in subjects)
 
 
 def _causative_groups(verb: Token, rank: float, skipped: AbstractSet[int]) -> list[Group]:
@@ -265,7 +278,7 @@ def make_label(
         ordered = _order(talk, remaining)
         drawn = {token.i for token in ordered}
         tokens = [token for token in ordered if token.lower_ not in _CLITICS - _NEGATIONS or token.i - 1 in drawn]
-        text = _write(talk, tokens, forms or {}) + suffix
+        text = close_brackets(_write(talk, tokens, forms or {})) + suffix
         if tokens and len(text) <= max_characters and len(text.split()) <= max_words:
             return Label(text, tuple(sorted({talk.word(token) for token in tokens})))
         sheddable = [group for group in remaining if group.rank > 0]

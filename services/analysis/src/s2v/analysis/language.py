@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
 from s2v.analysis.boundaries import Tagger, make_tagger
-from s2v.analysis.finite_verbs import find_verb
+from s2v.analysis.finite_verbs import find_verb, read_subjects
 from s2v.analysis.sentences import cut_sentences
 from s2v.analysis.speech import Speech
 from s2v.analysis.typography import read_plainly
@@ -146,7 +146,7 @@ class Parser(PlainParser):
         self._english = language == "en"
 
     def _revise(self, doc: Doc) -> Doc:
-        return find_verb(self._nlp, doc) if self._english else doc
+        return read_subjects(find_verb(self._nlp, doc)) if self._english else doc
 
 
 def scene_text(sentences: Sequence[Span]) -> str:

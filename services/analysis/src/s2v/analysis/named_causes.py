@@ -18,6 +18,14 @@ def by_copula(verb: Token) -> Iterator[Influence]:
     if verb.lemma_ not in ("be", "include") or is_denied(verb):
         return
     subject = next((child for child in verb.children if child.dep_ == "nsubj"), None)
+    meant = next((child for child in verb.children if child.dep_ == "csubj" and child.lemma_ == "mean"), None)
+    if meant is not None and any(child.lower_ == "what" for child in meant.children):
+        # "What that means is that we wait": from what was said before.
+        for clause in verb.children:
+            if clause.dep_ == "ccomp" and clause.i > verb.i:
+                for effect in coordinated(clause):
+                    yield Influence(None, effect, (meant,))
+        return
     if subject is None:
         yield from _by_list(verb)
         return

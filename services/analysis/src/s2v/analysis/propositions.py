@@ -30,6 +30,7 @@ from s2v.analysis.lexicon import COLLECTIVE_NOUNS, VAGUE_ADJECTIVES, VAGUE_NOUNS
 from s2v.analysis.mentions import inner_noun
 from s2v.analysis.quantities import find_quantity
 from s2v.analysis.steps import MAX_PHRASE_WORDS, is_named, phrase, without_subject
+from s2v.analysis.typography import close_brackets
 from s2v.v1.diagram_pb2 import NodeKind
 
 FULL_PHRASE_WORDS = 8
@@ -45,7 +46,14 @@ _NAME_ADJECTIVES = frozenset({"appropriate", "single", "individual", "useful", "
 _WRAPPERS = COLLECTIVE_NOUNS | {"kind", "type", "sort", "form", "variety", "lot"}
 """Nouns whose matter stands behind their "of"."""
 _TOOL_VERBS = frozenset({"use", "leverage", "need", "take", "have", "make", "seize", "spend", "employ", "apply", "exploit"})
+_MEASURING_VERBS = frozenset({"take", "last", "cost", "weigh", "have", "be", "reach", "need", "hold", "contain", "measure"})
+_NOBODY = frozenset({"nobody", "nothing", "none", "neither"})
+_AMOUNTS = frozenset({"lot", "bunch", "plenty"})
+"""Nouns of amount that a subject leaves out: of "a lot of the roads are closed" the roads."""
+_SHARES = frozenset({"more", "less", "most"})
+"""The same, which stand in front of what they are of: of "more of the load" it is more load."""
 _NEGATIVE_ADVERBS = frozenset({"hardly", "rarely", "seldom", "barely", "scarcely"})
+_MARKS = ' .,;:!?"“”'
 _PUNCTUATION = ' .,;:!?"“”()[]'
 _CLIPPED = frozenset({"gon", "wan"})
 """What the tokenizer leaves of "gonna" and "wanna"."""
@@ -78,7 +86,9 @@ def is_bare_pair(noun: Token) -> bool:
 
 def subject_of(verb: Token) -> Token | None:
     """Returns the subject of a clause: its own, that of the verb it is coordinated with, or the noun of a relative clause."""
-    own = next((child for child in verb.children if child.dep_ in SUBJECTS), None)
+    # Parsers hang the subject of "valves become blocked" on "become".
+    holders = (verb, *(child for child in verb.children if child.dep_ == "auxpass"))
+    own = next((child for holder in holders for child in holder.children if child.dep_ in SUBJECTS), None)
     if own is not None:
         return verb.head if own.lower_ in _RELATIVES and verb.dep_ == "relcl" else own
     if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
@@ -169,37 +179,52 @@ def _make_clause(
     if core.pos_ in ("VERB", "AUX") and any(child.dep_ == "expl" for child in verb.children) and verb.lemma_ == "be":
         thing = next((child for child in verb.children if child.dep_ in ("attr", "dobj")), None)
         return make_noun(talk, thing, kind, skipped) if thing is not None else None
+    subject = subject_of(verb)
     quantity = find_quantity(talk, core)
+    if quantity is not None and _is_measured(core, quantity[1]):
+        # "It takes five minutes": without the minutes nothing is said.
+        quantity = None
     barred = skipped | (quantity[1] if quantity is not None else frozenset())
     groups = [group for group in _predicate(core, barred) if not any(token.i in barred for token in group.tokens)]
-    subject = subject_of(verb)
     said: dict[int, str] = {}
     antecedents: tuple[int, ...] = ()
     named: Token | None = None
-    if subject is not None and subject.i not in barred and is_named(subject) and subject.lower_ not in _EMPTY_PRONOUNS:
-        named = subject
+    nobody = subject is not None and (subject.lower_ in _NOBODY or _has_no(subject))
+    if (
+        subject is not None
+        and subject.i not in barred
+        and (nobody or is_named(_amount_of(subject)))
+        and (nobody or subject.lower_ not in _EMPTY_PRONOUNS)
+    ):
+        named = _amount_of(subject)
     elif (
         subject is not None
+        and subject.i not in barred
         and subject.lower_ in _PRONOUNS
         and not _is_dummy(verb, subject)
         and not (subject.i + 1 < len(talk.doc) and _is_clitic(subject.nbor(1)))
     ):
         noun = referent(subject)
-        if noun is not None and noun.lemma_.lower() not in VAGUE_NOUNS:
+        if noun is not None and noun.lemma_.lower() not in VAGUE_NOUNS and not _has_no(noun):
             said[subject.i] = noun.text
             antecedents = (talk.word(noun),)
             named = subject
-    if not _says_something(core, groups, named):
+    if not _says_something(core, groups, named) or ((named is None or said) and _only_judges(core)):
         return None
     label: Label | None = None
     if named is not None:
         kept, forms = _verb_form(verb, core, "plural" if is_plural(named) else "singular")
         front = noun_groups(named, 0.0, barred) if not said else [Group(0.0, (named,))]
+        if subject is not None and subject.lower_ in _SHARES and named is not subject:
+            front.append(Group(0.0, (subject,)))
         label = make_label(talk, [*front, *kept, *groups], {**forms, **said})
-        if label is not None and named.head.i not in (verb.i, core.i):
+        if label is not None and named is subject and named.head.i not in (verb.i, core.i) and named.head.dep_ != "auxpass":
             label = without_subject(talk, label, named)
         if label is not None and said:
             label = Label(label.text, label.words, tuple(sorted({*label.antecedents, *antecedents})))
+    if label is None and nobody:
+        # Without its subject the clause would say the opposite.
+        return None
     if label is None:
         kept, forms = verb_groups(core, "imperative")
         if core.tag_ == "VBG" and not any(child.dep_ == "aux" for child in core.children):
@@ -210,11 +235,42 @@ def _make_clause(
                 groups = [group for group in groups if core not in group.tokens]
         written = [group for group in (*kept, *groups) if not any(_is_clitic(token) for token in group.tokens)]
         label = make_label(talk, written, forms)
+        alone = label is not None and len(label.words) == 1 and core.pos_ == "VERB" and core.lemma_ not in _WEATHER_VERBS
+        if alone and subject is not None and subject.lower_ in _PRONOUNS:
+            # "They fail", of whom nobody knows: one word says too little.
+            return None
     if named is not None and not said:
         groups = [*groups, Group(0.0, (named,))]
     return _draft(
         talk, kind, label, groups, quantity, pronouns={talk.word(subject)} if subject is not None and said else frozenset()
     )
+
+
+def _is_measured(core: Token, amount: AbstractSet[int]) -> bool:
+    """Whether an amount is all that a clause says: "it takes five minutes", "the other has two"."""
+    parts = [child for child in core.children if child.dep_ in ("dobj", "attr", "npadvmod", "acomp", "prep", "xcomp")]
+    return (
+        core.lemma_ in _MEASURING_VERBS
+        and any(part.i in amount for part in parts)
+        and all(part.i in amount or part.dep_ == "acomp" for part in parts)
+    )
+
+
+def _has_no(noun: Token) -> bool:
+    return any(child.lower_ == "no" for child in noun.children)
+
+
+def _amount_of(subject: Token) -> Token:
+    """Of "a lot of the roads", "more of the load" the roads and the load."""
+    if subject.lower_ not in _AMOUNTS | _SHARES:
+        return subject
+    behind = (part for child in subject.children if child.lower_ == "of" for part in child.children)
+    return next((part for part in behind if part.dep_ == "pobj" and part.pos_ in ("NOUN", "PROPN")), subject)
+
+
+def _only_judges(core: Token) -> bool:
+    """Whether a clause without a subject of its own only says what the speaker thinks of it: "it was a big problem"."""
+    return core.lemma_ == "be" and any(child.dep_ == "attr" and child.lemma_.lower() in _VAGUE for child in core.children)
 
 
 def _is_clitic(token: Token) -> bool:
@@ -331,4 +387,4 @@ def _is_spoken(talk: Talk, label: Label) -> bool:
 
 def phrase_of(talk: Talk, words: Sequence[int]) -> str:
     """Returns single words as spoken, in order, without punctuation around the whole."""
-    return " ".join(talk.speech.texts[word] for word in words).strip(_PUNCTUATION)
+    return close_brackets(" ".join(talk.speech.texts[word] for word in words).strip(_MARKS)).strip(_MARKS)

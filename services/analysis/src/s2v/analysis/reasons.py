@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from spacy.tokens import Token
 
-from s2v.analysis.coordination import VERBAL, coordinated, prepositional_objects
+from s2v.analysis.coordination import VERBAL, coordinated, prepositional_objects, shares_denial
+from s2v.analysis.events import happens
 from s2v.analysis.influences import (
     BRINGING_VERBS,
     CAUSATIVE_VERBS,
@@ -21,6 +22,11 @@ from s2v.analysis.influences import (
 )
 from s2v.analysis.propositions import is_clause
 
+_LOOKING_VERBS = frozenset({"think", "look", "consider", "remember", "recall", "imagine", "compare", "notice", "ask", "say"})
+_KNOWING_VERBS = frozenset(
+    {"know", "say", "tell", "decide", "see", "determine", "ask", "wonder", "understand", "learn", "remember", "check", "show"}
+)
+"""Verbs behind which "when" and "if" open a question."""
 _UNTELLING_PARTICIPLES = frozenset(
     {"include", "compare", "use", "accord", "range", "depend", "be", "have", "say", "speak", "start"}
 )
@@ -38,6 +44,10 @@ def by_subordinate(verb: Token) -> Iterator[Influence]:
     word = mark.lower_ if mark is not None else ""
     if mark is not None and (word in CAUSE_MARKS or word in CONDITION_MARKS):
         subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
+        if word in CONDITION_MARKS and subject is not None and subject.lower_ in ("we", "you", "i") and _only_looks(verb):
+            return
+        if word in ("when", "where", "if") and verb.i > main.i and main.lemma_.lower() in _KNOWING_VERBS:
+            return
         if word == "as" and (subject is None or subject.lower_ in ("we", "you", "i")):
             return
         if word == "as" and verb.i > main.i and not any(token.tag_ in ("RBR", "JJR") for token in verb.subtree):
@@ -60,6 +70,11 @@ def by_subordinate(verb: Token) -> Iterator[Influence]:
         yield Influence(main, verb, (verb,))
     elif word in RESULT_MARKS and mark is not None and verb.i > main.i:
         yield Influence(main, verb, (mark,))
+
+
+def _only_looks(verb: Token) -> bool:
+    """Whether a clause only has the hearer look at the matter: "if you think about it"."""
+    return verb.lemma_.lower() in _LOOKING_VERBS
 
 
 def _follows_comma(participle: Token) -> bool:
@@ -85,6 +100,7 @@ def clauses_beside(verb: Token) -> list[Token]:
     found = coordinated(verb) if verb.pos_ in VERBAL else [verb]
     for child in verb.children:
         joined = child.dep_ == "conj" and child.pos_ in VERBAL and child.i not in {known.i for known in found}
+        joined = joined and not shares_denial(verb, child)
         if joined and all(part.lower_ == "and" for part in verb.children if part.dep_ == "cc" and part.i > verb.i):
             found += clauses_beside(child)
     return found
@@ -127,11 +143,21 @@ def by_connective(verb: Token) -> Iterator[Influence]:
     before = _clause_before(verb, cue)
     if before is None and verb.dep_ not in ("ROOT", "ccomp", "conj", "parataxis"):
         return
-    if before is None and opener is not None and opener.lower_ == "so" and opener.i == verb.sent.start:
+    if before is None and opener is not None and opener.lower_ == "so" and opener.i == verb.sent.start and not _goes_on(verb):
         # A talk's sentences open with "so" for no reason at all.
         return
     for effect in clauses_beside(verb):
         yield Influence(before, effect, (cue,))
+
+
+def _goes_on(verb: Token) -> bool:
+    """Whether what a sentence says behind its first "So" happens or is wanted, by someone else than the speaker alone."""
+    subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
+    return (
+        subject is not None
+        and subject.lower_ not in ("i", "you", "there", "that", "this", "it")
+        and (happens(verb) or verb.lemma_ in ("want", "need"))
+    )
 
 
 def _opens_result(word: Token, verb: Token) -> bool:
@@ -160,6 +186,17 @@ def _is_result_phrase(preposition: Token) -> bool:
     return len(nouns) <= 4 and any(preposition.lower_ == first and noun in nouns for first, noun in RESULT_PHRASES)
 
 
+def _judged(verb: Token) -> Token:
+    """The clause that an infinitive belongs to as a whole: "it is hard for boats to land", of which the landing is hard."""
+    infinitive = any(child.dep_ == "aux" and child.lower_ == "to" for child in verb.children)
+    if not infinitive or verb.dep_ not in ("advcl", "xcomp", "ccomp"):
+        return verb
+    if verb.head.pos_ == "ADJ" and verb.head.dep_ == "acomp":
+        return verb.head.head
+    judged = verb.head.lemma_ == "be" and any(child.dep_ == "acomp" and child.i < verb.i for child in verb.head.children)
+    return verb.head if judged else verb
+
+
 def by_preposition(preposition: Token) -> Iterator[Influence]:
     """Reads "Because of X", "due to X", "as a result of X", "by doing X", "with fewer X"."""
     word = preposition.lower_
@@ -181,6 +218,7 @@ def by_preposition(preposition: Token) -> Iterator[Influence]:
         subject = next((child for child in effect.children if child.dep_ == "nsubj"), None)
         content = any(child.dep_ in ("attr", "acomp") for child in effect.children)
         effect = subject if subject is not None and not content else effect
+    effect = _judged(effect)
     if word in ("due", "because", "owing", "thanks"):
         for child in preposition.children:
             if child.dep_ in ("pcomp", "prep") and child.lower_ in ("to", "of"):

@@ -34,10 +34,12 @@ from s2v.analysis.lexicon import (
     VAGUE_NOUNS,
 )
 from s2v.analysis.phrases import is_torn, write_activity
+from s2v.analysis.typography import close_brackets
 from s2v.v1.diagram_pb2 import NodeKind
 
 MAX_PHRASE_WORDS = 14
 """Words of a step's phrase, from its verb on."""
+_MARKS = ' .,;:!?"“”'
 _GENERIC = frozenset(
     [
         "we",
@@ -320,4 +322,4 @@ def _further_objects(talk: Talk, clause: Clause, step: Step) -> list[Step]:
 
 def phrase(talk: Talk, begin: int, end: int) -> str:
     """Returns words as spoken, without the punctuation around them."""
-    return talk.speech.text(begin, end).strip(' .,;:!?"“”')
+    return close_brackets(talk.speech.text(begin, end).strip(_MARKS)).strip(_MARKS)

@@ -34,3 +34,14 @@ def read_plainly(vocab: Vocab) -> None:
 
 def _through_plain(getter: Callable[[str], str]) -> Callable[[str], str]:
     return lambda text: getter(make_plain(text))
+
+
+def close_brackets(text: str) -> str:
+    """Returns a text without brackets that it opens or closes only, and without what stands behind one left open."""
+    for opening, closing in ("()", "[]"):
+        last = text.rfind(opening)
+        if last > 0 and closing not in text[last:]:
+            text = text[:last]
+        if text.count(opening) != text.count(closing) or (text.startswith(opening) and text.endswith(closing)):
+            text = text.replace(opening, "").replace(closing, "")
+    return text
