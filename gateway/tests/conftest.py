@@ -90,7 +90,7 @@ class Door:
         promises = await self.bus.jetstream.stream_info(f"KV_{BUCKET}", subjects_filter=f"$KV.{BUCKET}.{tenant}.>")
         return [
             *(item.key for item in await self.store.list(f"{tenant}/")),
-            *(f"record {job_id}" for job_id in await self.jobs.list(tenant)),
+            *(f"record {job_id}" for job_id in await self.jobs.records.list(tenant)),
             *(f"message {subject}" for subject in promises.state.subjects or {}),
             *(["task"] * await self.tasks()),
         ]

@@ -53,7 +53,7 @@ async def test_the_same_request_twice_is_the_same_job_even_at_once_and_with_anot
         made = await asyncio.gather(*(door.create(first, "twice") for _ in range(3)))
         again = await door.create(second, "twice")
         assert {job.id for job in [*made, again]} == {again.id}
-        assert await door.jobs.list(door.settings.tenant) == [again.id]
+        assert await door.jobs.records.list(door.settings.tenant) == [again.id]
         assert await door.tasks() == 1
 
 
