@@ -12,8 +12,10 @@ import pytest
 
 from s2v.cli.servers import free_ports
 from s2v.client import Client, JobServiceError
+from s2v.client.post import post_file
 from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import JobOptions, JobState
+from s2v.v1.job_service_pb2 import StartUploadRequest
 
 CHUNK_BYTES = 8 * 1024 * 1024  # what the gateway collects before it stores it
 
@@ -46,6 +48,22 @@ async def test_the_same_request_id_is_the_same_job_after_another_upload(gateway,
         first = await client.create_job(await client.upload(talk), request_id="mine")
         second = await client.create_job(await client.upload(talk), request_id="mine")
         assert first.id == second.id
+
+
+async def test_a_file_can_be_posted_past_the_gateway_and_is_refused_where_the_form_is_not_for_it(gateway, talk, tmp_path):
+    async with Client(gateway.target) as client:
+        upload_id = await client.upload_by_post(talk)
+        job = await client.create_job(upload_id)
+        copy = await client.download(job.id, "source", tmp_path / "copy.wav")
+        assert copy.object.sha256 == hashlib.sha256(talk.read_bytes()).hexdigest()
+        announced = StartUploadRequest(name="talk.wav", size_bytes=7, by_post=True)
+        form = (await client._stub.StartUpload(announced)).post
+        with pytest.raises(JobServiceError, match=r"refused talk\.wav") as refused:
+            await asyncio.to_thread(post_file, form.url, form.fields, talk)
+        assert refused.value.reason == "POST_REFUSED"
+        with pytest.raises(JobServiceError) as away:
+            await asyncio.to_thread(post_file, f"http://127.0.0.1:{free_ports(1)[0]}/bucket", form.fields, talk)
+        assert (away.value.code, away.value.reason) == (grpc.StatusCode.UNAVAILABLE, "POST_FAILED")
 
 
 async def test_an_upload_goes_on_where_it_was_when_the_gateway_is_killed(gateway, long_talk):

@@ -37,6 +37,7 @@ from s2v.runtime.server import Server
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore
 from s2v.runtime.tenants import Authenticator
+from s2v.runtime.tiers import TieredStore
 from s2v.runtime.usage import UsageCounter
 from s2v.v1.job_pb2 import Job, JobOptions
 from s2v.v1.job_service_pb2 import CreateJobRequest, StartUploadRequest, WriteUploadRequest
@@ -92,7 +93,7 @@ class Door:
         promises = await self.bus.jetstream.stream_info(f"KV_{BUCKET}", subjects_filter=f"$KV.{BUCKET}.{tenant}.>")
         return [
             *(item.key for item in await self.store.list(f"{tenant}/")),
-            *(f"record {job_id}" for job_id in await self.jobs.list(tenant)),
+            *(f"record {job_id}" for job_id in await self.jobs.records.list(tenant)),
             *(f"message {subject}" for subject in promises.state.subjects or {}),
             *(["task"] * await self.tasks()),
         ]
@@ -114,16 +115,20 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
     @asynccontextmanager
     async def opened(**overrides: object) -> AsyncIterator[Door]:
         own = GatewaySettings.model_validate({**settings.model_dump(), "tenant": tenant, **overrides})
+        kept = store
+        if own.s3_warm_bucket:
+            kept = TieredStore(own)
+            await kept.prepare()
         requests = Requests(bus)
         await requests.prepare()
         quotas, usage = Quotas(bus, jobs, own), UsageCounter(bus)
         await quotas.prepare()
         await usage.prepare()
         scanner = VirusScanner(own.clamd) if own.clamd else None
-        webhooks = Webhooks(bus, store, Outbound(frozenset(filter(None, own.webhook_hosts.split(",")))))
+        webhooks = Webhooks(bus, kept, Outbound(frozenset(filter(None, own.webhook_hosts.split(",")))))
         await webhooks.prepare()
-        uploads = Uploads(store, own)
-        intake = Intake(uploads, requests, jobs, bus, store, own, quotas, usage, scanner)
+        uploads = Uploads(kept, own)
+        intake = Intake(uploads, requests, jobs, bus, kept, own, quotas, usage, scanner)
         stop = asyncio.Event()
         server = Server(own, Authenticator(own, store) if own.auth == "on" else None)
         servicer = Servicer(
@@ -131,13 +136,13 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
             uploads=uploads,
             intake=intake,
             watching=Watching(bus, jobs, stop),
-            edits=Edits(jobs, store),
+            edits=Edits(jobs, kept),
             reruns=Reruns(jobs, bus, quotas, usage),
-            deletion=Deletion(jobs, requests, bus, store, webhooks),
+            deletion=Deletion(jobs, requests, bus, kept, webhooks),
             quotas=quotas,
             webhooks=webhooks,
             jobs=jobs,
-            store=store,
+            store=kept,
         )
         server.add(add_JobServiceServicer_to_server, servicer, "s2v.v1.JobService")
         before = (await bus.jetstream.stream_info(WORK_STREAM)).state.messages
@@ -145,8 +150,8 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
             await server.start()
             try:
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-                    stub, housekeeping = JobServiceStub(channel), Housekeeping(uploads, jobs, bus, store, own)
-                    yield Door(stub, own, bus, store, jobs, uploads, housekeeping, before, stop, server.port, webhooks, http_port)
+                    stub, housekeeping = JobServiceStub(channel), Housekeeping(uploads, jobs, bus, kept, own)
+                    yield Door(stub, own, bus, kept, jobs, uploads, housekeeping, before, stop, server.port, webhooks, http_port)
             finally:
                 await server.stop(0)
 

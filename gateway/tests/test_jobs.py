@@ -11,17 +11,19 @@ import pytest
 from s2v.runtime.bus import PRIORITIES
 from s2v.runtime.errors import EngineError
 from s2v.runtime.jobs import describe, end, prefix
+from s2v.runtime.mover import Mover
 from s2v.v1.artifact_pb2 import Artifact
 from s2v.v1.job_pb2 import JobOptions, JobState, Priority
 from s2v.v1.job_service_pb2 import (
     CancelJobRequest,
+    DeleteJobRequest,
     GetArtifactRequest,
     GetJobRequest,
     ListJobsRequest,
     WatchJobRequest,
 )
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import JobRecord
+from s2v.v1.work_pb2 import JobRecord, Tier
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +55,7 @@ async def test_the_same_request_twice_is_the_same_job_even_at_once_and_with_anot
         made = await asyncio.gather(*(door.create(first, "twice") for _ in range(3)))
         again = await door.create(second, "twice")
         assert {job.id for job in [*made, again]} == {again.id}
-        assert await door.jobs.list(door.settings.tenant) == [again.id]
+        assert await door.jobs.records.list(door.settings.tenant) == [again.id]
         assert await door.tasks() == 1
 
 
@@ -175,3 +177,24 @@ async def test_the_first_task_waits_in_the_queue_of_its_priority(priority, open_
         before = (await door.bus.jetstream.consumer_info("S2V_WORK", consumer)).num_pending
         await make_job(door, media, f"priority {priority}", JobOptions(priority=priority))
         assert (await door.bus.jetstream.consumer_info("S2V_WORK", consumer)).num_pending == before + 1
+
+
+@pytest.mark.parametrize("tier", [Tier.TIER_WARM, Tier.TIER_COLD])
+async def test_a_deleted_job_is_gone_from_every_tier(open_door, media, tier):
+    async with open_door(s3_warm_bucket="s2v-warm", s3_cold_bucket="s2v-cold", move_bytes_per_second=1e9) as door:
+        tenant = door.settings.tenant
+        job = await make_job(door, media)
+        other = await make_job(door, media, "other")
+        await door.stub.CancelJob(CancelJobRequest(job_id=job.id))
+        mover = Mover(door.store, door.jobs, door.settings)
+        assert await mover.move(tenant, job.id, tier) == 1
+        folder = prefix(tenant, job.id)
+        assert await door.store.tiers[tier].list(folder), "its source is there"
+        answer = await door.stub.DeleteJob(DeleteJobRequest(job_id=job.id))
+        assert answer.objects == 3, "source, request and end"
+        for store in door.store.tiers.values():
+            assert not await store.list(folder)
+        assert await door.store.list(prefix(tenant, other.id)), "another job stays"
+        assert await door.jobs.catalogue.ids(tenant) == []
+        assert list(await door.jobs.records.live(tenant)) == [other.id]
+        door.store.close()

@@ -147,7 +147,7 @@ async def test_no_file_is_let_in_while_the_scanner_is_away_and_the_upload_stays(
         async with door.refusing() as refused:
             await door.create(upload_id, "away")
         assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.UNAVAILABLE, "SCANNER_AWAY")
-        assert not await door.jobs.list(door.settings.tenant)
+        assert not await door.jobs.records.list(door.settings.tenant)
         assert (await door.stub.QueryUpload(api.QueryUploadRequest(upload_id=upload_id))).complete
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from s2v.cli.servers import NatsServer
-from s2v.runtime import schema
+from s2v.runtime import queues, schema
 from s2v.runtime.door import Door
 from s2v.runtime.errors import BusyError, EngineTimeoutError, MaintenanceError, UnavailableError
 from s2v.runtime.jobs import Jobs, stage_record
@@ -62,6 +62,7 @@ async def test_a_stage_has_no_more_jobs_than_places_and_all_have_their_turn(own:
             relay.run = counted
         async with house.working(), other.working():
             ids = [await house.submit(f"job {number}") for number in range(6)]
+            await until_true(lambda: _put_off(house, 3))  # they wait, though each was once given to a worker
             records = [await house.ended(job_id) for job_id in ids]
         assert all(record.job.state == JobState.JOB_STATE_SUCCEEDED for record in records)
         assert most == 2
@@ -117,6 +118,10 @@ async def test_the_door_closes_for_maintenance_and_long_queues_and_says_when_to_
             await until_true(lambda: _no_task(house))
         door._looked = 0.0
         await door.check()
+
+
+async def _put_off(house: House, tasks: int) -> bool:
+    return sum(queue.waiting for queue in await queues.count(house.bus.jetstream) if queue.stage == "analysis") >= tasks
 
 
 async def _no_task(house: House) -> bool:

@@ -12,11 +12,13 @@ import pytest
 
 from s2v.cli.servers import NatsServer
 from s2v.runtime.errors import NotFoundError, PreconditionError, UnavailableError
+from s2v.runtime.jobs import end
 from s2v.runtime.reconciler import Reconciler
 from s2v.runtime.schema import CONTROL_BUCKET, JOBS_BUCKET, WORK_STREAM, migrate
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.job_pb2 import JobState
 from s2v.v1.report_pb2 import Stage
+from s2v.v1.work_pb2 import JobRecord
 
 sys.path.insert(0, str(Path(__file__).parent))
 from house import ORDER, House, expected, is_done, known_objects, until_true
@@ -131,7 +133,7 @@ async def test_a_second_run_is_what_is_rebuilt(own: RuntimeSettings, own_nats: N
         assert await house.text(record) == expected("word")
 
 
-async def test_the_catalogue_gives_pages_newest_first(own: RuntimeSettings, tenant: str) -> None:
+async def test_the_catalogue_gives_ended_jobs_newest_first(own: RuntimeSettings, tenant: str) -> None:
     async with House(own, tenant) as house:
         ids = []
         for number in range(7):
@@ -140,15 +142,60 @@ async def test_the_catalogue_gives_pages_newest_first(own: RuntimeSettings, tena
         for job_id in ids[:6]:
             await house.jobs.cancel(tenant, job_id)
         catalogue = house.jobs.catalogue
-        first = await catalogue.page(tenant, 4)
-        second = await catalogue.page(tenant, 4, first.next_before)
-        assert [job.id for job in (*first.jobs, *second.jobs)] == ids[5::-1], "the one at work is not in it"
-        assert (first.next_before, second.next_before) == (ids[2], "")
-        assert all(not job.artifacts for job in first.jobs)
-        assert not (await catalogue.page(tenant, 4, state=JobState.JOB_STATE_SUCCEEDED)).jobs
-        assert not (await catalogue.page("other", 4)).jobs
+        assert [job_id async for _, some in catalogue.newest(tenant) for job_id in some] == ids[5::-1], (
+            "the one at work is not in it"
+        )
+        assert [job_id async for _, some in catalogue.newest(tenant, ids[3]) for job_id in some] == ids[2::-1]
+        assert [job_id async for _, some in catalogue.newest("other") for job_id in some] == []
+        shown = await catalogue.find(tenant, ids[0])
+        assert shown is not None
+        assert not shown.artifacts
+        assert list(await house.jobs.records.live(tenant)) == [ids[6]], "only the one at work is looked at by the reconciler"
         await catalogue.remove(tenant, ids[0])
         assert await catalogue.ids(tenant) == ids[5:0:-1]
+
+
+async def test_the_reconciler_reads_no_ended_job_and_concludes_one_whose_end_was_not_written(
+    own: RuntimeSettings, tenant: str
+) -> None:
+    async with House(own, tenant) as house:
+        mender = reconciler(house)
+        ended = [await house.submit("talk", wake=False) for _ in range(3)]
+        for job_id in ended:
+            await house.jobs.cancel(tenant, job_id)
+        cut_off = await house.submit("talk", wake=False)
+
+        def stop(record: JobRecord) -> bool:  # as a worker that is killed before it writes the end
+            end(record, JobState.JOB_STATE_CANCELLED)
+            record.job.finished_at.FromSeconds(record.job.created_at.seconds - 120)
+            return True
+
+        await house.jobs.update(tenant, cut_off, stop)
+        read: list[str] = []
+        get = house.jobs.get
+
+        async def counted(tenant: str, job_id: str) -> JobRecord:
+            read.append(job_id)
+            return await get(tenant, job_id)
+
+        house.jobs.get = counted
+        await mender.reconcile(tenant)
+        assert read == [cut_off]
+        assert "terminal.pb" in await house.objects(cut_off)
+        assert set(await house.jobs.catalogue.ids(tenant)) == {*ended, cut_off}
+        await mender.reconcile(tenant)
+        assert read == [cut_off], "it is concluded"
+
+
+async def test_jobs_at_work_that_an_earlier_version_left_unmarked_are_marked(own: RuntimeSettings, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        mender = reconciler(house)
+        await mender.heal()
+        job_id = await house.submit("talk", wake=False)
+        await house.bus.jetstream.purge_stream("KV_s2v-live")
+        assert await house.jobs.records.live(tenant) == {}
+        assert await mender.heal() is None
+        assert await house.jobs.records.live(tenant) == {job_id: [1]}
 
 
 async def test_migrating_changes_what_differs_and_then_nothing(own: RuntimeSettings, tenant: str) -> None:

@@ -122,7 +122,7 @@ async def test_the_stage_joins_clips_that_came_from_the_cache(
 
     def task(name: str) -> JobTask:
         (tmp_path / name).mkdir()
-        return JobTask(record, Stage.STAGE_RENDERING, store, pool, tmp_path / name)
+        return JobTask(record, Stage.STAGE_RENDERING, store, pool)
 
     parts = []
     for number, part in enumerate(await work.plan(task("plan"))):

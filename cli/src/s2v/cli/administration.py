@@ -166,7 +166,7 @@ async def _reconcile(data_dir: Path | None, *, everything: bool) -> None:
             behind.bus, behind.jobs, behind.store, lost_after_seconds=LOST_SECONDS, stalled_after_seconds=STALLED_SECONDS
         )
         rebuilt = await reconciler.heal(everything=everything)
-        tenants = await behind.jobs.tenants()
+        tenants = await behind.jobs.records.tenants()
         for tenant in tenants:
             await reconciler.reconcile(tenant)
     if rebuilt is not None:

@@ -59,7 +59,7 @@ async def _status(data_dir: Path | None, *, as_json: bool) -> None:
     table = Table("tenant", "tier", "jobs", "objects", "size", box=None, header_style="bold")
     async with machinery(data_dir) as behind:
         mover = Mover(behind.store, behind.jobs, behind.settings)
-        for tenant in await behind.jobs.tenants():
+        for tenant in await behind.jobs.records.tenants():
             for use in await mover.usage(tenant):
                 if as_json:
                     print(json.dumps({"tenant": tenant, **dataclasses.asdict(use)}))

@@ -50,9 +50,13 @@ class FileUpload:
 
     async def start(self, stub: JobServiceStub, timeout: float) -> str:
         """Announces the file, and returns the upload's id."""
-        request = StartUploadRequest(name=self.path.name, size_bytes=self.size_bytes, sha256=self.sha256)
+        return (await self.announce(stub, timeout)).upload_id
+
+    async def announce(self, stub: JobServiceStub, timeout: float, *, by_post: bool = False) -> StartUploadResponse:
+        """Announces the file; the answer has the upload's id, and the form if the file is to go by POST."""
+        request = StartUploadRequest(name=self.path.name, size_bytes=self.size_bytes, sha256=self.sha256, by_post=by_post)
         response: StartUploadResponse = await stub.StartUpload(request, timeout=timeout)
-        return response.upload_id
+        return response
 
     async def committed(self, stub: JobServiceStub, upload_id: str, timeout: float) -> int:
         """Returns how many bytes have arrived."""

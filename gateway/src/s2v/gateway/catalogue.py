@@ -1,4 +1,4 @@
-"""Lists of jobs, newest first, page by page."""
+"""Lists of jobs, newest first, page by page: ended ones from the catalogue, the others from their records."""
 
 from __future__ import annotations
 
@@ -31,19 +31,25 @@ async def page(jobs: Jobs, tenant: str, size: int, token: str, state: JobState.V
             field="page_token",
         )
     size = size or PAGE_SIZE
-    ids = [job_id for job_id in await jobs.list(tenant) if not token or job_id < token]
     found: list[Job] = []
-    for start in range(0, len(ids), READS):
-        for job in await asyncio.gather(*(_read(jobs, tenant, job_id) for job_id in ids[start : start + READS])):
-            if job is None or (state and job.state != state):
-                continue
-            if len(found) == size:
-                return found, found[-1].id
-            found.append(job)
+    live = {job_id for job_id in await jobs.records.live(tenant) if not token or job_id < token}
+    async for floor, ended in jobs.catalogue.newest(tenant, token):
+        ids = sorted({*ended, *(job_id for job_id in live if job_id >= floor)}, reverse=True)
+        for start in range(0, len(ids), READS):
+            reading = [_read(jobs, tenant, job_id, live=job_id in live) for job_id in ids[start : start + READS]]
+            for job in await asyncio.gather(*reading):
+                if job is None or (state and job.state != state):
+                    continue
+                if len(found) == size:
+                    return found, found[-1].id
+                found.append(job)
+        live -= set(ids)
     return found, ""
 
 
-async def _read(jobs: Jobs, tenant: str, job_id: str) -> Job | None:
+async def _read(jobs: Jobs, tenant: str, job_id: str, *, live: bool) -> Job | None:
+    if not live:
+        return await jobs.catalogue.find(tenant, job_id)
     try:
         job = (await jobs.get(tenant, job_id)).job
     except NotFoundError:

@@ -6,17 +6,13 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-import nats.errors
-from nats.js.errors import Error as JetStreamError
-
 from s2v.gateway.requests import Requests
 from s2v.gateway.webhooks import Webhooks
 from s2v.runtime.bus import Bus
 from s2v.runtime.cache import Cache
 from s2v.runtime.dead import DeadLetters
-from s2v.runtime.errors import UnavailableError
 from s2v.runtime.jobs import FINISHED, Jobs, prefix
-from s2v.runtime.schema import DEAD_STREAM, EVENT_STREAM
+from s2v.runtime.schema import DEAD_STREAM, ERRORS, EVENT_STREAM, unavailable
 from s2v.runtime.store import ObjectStore
 from s2v.v1.work_pb2 import JobRecord
 
@@ -74,5 +70,5 @@ class Deletion:
             async for buried in DeadLetters(self.bus, self.jobs).list():
                 if buried.letter.task.job_id == job_id:
                     await self.bus.jetstream.delete_msg(DEAD_STREAM, buried.number)
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error

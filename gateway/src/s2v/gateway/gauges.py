@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from s2v.runtime import metrics, queues
 from s2v.runtime.bus import Bus
 from s2v.runtime.jobs import Jobs
-from s2v.runtime.mover import Mover
 from s2v.runtime.tiers import TIERS
 
 QUEUE_SECONDS = 5.0
 """How often queues are counted."""
 STORAGE_SECONDS = 3600.0
-"""How often the tiers are measured, which lists all objects."""
+"""How often the tiers are measured, which reads the catalogue."""
 
 
 async def measure_queues(bus: Bus) -> None:
@@ -31,14 +28,10 @@ async def measure_queues(bus: Bus) -> None:
         metrics.dead_letters.set(letters, {"stage": stage})
 
 
-async def measure_storage(jobs: Jobs, mover: Mover) -> None:
-    """Measures the tiers of all tenants once.
+async def measure_storage(jobs: Jobs) -> None:
+    """Measures once how much the ended jobs of all tenants keep in each tier; no object is listed.
 
     Errors: UnavailableError.
     """
-    sizes = Counter(dict.fromkeys(TIERS.values(), 0))
-    for tenant in await jobs.tenants():
-        for use in await mover.usage(tenant):
-            sizes[use.name] += use.size_bytes
-    for name, size in sizes.items():
-        metrics.store_bytes.set(size, {"tier": name})
+    for tier, size in (await jobs.catalogue.sizes()).items():
+        metrics.store_bytes.set(size, {"tier": TIERS[tier]})

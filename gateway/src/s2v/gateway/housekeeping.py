@@ -52,8 +52,7 @@ class Housekeeping:
             group.create_task(_repeat(self.tidy, self.settings.sweep_seconds, stop))
             group.create_task(_repeat(self.reconcile, self.settings.reconcile_seconds, stop))
             group.create_task(_repeat(lambda: gauges.measure_queues(self.bus), gauges.QUEUE_SECONDS, stop))
-            if (mover := self._mover) is not None:
-                group.create_task(_repeat(lambda: gauges.measure_storage(self.jobs, mover), gauges.STORAGE_SECONDS, stop))
+            group.create_task(_repeat(lambda: gauges.measure_storage(self.jobs), gauges.STORAGE_SECONDS, stop))
 
     async def sweep(self) -> None:
         """Deletes expired uploads with what was written for a job that never came to be of one, and expired cached results.
@@ -96,8 +95,7 @@ class Housekeeping:
         """Returns who has jobs, or objects where jobs are worked on; there is one tenant where nobody has to say who they are."""
         if self.settings.auth != "on":
             return [self.settings.tenant]
-        folders = [folder.rstrip("/") for folder in await self.store.folders("")]
-        return sorted({*(folder for folder in folders if not folder.startswith("_")), *await self.jobs.tenants()})
+        return sorted({*await self.store.tenants(), *await self.jobs.records.tenants()})
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, stop: asyncio.Event) -> None:

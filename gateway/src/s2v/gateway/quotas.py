@@ -7,8 +7,6 @@ import random
 import time
 from collections.abc import Callable
 
-import nats.errors
-from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
@@ -16,7 +14,7 @@ from s2v.gateway.settings import GatewaySettings
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import NotFoundError, QuotaError, UnavailableError
 from s2v.runtime.jobs import FINISHED, Jobs
-from s2v.runtime.schema import QUOTAS_BUCKET
+from s2v.runtime.schema import ERRORS, QUOTAS_BUCKET, unavailable
 from s2v.v1.tenant_pb2 import HeldJob, QuotaState
 
 HOUR_MS = 3_600_000
@@ -153,8 +151,8 @@ class Quotas:
             except KeyWrongLastSequenceError:
                 await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - jitter
                 continue
-            except (nats.errors.Error, JetStreamError) as error:
-                raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            except ERRORS as error:
+                raise unavailable(error) from error
             if refusal is not None:
                 raise refusal
             return
@@ -165,8 +163,8 @@ class Quotas:
             entry = await self._bucket.get(f"{tenant}.{what}")
         except KeyNotFoundError:
             return QuotaState(), 0
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error
         return QuotaState.FromString(entry.value or b""), entry.revision or 0
 
     def _now(self) -> int:

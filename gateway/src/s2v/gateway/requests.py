@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import nats.errors
-from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from s2v.gateway import names
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import UnavailableError
+from s2v.runtime.schema import ERRORS, unavailable
 from s2v.runtime.schema import REQUESTS_BUCKET as BUCKET
 
 
@@ -36,8 +35,8 @@ class Requests:
             entry = await self._bucket.get(_key(tenant, request_id))
         except KeyNotFoundError:
             return ""
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error
         return (entry.value or b"").decode()
 
     async def promise(self, tenant: str, request_id: str, job_id: str) -> str:
@@ -49,8 +48,8 @@ class Requests:
             await self._bucket.create(_key(tenant, request_id), job_id.encode())
         except KeyWrongLastSequenceError:
             return await self.find(tenant, request_id) or job_id
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error
         return job_id
 
     async def forget(self, tenant: str, request_id: str) -> None:
@@ -60,8 +59,8 @@ class Requests:
         """
         try:
             await self._bus.jetstream.purge_stream(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{_key(tenant, request_id)}")
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error
 
     async def forget_job(self, tenant: str, job_id: str) -> None:
         """Forgets the requests that stand for a job that is deleted.
@@ -78,8 +77,8 @@ class Requests:
                         await self._bus.jetstream.purge_stream(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{entry.key}")
             finally:
                 await watcher.stop()
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error
 
     @property
     def _bucket(self) -> KeyValue:

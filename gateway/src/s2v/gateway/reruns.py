@@ -94,7 +94,7 @@ def find_start(record: JobRecord, from_stage: Stage.ValueType) -> Start:
         )
     entry = stage_record(record, stage)
     # A result that came whole from the cache has no parts: its stage is done again.
-    kept = entry.HasField("plan") and len(entry.parts) == entry.parts_total
+    kept = entry.parts_total > 0 and len(entry.parts) == entry.parts_total
     return Start(stage, joins=first < asked and kept)
 
 

@@ -47,7 +47,7 @@ class GatewaySettings(RuntimeSettings):
     intakes: int = Field(default=4, gt=0)
     """Uploads that are checked at once; more wait. Each takes a temporary file as large as the upload."""
     upload_streams: int = Field(default=32, gt=0)
-    """Uploads that one gateway takes at once; more are told to come again. Each takes 8 MiB of memory."""
+    """Uploads that one gateway takes at once; more are told to come again. Each takes up to 24 MiB of memory."""
     upload_lifetime_seconds: float = Field(default=24 * 3600.0, gt=0)
     """How long an upload can be written to and used."""
     sweep_seconds: float = Field(default=600.0, gt=0)

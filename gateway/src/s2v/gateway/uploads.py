@@ -137,14 +137,18 @@ class Uploads:
             raise UnavailableError("this gateway takes no more uploads at the moment; try again in some seconds", reason="BUSY")
         async with self._streams:
             writer: _Writer | None = None
-            async for request in requests:
+            try:
+                async for request in requests:
+                    if writer is None:
+                        writer = _Writer(self, await self.open(tenant, request.upload_id))
+                    await writer.add(request)
                 if writer is None:
-                    writer = _Writer(self, await self.open(tenant, request.upload_id))
-                await writer.add(request)
-            if writer is None:
-                raise InvalidInputError("the stream brought no message; the first must name its upload", field="upload_id")
-            await writer.commit()
-            return writer.committed
+                    raise InvalidInputError("the stream brought no message; the first must name its upload", field="upload_id")
+                await writer.commit()
+                return writer.committed
+            finally:
+                if writer is not None:
+                    await writer.drop()
 
     async def commit(self, upload: Upload, offset: int, data: bytes) -> None:
         """Stores a chunk at the end of what has arrived.
@@ -257,10 +261,12 @@ class _Writer:
 
     def __init__(self, uploads: Uploads, upload: Upload) -> None:
         self.committed = upload.committed_size
-        """Bytes of the upload that are stored."""
+        """Bytes of the upload that are stored, once nothing is on its way."""
         self._uploads = uploads
         self._upload = upload
         self._buffer = bytearray()
+        self._storing: asyncio.Task[None] | None = None
+        """A chunk on its way to S3, while the next one comes in."""
 
     async def add(self, request: WriteUploadRequest) -> None:
         """Takes a message in."""
@@ -278,6 +284,7 @@ class _Writer:
             raise out_of_range(self._upload, self.committed, request.write_offset)
         if expected + len(request.data) > record.size_bytes:
             # The announced length was wrong, so nothing can come of this upload.
+            await self.drop()
             await self._uploads.discard(self._upload.tenant, self._upload.id)
             raise LimitError(
                 f"{record.name} is longer than the {record.size_bytes} bytes that were announced; announce its real length",
@@ -285,15 +292,30 @@ class _Writer:
                 field="data",
             )
         if len(self._buffer) + len(request.data) > CHUNK_BYTES:
-            await self.commit()
+            await self._begin_storing()
         self._buffer += request.data
 
     async def commit(self) -> None:
         """Stores what is collected."""
+        await self._begin_storing()
+        await self._settle()
+
+    async def drop(self) -> None:
+        """Waits for the chunk that is on its way, whatever becomes of it: nothing is written behind the caller's back."""
+        if self._storing is not None:
+            await asyncio.wait({self._storing})
+
+    async def _settle(self) -> None:
+        if self._storing is not None:
+            storing, self._storing = self._storing, None
+            await storing
+
+    async def _begin_storing(self) -> None:
+        await self._settle()
         if self._buffer:
-            await self._uploads.commit(self._upload, self.committed, bytes(self._buffer))
-            self.committed += len(self._buffer)
-            self._buffer.clear()
+            data, self._buffer = bytes(self._buffer), bytearray()
+            self._storing = asyncio.create_task(self._uploads.commit(self._upload, self.committed, data))
+            self.committed += len(data)
 
 
 def check_complete(upload: Upload) -> None:

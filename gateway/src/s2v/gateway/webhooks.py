@@ -17,15 +17,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import nats.errors
-from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
 from s2v.gateway.webhook_http import Outbound
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import LimitError, NotFoundError, UnavailableError
-from s2v.runtime.schema import LEASES_BUCKET
+from s2v.runtime.schema import ERRORS, LEASES_BUCKET, unavailable
 from s2v.runtime.store import ObjectStore
 from s2v.v1.job_pb2 import Job, JobState
 from s2v.v1.webhook_pb2 import Delivery, DeliveryAttempt, Webhook, WebhookRecord
@@ -194,8 +192,8 @@ class Webhooks:
             await self._leases.create(f"webhook.{delivery.webhook_id}.{delivery.event_id}.{len(delivery.attempts)}", b"")
         except KeyWrongLastSequenceError:
             return False
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error
         return True
 
     async def _find(self, tenant: str, webhook_id: str) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
@@ -18,11 +17,11 @@ from nats.js.kv import KeyValue
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import NotFoundError, UnavailableError
 from s2v.runtime.schema import CATALOGUE_BUCKET, ERRORS, unavailable
-from s2v.v1.job_pb2 import Job, JobState
+from s2v.v1.job_pb2 import Job
 from s2v.v1.work_pb2 import CatalogueEntry, Tier
 
-READS = 32
-"""Entries that are read at once."""
+DAYS_APART = 7
+"""Days whose keys are listed one by one, as the newest jobs are what most people ask for."""
 RETRIES = 20
 """Compare-and-set races that are lost before a change gives up."""
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -31,16 +30,6 @@ _TIME_CHARACTERS = 10
 
 Change = Callable[[CatalogueEntry], bool]
 """Changes an entry in place; returns whether there is anything to write. Called again when another writer was faster."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some ended jobs, newest first."""
-
-    jobs: Sequence[Job]
-    """Without artifacts and report."""
-    next_before: str
-    """Id that the next page starts before; empty at the end."""
 
 
 class Catalogue:
@@ -57,8 +46,8 @@ class Catalogue:
         """
         self._entries = await self._bus.bucket(CATALOGUE_BUCKET)
 
-    async def add(self, job: Job) -> None:
-        """Enters an ended job, in the hot tier; entering it again changes nothing but the job's end.
+    async def add(self, job: Job, size_bytes: int) -> None:
+        """Enters an ended job of so many bytes, in the hot tier; entering it again changes nothing but the job's end.
 
         Errors: UnavailableError.
         """
@@ -66,7 +55,8 @@ class Catalogue:
         shown.CopyFrom(job)
         shown.ClearField("artifacts")
         shown.ClearField("report")
-        entry = CatalogueEntry(job=shown, tier=Tier.TIER_HOT, accessed_at=job.finished_at)
+        shown.ClearField("edits")
+        entry = CatalogueEntry(job=shown, tier=Tier.TIER_HOT, accessed_at=job.finished_at, size_bytes=size_bytes)
 
         def renew(known: CatalogueEntry) -> bool:
             if known.job == shown:
@@ -123,37 +113,58 @@ class Catalogue:
 
         Errors: UnavailableError.
         """
-        subjects = f"$KV.{CATALOGUE_BUCKET}.{tenant}.>"
+        return await self._ids(f"{tenant}.>")
+
+    async def newest(self, tenant: str, before: str = "") -> AsyncGenerator[tuple[str, Sequence[str]], None]:
+        """Yields the ids of ended jobs older than `before` (empty: from the newest), newest first: the first days one by one,
+        then all that are older. With them comes the least id that may stand there.
+
+        Errors: UnavailableError.
+        """
+        last = datetime.fromtimestamp(made_at_ms(before) / 1000, UTC) if before else datetime.now(UTC) + timedelta(days=1)
+        for back in range(DAYS_APART):
+            day = last - timedelta(days=back)
+            floor = _least_id(day)
+            yield floor, [job_id for job_id in await self._ids(f"{tenant}.{day:%Y%m%d}.*") if not before or job_id < before]
+        yield "", [job_id for job_id in await self.ids(tenant) if job_id < floor]
+
+    async def sizes(self) -> Mapping[Tier.ValueType, int]:
+        """Returns how much the ended jobs of all tenants keep in each tier, in bytes.
+
+        Errors: UnavailableError.
+        """
+        sizes = dict.fromkeys((Tier.TIER_HOT, Tier.TIER_WARM, Tier.TIER_COLD), 0)
+        try:
+            watcher = await self._bucket.watchall(ignore_deletes=True)
+            try:
+                async for found in watcher:
+                    if found is None:  # that was all
+                        break
+                    entry = CatalogueEntry.FromString(found.value or b"")
+                    sizes[entry.tier] = sizes.get(entry.tier, 0) + entry.size_bytes
+            finally:
+                await watcher.stop()
+        except ERRORS as error:
+            raise unavailable(error) from error
+        return sizes
+
+    async def find(self, tenant: str, job_id: str) -> Job | None:
+        """Returns an ended job without artifacts, report and edits; None if it is not there.
+
+        Errors: UnavailableError.
+        """
+        try:
+            return (await self.get(tenant, job_id)).job
+        except NotFoundError:  # deleted since its key was listed, or at work again
+            return None
+
+    async def _ids(self, keys: str) -> list[str]:
+        subjects = f"$KV.{CATALOGUE_BUCKET}.{keys}"
         try:
             info = await self._bus.jetstream.stream_info(f"KV_{CATALOGUE_BUCKET}", subjects_filter=subjects)
         except ERRORS as error:
             raise unavailable(error) from error
         return sorted((subject.rsplit(".", 1)[-1] for subject in info.state.subjects or {}), reverse=True)
-
-    async def page(
-        self, tenant: str, size: int, before: str = "", state: JobState.ValueType = JobState.JOB_STATE_UNSPECIFIED
-    ) -> Page:
-        """Returns up to `size` ended jobs older than `before` (empty: from the newest), in `state` if one is given.
-
-        Errors: UnavailableError.
-        """
-        ids = [job_id for job_id in await self.ids(tenant) if not before or job_id < before]
-        found: list[Job] = []
-        for start in range(0, len(ids), READS):
-            chunk = ids[start : start + READS]
-            for entry in await asyncio.gather(*(self._find(tenant, job_id) for job_id in chunk)):
-                if entry is None or (state and entry.job.state != state):
-                    continue
-                if len(found) == size:
-                    return Page(found, found[-1].id)
-                found.append(entry.job)
-        return Page(found, "")
-
-    async def _find(self, tenant: str, job_id: str) -> CatalogueEntry | None:
-        try:
-            return await self.get(tenant, job_id)
-        except NotFoundError:  # deleted since its key was listed
-            return None
 
     async def _get(self, tenant: str, job_id: str) -> tuple[CatalogueEntry, int]:
         try:
@@ -176,8 +187,23 @@ def key(tenant: str, job_id: str) -> str:
     return f"{tenant}.{_day(job_id)}.{job_id}"
 
 
+def _least_id(day: datetime) -> str:
+    """Returns the start of the least id that a job of a day can have."""
+    midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
+    milliseconds, characters = int(midnight.timestamp() * 1000), ""
+    for _ in range(_TIME_CHARACTERS):
+        milliseconds, digit = divmod(milliseconds, 32)
+        characters = _CROCKFORD[digit] + characters
+    return characters
+
+
 def _day(job_id: str) -> str:
+    return datetime.fromtimestamp(made_at_ms(job_id) / 1000, UTC).strftime("%Y%m%d")
+
+
+def made_at_ms(job_id: str) -> int:
+    """Returns when a job's id was made, in milliseconds since 1970."""
     milliseconds = 0
     for character in job_id[:_TIME_CHARACTERS]:
         milliseconds = 32 * milliseconds + _CROCKFORD.index(character)
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y%m%d")
+    return milliseconds

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import nats.errors
 from google.protobuf.message import DecodeError
 from nats.js.errors import APIError
-from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError as NoMessageError
 
 from s2v.runtime.bus import DEAD_STREAM, Bus
-from s2v.runtime.errors import NotFoundError, UnavailableError
+from s2v.runtime.errors import NotFoundError
 from s2v.runtime.jobs import FINISHED, Jobs
+from s2v.runtime.schema import ERRORS, unavailable
 from s2v.v1.work_pb2 import DeadLetter, JobRecord, Task, TaskKind
 
 NO_MESSAGE = frozenset({10037, 10043, 10057})
@@ -70,10 +69,10 @@ class DeadLetters:
             await self._bus.publish_task(again, letter.priority)
         try:
             await self._bus.jetstream.delete_msg(DEAD_STREAM, number)
-        except (nats.errors.Error, JetStreamError) as error:
+        except ERRORS as error:
             if isinstance(error, APIError) and error.err_code in NO_MESSAGE:  # another redrive was faster
                 return record
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            raise unavailable(error) from error
         return record
 
     async def _get(self, number: int, *, following: bool) -> Buried | None:
@@ -84,8 +83,8 @@ class DeadLetters:
                 )
             except NoMessageError:
                 return None
-            except (nats.errors.Error, JetStreamError) as error:
-                raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            except ERRORS as error:
+                raise unavailable(error) from error
             number = message.seq or number
             try:
                 return Buried(number, DeadLetter.FromString(message.data or b""))

@@ -11,7 +11,7 @@ from nats.js.errors import KeyNotFoundError
 from s2v.runtime import queues, vitals
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import BusyError, MaintenanceError, UnavailableError
-from s2v.runtime.schema import CONTROL_BUCKET, ERRORS
+from s2v.runtime.schema import CONTROL_BUCKET, ERRORS, unavailable
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.work_pb2 import Maintenance
 
@@ -67,7 +67,7 @@ class Door:
         except KeyNotFoundError:
             return None
         except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            raise unavailable(error) from error
         return Maintenance.FromString(entry.value or b"")
 
     async def close(self, message: str) -> None:
@@ -94,5 +94,5 @@ class Door:
             else:
                 await bucket.put(MAINTENANCE_KEY, closed.SerializeToString())
         except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            raise unavailable(error) from error
         self._looked = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -11,17 +12,25 @@ from s2v.runtime.bus import Bus
 from s2v.runtime.cache import Cache
 from s2v.runtime.edits import apply_edits, edits_of
 from s2v.runtime.engine import EnginePool
-from s2v.runtime.jobs import FINISHED, Jobs, end, progress, stage_record
+from s2v.runtime.errors import UnavailableError
+from s2v.runtime.jobs import Jobs, stage_record
 from s2v.runtime.making import Making
+from s2v.runtime.moments import stamp
+from s2v.runtime.notice import Notice
 from s2v.runtime.stage import NAMES, File, StageWork, digest, following
+from s2v.runtime.steps import Begun, PartDone, StageDone, Step, alive, write
 from s2v.runtime.store import ObjectStore
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.edit_pb2 import UnmatchedPatch
 from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
-from s2v.v1.work_pb2 import CacheEntry, Checkpoint, JobRecord, PartRecord, Plan, StageRecord, Task, TaskKind
+from s2v.v1.timeline_pb2 import AttemptOutcome
+from s2v.v1.work_pb2 import Checkpoint, JobRecord, PartRecord, Plan, StageRecord, Task, TaskKind
+
+FIRST = next(iter(NAMES))
+EDITABLE = frozenset({Stage.STAGE_TRANSCRIPTION, Stage.STAGE_ANALYSIS})
+"""Stages whose parts a user's edits are applied to, so that they are kept."""
 
 
 class GoneError(Exception):
@@ -66,70 +75,92 @@ class Execution:
 
     async def _plan(self, record: JobRecord, task: Task) -> None:
         entry = stage_record(record, self._stage)
-        if not entry.HasField("plan"):
+        if entry.parts_total == 1 and 0 in entry.parts:
+            await self._join(record)
+            return
+        if entry.HasField("plan"):
+            plan = Plan.FromString(await self.store.read(entry.plan))
+        else:
             key = self._key(record)
             caching = self.caching and not edits_of(record, self._stage)
             hit = await self._cache.get(record.job.tenant, self._stage, key, self.making.prefix(record)) if caching else None
             if hit:
                 cached = hops.attempt(self._stage, "plan", task.epoch, AttemptOutcome.ATTEMPT_OUTCOME_CACHED)
-                await self._finish(record, hit, key, cached)
+                await self._finish(record, StageDone(hit, key, cached))
                 return
-            record = await self._make_plan(record, task)
+            plan, begun = await self._make_plan(record, task)
+            if begun.plan is None:
+                await self._do_at_once(record, plan.parts[0], begun)
+                return
+            record = await self._begin(record, begun)
             entry = stage_record(record, self._stage)
-        plan = Plan.FromString(await self.store.read(entry.plan))
-        if entry.parts_total == 1:
-            await self._join(await self._run(record, plan, 0))
-            return
-        for part in range(entry.parts_total):
-            ready = part not in plan.chained or part - 1 in entry.parts
-            if ready and part not in entry.parts:
-                await self._publish(record, TaskKind.TASK_KIND_PART, part)
+        ready = [
+            part
+            for part in range(entry.parts_total)
+            if part not in entry.parts and (part not in plan.chained or part - 1 in entry.parts)
+        ]
+        await asyncio.gather(*(self._publish(record, TaskKind.TASK_KIND_PART, part) for part in ready))
         if len(entry.parts) == entry.parts_total:
             await self._publish(record, TaskKind.TASK_KIND_JOIN)
 
-    async def _make_plan(self, record: JobRecord, task: Task) -> JobRecord:
+    async def _make_plan(self, record: JobRecord, task: Task) -> tuple[Plan, Begun]:
         started_ns = time.time_ns()
         queued = max(0.0, started_ns / 1e9 - task.published_at.ToNanoseconds() / 1e9)
+        stored = None
         with self.making.task(record) as context:
             async with self.making.within(record, "plan"):
                 parts = await self.work.plan(context)
-            made = Plan(
+            plan = Plan(
                 parts=[part.message.SerializeToString(deterministic=True) for part in parts],
                 chained=[number for number, part in enumerate(parts) if part.chained],
             )
-            plan = await context.store(
-                File(
-                    ArtifactKind.ARTIFACT_KIND_UNSPECIFIED,
-                    "plan.pb",
-                    "application/x-protobuf",
-                    data=made.SerializeToString(),
-                )
-            )
-
+            if len(parts) != 1:
+                data = plan.SerializeToString()
+                kind = ArtifactKind.ARTIFACT_KIND_UNSPECIFIED
+                stored = await context.store(File(kind, "plan.pb", "application/x-protobuf", data=data))
             cpu_seconds = context.cpu_seconds
-            attempt = hops.attempt(self._stage, "plan", task.epoch, AttemptOutcome.ATTEMPT_OUTCOME_DONE, cpu_seconds=cpu_seconds)
+        done = AttemptOutcome.ATTEMPT_OUTCOME_DONE
+        attempt = hops.attempt(self._stage, "plan", task.epoch, done, cpu_seconds=cpu_seconds)
+        return plan, Begun(len(parts), stored, started_ns, queued, cpu_seconds, attempt)
 
-            def planned(record: JobRecord) -> bool:
-                entry = stage_record(record, self._stage)
-                if not alive(record, task.epoch) or entry.HasField("plan"):
-                    return False
-                entry.plan.CopyFrom(plan)
-                entry.parts_total = len(parts)
-                entry.state = StageState.STAGE_STATE_RUNNING
-                entry.started_at.FromNanoseconds(started_ns)
-                entry.queue_seconds = queued
-                entry.plan_cpu_seconds = cpu_seconds
-                hops.note(entry, attempt)
-                record.job.state = JobState.JOB_STATE_RUNNING
-                progress(record)
-                return True
-
-            record = await self.jobs.update(task.tenant, task.job_id, planned)
-        _check_alive(record, task.epoch)
-        await self.jobs.announce(record)
-        started = StageStarted(stage=self._stage, parts_total=len(parts))
-        await self._event(record, JobEvent(stage_started=started), "started")
+    async def _begin(self, record: JobRecord, begun: Begun) -> JobRecord:
+        """Records that the stage has begun, and says so."""
+        record = await self._write(record, begun)
+        started = JobEvent(stage_started=StageStarted(stage=self._stage, parts_total=begun.parts_total))
+        await asyncio.gather(self.jobs.announce(record), self._event(record, started, "started"))
         return record
+
+    async def _do_at_once(self, record: JobRecord, part: bytes, begun: Begun) -> None:
+        """Does the only part of a stage and the join: one change of the record, unless the part takes so long that people ask."""
+        name = "part-0000.pb"
+        with self.making.task(record) as context:
+            notice = Notice(lambda: self._begin(record, begun))
+            try:
+                result = await self.making.do(record, context, name, self.work.run(context, part))
+                noted = await notice.end()
+            finally:
+                notice.drop()
+            # An edit begins with what the part has found; work that took long is not done again because its join failed.
+            lasting = noted is not None or self._stage in EDITABLE
+            made = await self.making.keep(record, context, name, result, lasting=lasting)
+        attempt = hops.attempt(
+            self._stage, "part.0", record.epoch, AttemptOutcome.ATTEMPT_OUTCOME_DONE, cpu_seconds=result.cpu_seconds
+        )
+        kept = made.output if lasting else None
+        done = PartDone(0, PartRecord(output=kept, cpu_seconds=result.cpu_seconds), made.artifacts, b"", attempt)
+        if noted is not None:
+            record = await self._write(noted, done)
+            await self._tell_part(record, done)
+            await self._join(record)
+            return
+        begun(record, self._stage)
+        done(record, self._stage)
+        try:
+            await self._join(record, (begun, done), (made.output, result.artifact))
+        except UnavailableError:
+            self.making.spool(record, name, result)
+            raise
+        self.making.forget(record, name)
 
     async def _part(self, record: JobRecord, task: Task) -> None:
         entry = stage_record(record, self._stage)
@@ -146,66 +177,54 @@ class Execution:
     async def _run(self, record: JobRecord, plan: Plan, number: int) -> JobRecord:
         """Does a part and records it."""
         entry = stage_record(record, self._stage)
-        if number in entry.parts:
-            return record
         before = entry.parts[number - 1].output if number in plan.chained else None
         inputs: Sequence[bytes | str] = (plan.parts[number], before.sha256 if before else "", *_previous(entry))
         key = digest(f"{self._name}.part", self.work.identity(record.job.options), *inputs)
-        caching = self.caching and entry.parts_total > 1
-        hit = await self._cache.get(record.job.tenant, self._stage, key, self.making.prefix(record)) if caching else None
-        cpu_seconds = 0.0
-        if hit is None:
+        hit = await self._cache.get(record.job.tenant, self._stage, key, self.making.prefix(record)) if self.caching else None
+        made, cpu_seconds = hit, 0.0
+        if made is None:
             with self.making.task(record, before) as context:
                 doing = self.work.run(context, plan.parts[number])
-                hit, cpu_seconds = await self.making.make(record, context, f"part-{number:04d}.pb", doing)
-            if caching and not hit.report.degradations:
-                await self._cache.put(record.job.tenant, self._stage, key, hit)
-            cached = False
-        else:
-            cached = True
-        made, epoch = hit, record.epoch
-        outcome = AttemptOutcome.ATTEMPT_OUTCOME_CACHED if cached else AttemptOutcome.ATTEMPT_OUTCOME_DONE
-        attempt = hops.attempt(self._stage, f"part.{number}", epoch, outcome, cpu_seconds=cpu_seconds)
-
-        def done(record: JobRecord) -> bool:
-            entry = stage_record(record, self._stage)
-            if not alive(record, epoch) or number in entry.parts:
-                return False
-            entry.parts[number].CopyFrom(PartRecord(output=made.output, cpu_seconds=cpu_seconds, cached=cached))
-            hops.note(entry, attempt)
-            if caching and key not in entry.cache_keys:
-                entry.cache_keys.append(key)
-            record.job.artifacts.extend(made.artifacts)
-            progress(record)
-            return True
-
-        record = await self.jobs.update(record.job.tenant, record.job.id, done)
-        _check_alive(record, epoch)
-        entry = stage_record(record, self._stage)
-        finished = PartFinished(stage=self._stage, part=number, parts_done=len(entry.parts), parts_total=entry.parts_total)
-        if made.artifacts:
-            finished.artifact.CopyFrom(made.artifacts[0])
-        await self._event(record, JobEvent(part_finished=finished), f"part.{number}")
+                made, cpu_seconds = await self.making.make(record, context, f"part-{number:04d}.pb", doing)
+            if self.caching and not made.report.degradations:
+                await self._cache.put(record.job.tenant, self._stage, key, made)
+        outcome = AttemptOutcome.ATTEMPT_OUTCOME_CACHED if hit else AttemptOutcome.ATTEMPT_OUTCOME_DONE
+        attempt = hops.attempt(self._stage, f"part.{number}", record.epoch, outcome, cpu_seconds=cpu_seconds)
+        part = PartRecord(output=made.output, cpu_seconds=cpu_seconds, cached=hit is not None)
+        done = PartDone(number, part, made.artifacts, key if self.caching else b"", attempt)
+        record = await self._write(record, done)
+        await self._tell_part(record, done)
         return record
 
-    async def _join(self, record: JobRecord) -> None:
+    async def _tell_part(self, record: JobRecord, done: PartDone) -> None:
         entry = stage_record(record, self._stage)
-        if entry.state == StageState.STAGE_STATE_SUCCEEDED:
-            await self._move_on(record)
-            return
+        finished = PartFinished(stage=self._stage, part=done.number, parts_done=len(entry.parts), parts_total=entry.parts_total)
+        if done.artifacts:
+            finished.artifact.CopyFrom(done.artifacts[0])
+        await self._event(record, JobEvent(part_finished=finished), f"part.{done.number}")
+
+    async def _join(self, record: JobRecord, unwritten: Sequence[Step] = (), only: tuple[ObjectRef, bytes] | None = None) -> None:
+        """Puts the parts together; `unwritten` is in `record`, but not in NATS, and goes there with the result.
+
+        `only` is the only part, which has just been made, and what it holds.
+        """
+        entry = stage_record(record, self._stage)
         edits = edits_of(record, self._stage)
-        with self.making.task(record) as context:
+        at_hand = {only[0].key: only[1]} if only else None
+        with self.making.task(record, at_hand=at_hand) as context:
             parts: Sequence[ObjectRef] = [entry.parts[number].output for number in range(entry.parts_total)]
+            if only:
+                parts = [only[0]]
             if edits:
                 edited = await apply_edits(context, self._stage, edits, parts)
                 parts = edited.parts
-                record = await self._note_unmatched(record, edited.unmatched)
+                await self._note_unmatched(record, edited.unmatched)
             doing = self.work.join(context, parts)
             made, cpu_seconds = await self.making.make(record, context, self.making.whole, doing)
             report = made.report
             report.stage = self._stage
             report.started_at.CopyFrom(entry.started_at)
-            report.finished_at.GetCurrentTime()
+            stamp(report.finished_at)
             report.wall_seconds = (report.finished_at.ToNanoseconds() - report.started_at.ToNanoseconds()) / 1e9
             report.cpu_seconds = entry.plan_cpu_seconds + cpu_seconds + sum(part.cpu_seconds for part in entry.parts.values())
             report.queue_seconds = entry.queue_seconds
@@ -216,9 +235,10 @@ class Execution:
             key = self._key(record)
             await self._cache.put(record.job.tenant, self._stage, key, made)
         done = AttemptOutcome.ATTEMPT_OUTCOME_DONE
-        await self._finish(record, made, key, hops.attempt(self._stage, "join", record.epoch, done, cpu_seconds=cpu_seconds))
+        attempt = hops.attempt(self._stage, "join", record.epoch, done, cpu_seconds=cpu_seconds)
+        await self._finish(record, StageDone(made, key, attempt), unwritten)
 
-    async def _note_unmatched(self, record: JobRecord, unmatched: Sequence[UnmatchedPatch]) -> JobRecord:
+    async def _note_unmatched(self, record: JobRecord, unmatched: Sequence[UnmatchedPatch]) -> None:
         """Says in the job which patches had no effect; doing it again changes nothing."""
         epoch = record.epoch
 
@@ -228,78 +248,75 @@ class Execution:
             record.job.unmatched_patches.extend(new)
             return alive(record, epoch) and bool(new)
 
-        record = await self.jobs.update(record.job.tenant, record.job.id, note)
-        _check_alive(record, epoch)
-        return record
+        if unmatched:
+            _check_alive(await self.jobs.update(record.job.tenant, record.job.id, note), epoch)
 
-    async def _finish(self, record: JobRecord, made: CacheEntry, key: bytes, attempt: Attempt) -> None:
-        """Records the stage's result, and under which key it is in the cache if it is, and moves the job on."""
-        epoch, stage, moved = record.epoch, self._stage, False
-        if attempt.outcome == AttemptOutcome.ATTEMPT_OUTCOME_CACHED:
-            made.report.cached_parts = made.report.parts = max(1, made.report.parts)
-            made.report.wall_seconds = made.report.cpu_seconds = made.report.queue_seconds = 0.0
-            made.report.started_at.GetCurrentTime()
-            made.report.finished_at.CopyFrom(made.report.started_at)
-
+    async def _finish(self, record: JobRecord, done: StageDone, unwritten: Sequence[Step] = ()) -> None:
+        """Records the stage's result, with the steps before it that are in `record` alone, and moves the job on."""
+        report = done.made.report
+        if done.attempt.outcome == AttemptOutcome.ATTEMPT_OUTCOME_CACHED:
+            report.cached_parts = report.parts = max(1, report.parts)
+            report.wall_seconds = report.cpu_seconds = report.queue_seconds = 0.0
+            stamp(report.started_at)
+            report.finished_at.CopyFrom(report.started_at)
         if self.snapshots:
             entry = StageRecord()
-            entry.CopyFrom(stage_record(record, stage))
-            hops.note(entry, attempt)
+            entry.CopyFrom(stage_record(record, self._stage))
+            hops.note(entry, done.attempt)
             checkpoint = Checkpoint(
-                stage=stage,
-                epoch=epoch,
-                output=made.output,
-                artifacts=[*record.job.artifacts, *made.artifacts],
-                report=made.report,
+                stage=self._stage,
+                epoch=record.epoch,
+                output=done.made.output,
+                artifacts=[*record.job.artifacts, *done.made.artifacts],
+                report=report,
                 record=entry,
             )
             await self.store.put(f"{self.making.prefix(record)}checkpoint.pb", checkpoint.SerializeToString())
+        record, news = await self._try_write(record, *unwritten, done)
+        if news:
+            metrics.stage_ended(report, record.job.source_seconds)
+            quality.observe(report)
+        await self._move_on(record)
 
-        def finished(record: JobRecord) -> bool:
-            nonlocal moved
-            entry = stage_record(record, stage)
-            moved = alive(record, epoch) and entry.state != StageState.STAGE_STATE_SUCCEEDED
-            if not moved:
-                return False
-            hops.note(entry, attempt)
-            entry.state = StageState.STAGE_STATE_SUCCEEDED
-            entry.output.CopyFrom(made.output)
-            entry.parts_total = made.report.parts
-            if key and key not in entry.cache_keys:
-                entry.cache_keys.append(key)
-            names = {artifact.name for artifact in record.job.artifacts}
-            record.job.artifacts.extend(artifact for artifact in made.artifacts if artifact.name not in names)
-            record.job.report.job_id = record.job.id
-            record.job.report.stages.append(made.report)
-            record.job.state = JobState.JOB_STATE_RUNNING
-            progress(record)
-            if following(stage) is None:
-                end(record, JobState.JOB_STATE_SUCCEEDED)
-            return True
+    async def _write(self, record: JobRecord, *steps: Step) -> JobRecord:
+        """Writes steps into the record by compare-and-set, each once, and returns it as it is then.
 
-        record = await self.jobs.update(record.job.tenant, record.job.id, finished)
-        if moved:
-            metrics.stage_ended(made.report, record.job.source_seconds)
-            quality.observe(made.report)
+        Errors: GoneError, UnavailableError.
+        """
+        return (await self._try_write(record, *steps))[0]
+
+    async def _try_write(self, record: JobRecord, *steps: Step) -> tuple[JobRecord, bool]:
+        """The same; says also whether there was anything to write."""
+        epoch, stage, news = record.epoch, self._stage, False
+
+        def change(record: JobRecord) -> bool:
+            nonlocal news
+            news = write(record, stage, epoch, steps)
+            return news
+
+        record = await self.jobs.update(record.job.tenant, record.job.id, change)
         if record.job.state != JobState.JOB_STATE_SUCCEEDED:
             _check_alive(record, epoch)
-        await self._move_on(record)
+        return record, news
 
     async def _move_on(self, record: JobRecord) -> None:
         """Announces a finished stage and wakes the next; doing it again changes nothing."""
         report = next(entry for entry in record.job.report.stages if entry.stage == self._stage)
         event = JobEvent(stage_finished=StageFinished(report=report, artifacts=record.job.artifacts))
-        await self._event(record, event, "finished")
-        if self.left is not None:
-            await self.left(record.job.id)
         successor = following(self._stage)
+        telling: list[Awaitable[None]] = [self._event(record, event, "finished")]
+        if self.left is not None:
+            telling.append(self.left(record.job.id))
         if successor is None:
+            await asyncio.gather(*telling)
             await self.jobs.conclude(record)
             return
+        if self._stage == FIRST:
+            telling.insert(0, self.jobs.announce(record))
         task = Task(
             tenant=record.job.tenant, job_id=record.job.id, stage=successor, kind=TaskKind.TASK_KIND_PLAN, epoch=record.epoch
         )
-        await self.bus.publish_task(task, record.job.options.priority)
+        await asyncio.gather(*telling, self.bus.publish_task(task, record.job.options.priority))
 
     def _key(self, record: JobRecord) -> bytes:
         """Returns the cache key of the stage's whole result: the source, all artifacts before it, and the stage's identity."""
@@ -314,11 +331,6 @@ class Execution:
     async def _event(self, record: JobRecord, event: JobEvent, name: str) -> None:
         event.job_id = record.job.id
         await self.bus.publish_event(event, f"{record.epoch}.{self._name}.{name}")
-
-
-def alive(record: JobRecord, epoch: int) -> bool:
-    """Says whether the job is still at work and in the run that `epoch` names."""
-    return record.epoch == epoch and record.job.state not in FINISHED
 
 
 def _before(record: JobRecord, stage: Stage.ValueType) -> list[StageRecord]:

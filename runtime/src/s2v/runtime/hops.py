@@ -18,7 +18,9 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from s2v.runtime import logs, metrics, telemetry
-from s2v.runtime.bus import Delivery, task_name
+from s2v.runtime.bus import task_name
+from s2v.runtime.moments import stamp
+from s2v.runtime.pulling import Delivery
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
 from s2v.v1.work_pb2 import StageRecord
@@ -111,14 +113,14 @@ def attempt(
     made = Attempt(
         stage=stage, task=task, epoch=epoch, outcome=outcome, reason=reason, worker=HOST, cpu_seconds=cpu_seconds, times=1
     )
-    made.finished_at.GetCurrentTime()
+    stamp(made.finished_at)
     hop = _current.get()
     if hop is None:  # a task that is done outside the loop
         made.started_at.CopyFrom(made.finished_at)
         made.published_at.CopyFrom(made.finished_at)
         return made
-    made.published_at.FromNanoseconds(hop.waited_from_ns)
-    made.started_at.FromNanoseconds(hop.started_ns)
+    stamp(made.published_at, hop.waited_from_ns)
+    stamp(made.started_at, hop.started_ns)
     hop.waited_from_ns = hop.started_ns = made.finished_at.ToNanoseconds()
     made.traceparent = telemetry.inject().get("traceparent", "")
     return made
@@ -128,7 +130,7 @@ def lost(stage: Stage.ValueType, task: str, epoch: int) -> Attempt:
     """Returns the line for an attempt whose worker died: all that is known is that it is over."""
     made = Attempt(stage=stage, task=task, epoch=epoch, outcome=AttemptOutcome.ATTEMPT_OUTCOME_LOST, times=1)
     made.reason = "WORKER_LOST"
-    made.finished_at.GetCurrentTime()
+    stamp(made.finished_at)
     hop = _current.get()
     if hop is not None:  # it was over at the latest when the task came again
         made.published_at.CopyFrom(hop.delivery.task.published_at)

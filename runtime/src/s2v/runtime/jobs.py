@@ -1,24 +1,17 @@
-"""Job records in the JetStream key-value bucket, changed by compare-and-set; requests and ends of jobs in S3, the truth."""
+"""The life of jobs: requests, further runs and ends in S3, the truth; records, marks and catalogue in NATS; events."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import AsyncIterator, Callable, Sequence
-
-import nats.errors
-from nats.js.errors import Error as JetStreamError
-from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
-from nats.js.kv import KeyValue
 
 from s2v.runtime import metrics
 from s2v.runtime.bus import PRIORITIES, Bus
 from s2v.runtime.catalogue import Catalogue
 from s2v.runtime.door import Door
-from s2v.runtime.errors import InvalidInputError, NotFoundError, PreconditionError, S2VError, UnavailableError
-from s2v.runtime.schema import ERRORS
-from s2v.runtime.schema import JOBS_BUCKET as BUCKET
+from s2v.runtime.errors import InvalidInputError, PreconditionError, S2VError
+from s2v.runtime.moments import stamp
+from s2v.runtime.records import Change, Records
 from s2v.runtime.stage import NAMES
 from s2v.runtime.store import ObjectStore
 from s2v.v1.event_pb2 import JobEvent, JobStateChanged
@@ -29,16 +22,8 @@ from s2v.v1.work_pb2 import JobRecord, StageRecord, Terminal
 
 log = logging.getLogger(__name__)
 
-WHOLE_KEY = "_whole"
-"""Key of the note that no record is missing; not that of a job, which has the tenant and a dot before."""
-RETRIES = 50
-"""Compare-and-set races that are lost before an update gives up."""
-
 FINISHED = frozenset({JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED})
 """States that a job never leaves by itself."""
-
-Change = Callable[[JobRecord], bool]
-"""Changes a record in place; returns whether there is anything to write. Called again when another writer was faster."""
 
 
 class Jobs:
@@ -49,7 +34,7 @@ class Jobs:
         self._door = door
         self._bus = bus
         self._store = store
-        self._records: KeyValue | None = None
+        self.records = Records(bus)
         self.catalogue = Catalogue(bus)
         """The jobs that have ended."""
 
@@ -58,7 +43,7 @@ class Jobs:
 
         Errors: UnavailableError.
         """
-        self._records = await self._bus.bucket(BUCKET)
+        await self.records.prepare()
         await self.catalogue.prepare()
 
     async def check_door(self) -> None:
@@ -80,13 +65,11 @@ class Jobs:
             record.stages.extend(StageRecord(stage=stage, state=StageState.STAGE_STATE_PENDING) for stage in NAMES)
             job.stages.extend(StageProgress(stage=stage, state=StageState.STAGE_STATE_PENDING) for stage in NAMES)
         job.state = JobState.JOB_STATE_QUEUED
-        job.created_at.GetCurrentTime()
+        stamp(job.created_at)
         job.updated_at.CopyFrom(job.created_at)
-        await self._store.put(f"{prefix(job.tenant, job.id)}request.pb", record.SerializeToString())
-        try:
-            await self._bucket.create(_key(job.tenant, job.id), record.SerializeToString())
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS did not take job {job.id}: {error}") from error
+        request = self._store.put(f"{prefix(job.tenant, job.id)}request.pb", record.SerializeToString())
+        await asyncio.gather(request, self.records.mark_live(job.tenant, job.id, record.epoch))
+        await self.records.create(record)
         metrics.jobs_created.add(1, {"priority": PRIORITIES.get(job.options.priority, "normal")})
         await self.announce(record)
 
@@ -95,91 +78,26 @@ class Jobs:
 
         Errors: NotFoundError, UnavailableError.
         """
-        return (await self._get(tenant, job_id))[0]
+        return await self.records.get(tenant, job_id)
 
     async def update(self, tenant: str, job_id: str, change: Change) -> JobRecord:
         """Changes a record by compare-and-set, and returns it as it is then.
 
         Errors: NotFoundError, UnavailableError; whatever `change` raises.
         """
-        for attempt in range(RETRIES):
-            record, revision = await self._get(tenant, job_id)
-            ended = record.job.state in FINISHED
-            if not change(record):
-                return record
-            record.job.updated_at.GetCurrentTime()
-            try:
-                await self._bucket.update(_key(tenant, job_id), record.SerializeToString(), last=revision)
-                if not ended and record.job.state in FINISHED:
-                    metrics.job_ended(record.job)
-                return record
-            except KeyWrongLastSequenceError:
-                await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - jitter
-            except (nats.errors.Error, JetStreamError) as error:
-                raise UnavailableError(f"NATS did not take a change of job {job_id}: {error}") from error
-        raise UnavailableError(f"job {job_id} is changed by too many writers at once; try again")
+        ended = False
 
-    async def list(self, tenant: str) -> list[str]:
-        """Returns the ids of a tenant's jobs, newest first.
+        def observed(record: JobRecord) -> bool:
+            nonlocal ended
+            before = record.job.state in FINISHED
+            changed = change(record)
+            ended = changed and not before and record.job.state in FINISHED
+            return changed
 
-        Errors: UnavailableError.
-        """
-        try:
-            watcher = await self._bucket.watch(f"{tenant}.*", ignore_deletes=True, meta_only=True)
-            try:
-                keys = [entry.key async for entry in _until_current(watcher)]
-            finally:
-                await watcher.stop()
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
-        return sorted((key.partition(".")[2] for key in keys), reverse=True)
-
-    async def tenants(self) -> Sequence[str]:
-        """Returns the tenants that have jobs.
-
-        Errors: UnavailableError.
-        """
-        try:
-            info = await self._bus.jetstream.stream_info(f"KV_{BUCKET}", subjects_filter=f"$KV.{BUCKET}.*.*")
-        except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
-        return sorted({subject.split(".")[2] for subject in info.state.subjects or {}})
-
-    async def restore(self, record: JobRecord) -> bool:
-        """Puts back a record that NATS has lost; says whether it was missing.
-
-        Errors: UnavailableError.
-        """
-        try:
-            await self._bucket.create(_key(record.job.tenant, record.job.id), record.SerializeToString())
-        except KeyWrongLastSequenceError:
-            return False
-        except ERRORS as error:
-            raise UnavailableError(f"NATS did not take job {record.job.id}: {error or type(error).__name__}") from error
-        return True
-
-    async def whole(self) -> bool:
-        """Says whether NATS has all records that it ever had.
-
-        Errors: UnavailableError.
-        """
-        try:
-            await self._bucket.get(WHOLE_KEY)
-        except KeyNotFoundError:
-            return False
-        except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
-        return True
-
-    async def mark_whole(self) -> None:
-        """Notes that all records are there; the note is lost when they are.
-
-        Errors: UnavailableError.
-        """
-        try:
-            await self._bucket.put(WHOLE_KEY, b"")
-        except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        record = await self.records.update(tenant, job_id, observed)
+        if ended:
+            metrics.job_ended(record.job)
+        return record
 
     async def cancel(self, tenant: str, job_id: str) -> JobRecord:
         """Cancels a job unless it has ended, and tells the workers.
@@ -236,7 +154,7 @@ class Jobs:
             entry = stage_record(record, stage)
             entry.failed_attempts.clear()
             entry.handed_back.clear()
-            entry.state = StageState.STAGE_STATE_RUNNING if entry.HasField("plan") else StageState.STAGE_STATE_PENDING
+            entry.state = StageState.STAGE_STATE_RUNNING if entry.HasField("started_at") else StageState.STAGE_STATE_PENDING
             record.epoch += 1
             record.job.state = JobState.JOB_STATE_RUNNING
             record.job.ClearField("error")
@@ -249,7 +167,7 @@ class Jobs:
             how = JobState.Name(record.job.state).removeprefix("JOB_STATE_").lower()
             raise PreconditionError(f"job {job_id} has {how} for good; make a new job of its talk", reason="JOB_ENDED")
         if again(record):
-            await self._store.put(f"{prefix(tenant, job_id)}reopened.pb", record.SerializeToString())
+            await self._reopen(record)
             record = await self.update(tenant, job_id, again)
             await self.catalogue.remove(tenant, job_id)
             await self.announce(record)
@@ -263,7 +181,7 @@ class Jobs:
         """
         record = await self.get(tenant, job_id)
         if change(record):
-            await self._store.put(f"{prefix(tenant, job_id)}reopened.pb", record.SerializeToString())
+            await self._reopen(record)
         record = await self.update(tenant, job_id, change)
         await self.catalogue.remove(tenant, job_id)
         await self.announce(record)
@@ -277,6 +195,7 @@ class Jobs:
         record = await self.update(tenant, job_id, change)
         if record.job.state in FINISHED:
             await self._write_end(record)
+            await self.catalogue.add(record.job, size_bytes(record))
         return record
 
     async def remove(self, tenant: str, job_id: str) -> None:
@@ -285,13 +204,10 @@ class Jobs:
         Errors: UnavailableError.
         """
         await self.catalogue.remove(tenant, job_id)
-        try:
-            await self._bus.jetstream.purge_stream(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{_key(tenant, job_id)}")
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        await self.records.remove(tenant, job_id)
 
     async def conclude(self, record: JobRecord) -> None:
-        """Writes the end of a job to S3 and announces it; doing it again changes nothing.
+        """Writes the end of a job to S3 and the catalogue, and announces it; doing it again changes nothing.
 
         Of a job whose input could not be used only the request and the end are kept.
         Errors: UnavailableError.
@@ -302,8 +218,14 @@ class Jobs:
             for item in await self._store.list(folder):
                 if item.key not in {f"{folder}request.pb", f"{folder}terminal.pb"}:
                     await self._store.delete(item.key)
-        await self.catalogue.add(record.job)
-        await self.announce(record)
+        await asyncio.gather(self.catalogue.add(record.job, size_bytes(record)), self.announce(record))
+        await self.records.unmark(record.job.tenant, record.job.id, record.epoch)
+
+    async def _reopen(self, record: JobRecord) -> None:
+        """Lets S3, and whoever looks for lost jobs, know of another run before it begins."""
+        tenant, job_id = record.job.tenant, record.job.id
+        await self._store.put(f"{prefix(tenant, job_id)}reopened.pb", record.SerializeToString())
+        await self.records.mark_live(tenant, job_id, record.epoch)
 
     async def _write_end(self, record: JobRecord) -> None:
         terminal = Terminal(job=record.job, epoch=record.epoch, stages=record.stages)
@@ -321,32 +243,26 @@ class Jobs:
         event = JobEvent(job_id=record.job.id, state_changed=change)
         await self._bus.publish_event(event, f"{record.epoch}.{JobState.Name(record.job.state)}")
 
-    @property
-    def _bucket(self) -> KeyValue:
-        if self._records is None:
-            raise UnavailableError("the job records are not prepared: call Jobs.prepare first")
-        return self._records
-
-    async def _get(self, tenant: str, job_id: str) -> tuple[JobRecord, int]:
-        try:
-            entry = await self._bucket.get(_key(tenant, job_id))
-        except (KeyNotFoundError, ValueError) as error:
-            raise NotFoundError(f"there is no job {job_id!r}", reason="JOB_NOT_FOUND", field="job_id") from error
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
-        if entry.value is None or entry.revision is None:
-            raise NotFoundError(f"there is no job {job_id!r}", reason="JOB_NOT_FOUND", field="job_id")
-        return JobRecord.FromString(entry.value), entry.revision
-
 
 def prefix(tenant: str, job_id: str) -> str:
     """Returns the start of the keys of all that a job keeps in S3."""
     return f"{tenant}/jobs/{job_id}/"
 
 
+def size_bytes(record: JobRecord) -> int:
+    """Returns how much a job keeps in S3, as its record knows it: each object once, in bytes."""
+    refs = [record.source, *(artifact.object for artifact in record.job.artifacts)]
+    for entry in record.stages:
+        refs += [entry.plan, entry.output, *(part.output for part in entry.parts.values())]
+    return sum({ref.key: ref.size_bytes for ref in refs}.values())
+
+
 def stage_record(record: JobRecord, stage: Stage.ValueType) -> StageRecord:
     """Returns what the workers know of a stage."""
-    return next(entry for entry in record.stages if entry.stage == stage)
+    for entry in record.stages:
+        if entry.stage == stage:
+            return entry
+    raise KeyError(stage)
 
 
 def progress(record: JobRecord) -> None:
@@ -367,7 +283,7 @@ def progress(record: JobRecord) -> None:
 def end(record: JobRecord, state: JobState.ValueType, error: JobError | None = None) -> None:
     """Ends a job in the record."""
     record.job.state = state
-    record.job.finished_at.GetCurrentTime()
+    stamp(record.job.finished_at)
     if error is not None:
         record.job.error.CopyFrom(error)
 
@@ -378,18 +294,6 @@ def describe(error: S2VError, stage: Stage.ValueType) -> JobError:
     return JobError(code=code, reason=error.reason, message=error.message, stage=stage)
 
 
-async def _until_current(watcher: KeyValue.KeyWatcher) -> AsyncIterator[KeyValue.Entry]:
-    """Yields the entries that there are; the watcher then says None and would wait for changes."""
-    async for entry in watcher:
-        if entry is None:
-            return
-        yield entry
-
-
 def _input_at_fault(record: JobRecord) -> bool:
     invalid: int = InvalidInputError.code.value[0]
     return record.job.state == JobState.JOB_STATE_FAILED and record.job.error.code == invalid
-
-
-def _key(tenant: str, job_id: str) -> str:
-    return f"{tenant}.{job_id}"

@@ -15,7 +15,7 @@ from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import UnavailableError
-from s2v.runtime.schema import ERRORS, LEASE_SECONDS, LEASES_BUCKET
+from s2v.runtime.schema import ERRORS, LEASE_SECONDS, LEASES_BUCKET, unavailable
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Leases:
                     self._held.pop(job_id, None)
             return await self._take(bucket, job_id)
         except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            raise unavailable(error) from error
 
     async def release(self, job_id: str) -> None:
         """Gives a job's place back, for all pods: its stage is done. Silent when NATS is away, as the lease expires then.

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
-from pathlib import Path
 
 from s2v.runtime import jobs, limits
 from s2v.runtime.engine import EnginePool
@@ -60,13 +58,17 @@ class Making:
         What S3 does not take waits on local disk, and the task for its next try.
         Errors: DegradedError, EngineTimeoutError, UnavailableError; whatever the stage's work raises.
         """
-        spooled = f"{record.job.id}.{record.epoch}.{self._name}.{name}"
-        result = self._spool.find(spooled)
-        if result is not None:
+        result = await self.do(record, context, name, doing)
+        return await self.keep(record, context, name, result), result.cpu_seconds
+
+    async def do(self, record: JobRecord, context: JobTask, name: str, doing: Coroutine[object, object, Output]) -> Result:
+        """Does a part or a join, unless what it made waits on local disk.
+
+        Errors: DegradedError, EngineTimeoutError; whatever the stage's work raises.
+        """
+        if (known := self._spool.find(self._spooled(record, name))) is not None:
             doing.close()
-            entry = await self._keep(context, result, name)
-            self._spool.drop(spooled)
-            return entry, result.cpu_seconds
+            return known
         started = time.monotonic()
         async with self.within(record, name):
             output = await doing
@@ -75,12 +77,35 @@ class Making:
             self.steering.finished(share, started, context.cpu_seconds)
         self._refuse_degraded(record, output)
         data = output.artifact.SerializeToString(deterministic=True)
-        result = Result(data, output.report, output.files, context.cpu_seconds)
+        return Result(data, output.report, output.files, context.cpu_seconds)
+
+    async def keep(self, record: JobRecord, context: JobTask, name: str, result: Result, *, lasting: bool = True) -> CacheEntry:
+        """Writes what a part or a join has made to S3; what S3 does not take waits on local disk.
+
+        What is not lasting stays in memory, but for its files: it is joined at once.
+
+        Errors: UnavailableError.
+        """
         try:
-            return await self._keep(context, result, name), result.cpu_seconds
+            entry = await self._keep(record, context, result, name, lasting=lasting)
         except UnavailableError:
-            self._spool.keep(spooled, result)
+            self.spool(record, name, result)
             raise
+        if lasting:
+            self.forget(record, name)
+        return entry
+
+    def spool(self, record: JobRecord, name: str, result: Result) -> None:
+        """Keeps a result on local disk for the task's next try, if there is room."""
+        if self._spool.find(self._spooled(record, name)) is None:
+            self._spool.keep(self._spooled(record, name), result)
+
+    def forget(self, record: JobRecord, name: str) -> None:
+        """Takes a result from local disk; it may not be there."""
+        self._spool.drop(self._spooled(record, name))
+
+    def _spooled(self, record: JobRecord, name: str) -> str:
+        return f"{record.job.id}.{record.epoch}.{self._name}.{name}"
 
     def prefix(self, record: JobRecord) -> str:
         """Returns the start of the keys of what the stage makes for a job."""
@@ -92,20 +117,28 @@ class Making:
         return limits.within(limit(self._stage, record.job.source_seconds), f"{piece} of {self._name}")
 
     @contextmanager
-    def task(self, record: JobRecord, before: ObjectRef | None = None) -> Iterator[JobTask]:
-        """Yields what the stage may use for a task, with a folder that goes afterwards."""
-        with tempfile.TemporaryDirectory(prefix=f"s2v-{self._name}-") as folder:
-            yield JobTask(record, self._stage, self._store, self._pool, Path(folder), before=before)
+    def task(
+        self, record: JobRecord, before: ObjectRef | None = None, at_hand: Mapping[str, bytes] | None = None
+    ) -> Iterator[JobTask]:
+        """Yields what the stage may use for a task, with a folder that goes afterwards; `at_hand` as in JobTask."""
+        task = JobTask(record, self._stage, self._store, self._pool, before=before, at_hand=at_hand)
+        try:
+            yield task
+        finally:
+            task.close()
 
     def _refuse_degraded(self, record: JobRecord, output: Output) -> None:
         if record.job.options.strict and output.report.degradations:
             worst = output.report.degradations[0]
             raise DegradedError(f"{self._name} fell back ({worst.code}: {worst.reason}), and the job is strict")
 
-    async def _keep(self, context: JobTask, output: Result, name: str) -> CacheEntry:
+    async def _keep(self, record: JobRecord, context: JobTask, output: Result, name: str, *, lasting: bool) -> CacheEntry:
         """Writes what a part or a stage has made to S3."""
-        file = File(_KINDS[self._stage], name, "application/x-protobuf", data=output.artifact)
         artifacts = [await context.keep(export) for export in output.files]
+        if not lasting:
+            unwritten = ObjectRef(key=f"{self.prefix(record)}{name}", size_bytes=len(output.artifact))
+            return CacheEntry(output=unwritten, artifacts=artifacts, report=output.report)
+        file = File(_KINDS[self._stage], name, "application/x-protobuf", data=output.artifact)
         kept = await context.keep(file)
         whole = name == self.whole
         return CacheEntry(output=kept.object, artifacts=[*([kept] if whole else []), *artifacts], report=output.report)

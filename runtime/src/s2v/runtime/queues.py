@@ -22,9 +22,10 @@ class Queue:
     stage: str
     priority: str
     waiting: int
-    """Tasks that nobody has, those included that wait for another attempt."""
+    """Tasks that nobody has, and those that a worker has had and handed back, or failed at: they wait for their next turn. One
+    of the latter that is at work again counts, too, as NATS does not tell."""
     at_work: int
-    """Tasks that a worker has, or that come back after a wait."""
+    """Tasks that a worker has for the first time, or that it handed back a moment ago."""
 
 
 async def count(jetstream: JetStreamContext) -> Sequence[Queue]:
@@ -37,10 +38,11 @@ async def count(jetstream: JetStreamContext) -> Sequence[Queue]:
         infos = await asyncio.gather(*(jetstream.consumer_info(WORK_STREAM, f"{stage}-{priority}") for stage, priority in keys))
     except ERRORS as error:
         raise unavailable(error) from error
-    return [
-        Queue(stage, priority, info.num_pending or 0, info.num_ack_pending or 0)
-        for (stage, priority), info in zip(keys, infos, strict=True)
-    ]
+    counts: list[Queue] = []
+    for (stage, priority), info in zip(keys, infos, strict=True):
+        given, again = info.num_ack_pending or 0, info.num_redelivered or 0
+        counts.append(Queue(stage, priority, (info.num_pending or 0) + again, max(0, given - again)))
+    return counts
 
 
 async def oldest(jetstream: JetStreamContext) -> Mapping[str, float]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from s2v.runtime.bus import PRIORITIES, WORK_STREAM, Bus
-from s2v.runtime.errors import NotFoundError, UnavailableError
-from s2v.runtime.jobs import FINISHED, Jobs, prefix
+from s2v.runtime.catalogue import made_at_ms
+from s2v.runtime.errors import NotFoundError
+from s2v.runtime.jobs import FINISHED, Jobs
 from s2v.runtime.recovery import Rebuilt, rebuild
-from s2v.runtime.schema import ERRORS
+from s2v.runtime.schema import ERRORS, unavailable
 from s2v.runtime.stage import NAMES
 from s2v.runtime.store import ObjectStore
 from s2v.v1.job_pb2 import StageState
@@ -19,8 +22,10 @@ from s2v.v1.work_pb2 import JobRecord, Task, TaskKind
 
 log = logging.getLogger(__name__)
 
-CONCLUDE_SECONDS = (60.0, 3600.0)
-"""A job that ended so long ago, in seconds from … to, is looked at: is its end written to S3 and announced?"""
+CONCLUDE_SECONDS = 60.0
+"""A job that ended so long ago and is still marked as one at work was not concluded: its end is written again."""
+UNMADE_SECONDS = 3600.0
+"""A mark without a record that is so old is of a job that never came to be."""
 
 
 @dataclass
@@ -42,10 +47,11 @@ class Reconciler:
         Errors: UnavailableError.
         """
         await self.bus.prepare()
-        if not everything and await self.jobs.whole():
+        if not everything and await self.jobs.records.whole():
+            await self._mark_all()
             return None
         rebuilt = await rebuild(self.jobs, self.store)
-        await self.jobs.mark_whole()
+        await self.jobs.records.mark_whole()
         for record in rebuilt.resumed:
             await self._publish(record)
         if rebuilt.ended or rebuilt.resumed:
@@ -55,26 +61,39 @@ class Reconciler:
     async def reconcile(self, tenant: str) -> None:
         """Publishes the task of each of a tenant's jobs that nobody works on, and concludes jobs whose end was not written.
 
+        It goes through the marks of jobs at work: those that have ended, however many, are not read.
+
         Errors: UnavailableError.
         """
-        for job_id in await self.jobs.list(tenant):
+        for job_id, epochs in (await self.jobs.records.live(tenant)).items():
             try:
                 record = await self.jobs.get(tenant, job_id)
             except NotFoundError:
+                if _age(made_at_ms(job_id) * 1_000_000) > UNMADE_SECONDS:
+                    await self._unmark(tenant, job_id, epochs)
                 continue
-            if record.job.state in FINISHED:
-                await self._conclude(record)
-            else:
+            if record.job.state not in FINISHED:
                 await self._wake(record)
+            elif _age(record.job.finished_at.ToNanoseconds()) > CONCLUDE_SECONDS:
+                await self.jobs.conclude(record)
+                await self._unmark(tenant, job_id, [epoch for epoch in epochs if epoch < record.epoch])
 
-    async def _conclude(self, record: JobRecord) -> None:
-        earliest, latest = CONCLUDE_SECONDS
-        job = record.job
-        if not earliest < _age(job.finished_at.ToNanoseconds()) < latest:
+    async def _unmark(self, tenant: str, job_id: str, epochs: Sequence[int]) -> None:
+        for epoch in epochs:
+            await self.jobs.records.unmark(tenant, job_id, epoch)
+
+    async def _mark_all(self) -> None:
+        """Marks the jobs at work that an earlier version has left unmarked."""
+        records = self.jobs.records
+        if await records.marks_whole():
             return
-        if not await self.store.exists(f"{prefix(job.tenant, job.id)}terminal.pb"):
-            log.warning("the end of a job was not written; now it is", extra={"job_id": job.id})
-            await self.jobs.conclude(record)
+        for tenant in await records.tenants():
+            for job_id in await records.list(tenant):
+                with contextlib.suppress(NotFoundError):
+                    record = await records.get(tenant, job_id)
+                    if record.job.state not in FINISHED:
+                        await records.mark_live(tenant, job_id, record.epoch)
+        await records.mark_marks_whole()
 
     async def _wake(self, record: JobRecord) -> None:
         job = record.job
@@ -99,7 +118,7 @@ class Reconciler:
         try:
             info = await self.bus.jetstream.consumer_info(WORK_STREAM, f"{NAMES[stage]}-{priority}")
         except ERRORS as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            raise unavailable(error) from error
         return not info.num_pending and not info.num_ack_pending
 
 

@@ -37,7 +37,7 @@ async def rebuild(jobs: Jobs, store: ObjectStore) -> Rebuilt:
 
     async def put_back(tenant: str, job_id: str) -> None:
         record = await read_record(store, tenant, job_id)
-        if record is None or not await jobs.restore(record):
+        if record is None or not await jobs.records.restore(record):
             return
         if record.job.state in FINISHED:
             await jobs.conclude(record)
@@ -45,9 +45,8 @@ async def rebuild(jobs: Jobs, store: ObjectStore) -> Rebuilt:
         else:
             resumed.append(record)
 
-    for folder in await store.folders(""):
-        tenant = folder.rstrip("/")
-        known = set(await jobs.list(tenant))
+    for tenant in await store.tenants():
+        known = set(await jobs.records.list(tenant))
         found = [job_folder.rstrip("/").rsplit("/", 1)[-1] for job_folder in await store.folders(f"{tenant}/jobs/")]
         missing = [job_id for job_id in found if job_id not in known]
         for start in range(0, len(missing), AT_ONCE):

@@ -18,12 +18,15 @@ WORK_STREAM = "S2V_WORK"
 EVENT_STREAM = "S2V_EVENTS"
 DEAD_STREAM = "S2V_DEAD"
 JOBS_BUCKET = "s2v-jobs"
+LIVE_BUCKET = "s2v-live"
 CATALOGUE_BUCKET = "s2v-catalogue"
 LEASES_BUCKET = "s2v-leases"
 CONTROL_BUCKET = "s2v-control"
 REQUESTS_BUCKET = "s2v-requests"
 USAGE_BUCKET = "s2v-usage"
 QUOTAS_BUCKET = "s2v-quotas"
+READ_BUCKETS = frozenset({JOBS_BUCKET, CATALOGUE_BUCKET})
+"""Buckets of which any server of a cluster answers reads, though it may be a moment behind: changes are by compare-and-set."""
 VERSION_KEY = "schema"
 DEDUPE_SECONDS = 120
 """How long NATS remembers message ids."""
@@ -37,6 +40,8 @@ QUOTA_SECONDS = 2 * 3600
 """How long what a tenant has used is remembered, longer than any quota's period."""
 LEASE_SECONDS = 60
 """How long a place in a stage is kept for a job whose worker fell silent."""
+REQUEST_TIMEOUT_SECONDS = 5.0
+"""How long NATS may take to answer."""
 PRIORITY_NAMES = ("high", "normal", "low")
 ERRORS = (nats.errors.Error, JetStreamError, OSError)
 """What calls to NATS raise when it does not answer."""
@@ -61,6 +66,7 @@ def buckets(replicas: int) -> tuple[KeyValueConfig, ...]:
     """Returns the key-value buckets."""
     lifetimes = {
         JOBS_BUCKET: None,
+        LIVE_BUCKET: None,
         CATALOGUE_BUCKET: None,
         CONTROL_BUCKET: None,
         USAGE_BUCKET: None,
@@ -69,7 +75,9 @@ def buckets(replicas: int) -> tuple[KeyValueConfig, ...]:
         LEASES_BUCKET: LEASE_SECONDS,
     }
     return tuple(
-        KeyValueConfig(bucket=name, history=1, ttl=seconds, storage=StorageType.FILE, replicas=replicas)
+        KeyValueConfig(
+            bucket=name, history=1, ttl=seconds, storage=StorageType.FILE, replicas=replicas, direct=name in READ_BUCKETS
+        )
         for name, seconds in lifetimes.items()
     )
 
@@ -118,14 +126,19 @@ async def migrate(jetstream: JetStreamContext, settings: RuntimeSettings) -> lis
             )
         await prepare(jetstream, settings)
         wanted = {
-            **{str(stream.name): stream.max_age for stream in streams(1)},
-            **{f"KV_{bucket.bucket}": bucket.ttl for bucket in buckets(1)},
+            **{str(stream.name): (stream.max_age, False) for stream in streams(1)},
+            **{f"KV_{bucket.bucket}": (bucket.ttl, bool(bucket.direct)) for bucket in buckets(1)},
         }
-        for name, seconds in wanted.items():
+        for name, (seconds, direct) in wanted.items():
             config = (await jetstream.stream_info(name)).config
-            if (config.num_replicas, config.max_age or None) == (settings.nats_replicas, seconds):
+            if (config.num_replicas, config.max_age or None, bool(config.allow_direct)) == (
+                settings.nats_replicas,
+                seconds,
+                direct,
+            ):
                 continue
-            await jetstream.update_stream(config.evolve(num_replicas=settings.nats_replicas, max_age=seconds or 0))
+            evolved = config.evolve(num_replicas=settings.nats_replicas, max_age=seconds or 0, allow_direct=direct)
+            await jetstream.update_stream(evolved)
             changed.append(name)
         if found < VERSION:
             control = await jetstream.key_value(CONTROL_BUCKET)

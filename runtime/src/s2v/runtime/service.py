@@ -70,7 +70,7 @@ class Service:
         if self.settings.self_optimisation == "off" or pool.workers == 1:
             await worker.run(self.stop)
             return
-        steering = execution.making.steering = Steering(NAMES[stage.stage], worker.places, pool)
+        steering = execution.making.steering = Steering(NAMES[stage.stage], worker, pool)
         steered = asyncio.create_task(steering.run())
         try:
             await worker.run(self.stop)

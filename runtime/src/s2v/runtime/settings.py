@@ -24,7 +24,7 @@ class RuntimeSettings(BaseSettings):
     listen: str = "127.0.0.1:0"
     """Address of the gRPC server, host:port; port 0 takes a free one."""
     nats_url: str = "nats://127.0.0.1:4222"
-    """NATS server with JetStream."""
+    """NATS server with JetStream; of a cluster several, with commas between."""
     nats_token: SecretStr = SecretStr("")
     """Token for NATS; empty: none."""
     nats_tls_ca: Path | None = None

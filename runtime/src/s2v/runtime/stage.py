@@ -69,12 +69,15 @@ class StageTask(Protocol):
     """What the user chose; the gateway has filled in every default."""
     source: ObjectRef
     """The upload in S3."""
-    workspace: Path
-    """An empty folder, removed after the task."""
     before: ObjectRef | None
     """What the part before this one has made, if this one is chained to it."""
     previous: ObjectRef | None
     """What the stage made before an edit of the user, if it is made again."""
+
+    @property
+    def workspace(self) -> Path:
+        """An empty folder, removed after the task."""
+        ...
 
     def input(self, stage: Stage.ValueType) -> ObjectRef:
         """Returns where the finished artifact of an earlier stage is."""

@@ -226,6 +226,13 @@ class ObjectStore:
 
         return await self._call("list", collect, prefix)
 
+    async def tenants(self) -> Sequence[str]:
+        """Lists the tenants that have objects; folders that begin with an underscore are the house's own.
+
+        Errors: UnavailableError.
+        """
+        return [folder.rstrip("/") for folder in await self.folders("") if not folder.startswith("_")]
+
     async def folders(self, prefix: str) -> Sequence[str]:
         """Lists the "folders" directly below `prefix`: beginnings of keys, each with its slash at the end.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,24 +29,39 @@ class JobTask:
         stage: Stage.ValueType,
         store: ObjectStore,
         pool: EnginePool,
-        workspace: Path,
         *,
         before: ObjectRef | None = None,
+        at_hand: Mapping[str, bytes] | None = None,
     ) -> None:
+        """`at_hand`: objects that this worker has just made, by key; they are not fetched, and need not be in S3."""
         self.job_id = record.job.id
         self.source_name = record.job.source_name
         self.options = record.job.options
         self.source = record.source
-        self.workspace = workspace
         self.before = before
         entry = stage_record(record, stage)
         self.previous = entry.previous if entry.HasField("previous") else None
         self.cpu_seconds = 0.0
         """Processor time that this task's computations have taken."""
+        self._at_hand = at_hand or {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._record = record
+        self._stage = stage
         self._store = store
         self._pool = pool
         self._prefix = f"{prefix(record.job.tenant, record.job.id)}{NAMES[stage]}/"
+
+    @property
+    def workspace(self) -> Path:
+        """An empty folder, made when it is first asked for."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix=f"s2v-{NAMES[self._stage]}-")
+        return Path(self._folder.name)
+
+    def close(self) -> None:
+        """Removes the folder."""
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def input(self, stage: Stage.ValueType) -> ObjectRef:
         """Returns where the finished artifact of an earlier stage is.
@@ -61,6 +78,8 @@ class JobTask:
 
         Errors: NotFoundError, DataLossError, UnavailableError.
         """
+        if (data := self._at_hand.get(ref.key)) is not None:
+            return data[offset : offset + length] if length else data[offset:]
         return await self._store.read(ref, offset, length)
 
     async def download(self, ref: ObjectRef, path: Path) -> None:
@@ -68,6 +87,9 @@ class JobTask:
 
         Errors: NotFoundError, DataLossError, UnavailableError.
         """
+        if (data := self._at_hand.get(ref.key)) is not None:
+            await asyncio.to_thread(path.write_bytes, data)
+            return
         await self._store.download(ref, path)
 
     async def store(self, file: File) -> ObjectRef:

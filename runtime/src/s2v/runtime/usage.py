@@ -8,14 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import nats.errors
-from nats.js.errors import Error as JetStreamError
 from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError, NoKeysError
 from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import UnavailableError
-from s2v.runtime.schema import USAGE_BUCKET
+from s2v.runtime.schema import ERRORS, USAGE_BUCKET, unavailable
 from s2v.v1.tenant_pb2 import Usage
 
 TRIES = 50
@@ -80,8 +78,8 @@ class UsageCounter:
             entries = [await self._bucket.get(key) for key in sorted(keys)]
         except NoKeysError:
             return []
-        except (nats.errors.Error, JetStreamError) as error:
-            raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+        except ERRORS as error:
+            raise unavailable(error) from error
         found: list[MonthlyUsage] = []
         for entry in entries:
             name, _, month = (entry.key or "").rpartition(".")
@@ -98,8 +96,8 @@ class UsageCounter:
                 return
             except KeyWrongLastSequenceError:
                 await asyncio.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - jitter
-            except (nats.errors.Error, JetStreamError) as error:
-                raise UnavailableError(f"NATS does not answer: {error or type(error).__name__}") from error
+            except ERRORS as error:
+                raise unavailable(error) from error
         raise UnavailableError(f"the usage of {tenant} is counted by too many at once; try again")
 
     async def _get(self, key: str) -> tuple[Usage, int]:

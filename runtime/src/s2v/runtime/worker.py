@@ -12,20 +12,23 @@ import errno
 import logging
 import os
 import random
+import time
 import traceback
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from s2v.runtime import hops, metrics, vitals
-from s2v.runtime.bus import TASK_VERSION, Bus, Delivery, task_name
+from s2v.runtime.bus import TASK_VERSION, Bus, task_name
 from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2VError, UnavailableError
-from s2v.runtime.execution import Execution, GoneError, alive
+from s2v.runtime.execution import Execution, GoneError
 from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
 from s2v.runtime.leases import Leases
-from s2v.runtime.places import Places
+from s2v.runtime.pulling import Delivery
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
+from s2v.runtime.steps import alive
 from s2v.v1.event_pb2 import AttemptFailed, JobEvent
+from s2v.v1.job_pb2 import StageState
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
 from s2v.v1.work_pb2 import BusyTask, DeadLetter, JobRecord, WorkerStatus
@@ -55,8 +58,8 @@ class Worker:
     jobs: Jobs
     settings: RuntimeSettings
     slots: int
-    """Tasks at work at once; as many as the engine has worker processes."""
-    _busy: dict[asyncio.Task[None], BusyTask] = field(default_factory=dict)
+    """Most tasks at work at once; as many as the engine has worker processes."""
+    _busy: dict[asyncio.Task[None], _Work] = field(default_factory=dict)
     """Tasks at work."""
 
     def __post_init__(self) -> None:
@@ -68,38 +71,42 @@ class Worker:
             Stage.STAGE_LAYOUT: self.settings.layout_jobs,
             Stage.STAGE_RENDERING: self.settings.rendering_jobs,
         }
-        self.places = Places(self.slots)
+        self.limit = self.slots
+        """Tasks at work at once: `slots`, or fewer for a while."""
         self._leases = Leases(self.bus, self._name, places[self._stage])
         self.execution.left = self._leases.release
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pulls and does tasks until `stop` is set; then finishes those it has, or hands them back after `drain_seconds`."""
-        wake = await self.bus.hear_tasks(self._stage)
+        puller = await self.bus.pull_tasks(self._stage)
         await self.bus.hear_cancels(self._cancel)
         await self.bus.hear_roll_call(lambda: self._status(stop))
-        free = self.places
+        beating = asyncio.create_task(self._beat())
         stopping = asyncio.create_task(stop.wait())
-        while not stop.is_set():
-            acquiring = asyncio.create_task(free.acquire())
-            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set():
-                acquiring.cancel()
-                break
-            try:
-                delivery = await self.bus.pull_task(self._stage, wake, idle_seconds=IDLE_SECONDS)
-            except UnavailableError as error:
-                log.warning("%s", error)
-                delivery = None
-                await asyncio.sleep(OUTAGE_SECONDS)
-            if delivery is None:
-                free.release()
-                continue
-            doing = asyncio.create_task(self._do(delivery))
-            task = delivery.task
-            self._busy[doing] = BusyTask(tenant=task.tenant, job_id=task.job_id, task=task_name(task))
-            self._busy[doing].since.GetCurrentTime()
-            doing.add_done_callback(lambda done: self._done(done, free))
-        await self._drain()
+        try:
+            while not stop.is_set():
+                if self.at_work >= self.limit:
+                    await asyncio.wait({stopping, *self._busy}, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                try:
+                    deliveries = await puller.pull(self.limit - self.at_work, idle_seconds=IDLE_SECONDS)
+                except UnavailableError as error:
+                    log.warning("%s", error)
+                    await asyncio.sleep(OUTAGE_SECONDS)
+                    continue
+                for delivery in deliveries:
+                    doing = asyncio.create_task(self._do(delivery))
+                    self._busy[doing] = _Work(delivery)
+                    doing.add_done_callback(self._busy.pop)
+            await self._drain()
+        finally:
+            beating.cancel()
+            stopping.cancel()
+
+    @property
+    def at_work(self) -> int:
+        """Tasks at work; for a moment more than `limit`, when that was lowered."""
+        return len(self._busy)
 
     async def _status(self, stop: asyncio.Event) -> WorkerStatus:
         memory_bytes = await asyncio.to_thread(vitals.memory_used)
@@ -107,15 +114,11 @@ class Worker:
             stage=self._stage,
             host=hops.HOST,
             pid=os.getpid(),
-            slots=self.places.limit,
-            busy=self._busy.values(),
+            slots=self.limit,
+            busy=[one.status() for one in self._busy.values()],
             memory_bytes=memory_bytes,
             draining=stop.is_set(),
         )
-
-    def _done(self, done: asyncio.Task[None], free: Places) -> None:
-        self._busy.pop(done, None)
-        free.release()
 
     async def _drain(self) -> None:
         if self._busy:
@@ -126,8 +129,8 @@ class Worker:
                 await asyncio.wait(late)
 
     async def _cancel(self, job_id: str) -> None:
-        for doing, busy_with in list(self._busy.items()):
-            if busy_with.job_id == job_id:
+        for doing, work in list(self._busy.items()):
+            if work.delivery.task.job_id == job_id:
                 doing.cancel()
 
     async def _do(self, delivery: Delivery) -> None:
@@ -135,7 +138,6 @@ class Worker:
         task = delivery.task
         extra = {"stage": self._name, "task": task_name(task), "delivery": delivery.deliveries}
         with hops.processing(self._name, delivery) as hop:
-            heart = asyncio.create_task(self._beat(delivery))
             try:
                 await self._advance(delivery, hop)
                 await delivery.ack()
@@ -170,8 +172,6 @@ class Worker:
             except Exception as error:  # the loop outlives whatever an engine does
                 hop.fail(error, retried=False)
                 await self._settle(self._failed(delivery, error))
-            finally:
-                heart.cancel()
 
     async def _settle(self, ending: Awaitable[None]) -> None:
         try:
@@ -210,14 +210,17 @@ class Worker:
     def _attempt(self, delivery: Delivery, outcome: AttemptOutcome.ValueType, reason: str) -> Attempt:
         return hops.attempt(self._stage, task_name(delivery.task), delivery.task.epoch, outcome, reason=reason)
 
-    async def _beat(self, delivery: Delivery) -> None:
+    async def _beat(self) -> None:
+        """Says of all tasks at work that they are, often enough that NATS does not give them to others."""
         while True:
-            await asyncio.sleep(self.settings.ack_wait_seconds / 3)
-            try:
-                await delivery.keep()
-                await self._leases.hold(delivery.task.job_id)
-            except Exception as error:
-                log.warning("heartbeat failed: %s", error)
+            await asyncio.sleep(self.settings.ack_wait_seconds / 6)
+            due = time.monotonic() - self.settings.ack_wait_seconds / 6
+            for work in [one for one in self._busy.values() if one.since < due]:
+                try:
+                    await work.delivery.keep()
+                    await self._leases.hold(work.delivery.task.job_id)
+                except Exception as error:
+                    log.warning("heartbeat failed: %s", error)
 
     async def _advance(self, delivery: Delivery, hop: hops.Hop) -> None:
         task = delivery.task
@@ -233,7 +236,8 @@ class Worker:
         if record.job.state in FINISHED:
             await self.jobs.conclude(record)
             return
-        if delivery.deliveries > 1:
+        succeeded = stage_record(record, self._stage).state == StageState.STAGE_STATE_SUCCEEDED
+        if delivery.deliveries > 1 and not succeeded:
             record = await self._count_crashes(delivery)
         hop.link(stage_record(record, self._stage))
         if not await self._leases.hold(task.job_id):
@@ -316,6 +320,22 @@ class Worker:
             stack=stack[-STACK_CHARACTERS:],
         )
         await self.bus.bury(letter)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A task at work."""
+
+    delivery: Delivery
+    since: float = field(default_factory=time.monotonic)
+    """Monotonic seconds."""
+
+    def status(self) -> BusyTask:
+        """Returns it as it is shown to whoever asks."""
+        task = self.delivery.task
+        busy = BusyTask(tenant=task.tenant, job_id=task.job_id, task=task_name(task))
+        busy.since.FromNanoseconds(time.time_ns() - int((time.monotonic() - self.since) * 1e9))
+        return busy
 
 
 class _FullError(Exception):
