@@ -33,20 +33,27 @@ class TreeMeter:
 
     def _watch(self) -> None:
         while not self._stop.wait(self.INTERVAL_SECONDS):
-            self.peak_mb = max(self.peak_mb, sum(map(_memory_mb, self._tree())))
-
-    def _tree(self) -> list[psutil.Process]:
-        return [self._process, *self._process.children(recursive=True)]
+            self.peak_mb = max(self.peak_mb, tree_mb(self._process))
 
     def _cpu(self) -> float:
-        total = 0.0
-        for process in self._tree():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system + times.children_user + times.children_system
-        return total
+        return tree_cpu(self._process)
+
+
+def tree_cpu(root: psutil.Process) -> float:
+    """Returns the processor time of a process and all below it, in seconds; those that have ended count in their parents."""
+    total = 0.0
+    for process in (root, *root.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def tree_mb(root: psutil.Process) -> float:
+    """Returns the memory of a process and all below it, shared pages counted once (PSS), in MB."""
+    return sum(map(_memory_mb, (root, *root.children(recursive=True))))
 
 
 def _memory_mb(process: psutil.Process) -> float:

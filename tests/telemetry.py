@@ -35,6 +35,8 @@ class Collector:
     spans: list[Span] = field(default_factory=list)
     metrics: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Names of metrics by service."""
+    exemplars: dict[str, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    """Traces that a metric's measurements name as examples, by the metric's name."""
 
     def start(self) -> None:
         self._server = grpc.server(ThreadPoolExecutor(4))
@@ -84,6 +86,9 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
             service = str(_values(resource.resource.attributes)["service.name"])
             for scope in resource.scope_metrics:
                 self._collector.metrics[service].update(metric.name for metric in scope.metrics)
+                for metric in scope.metrics:
+                    examples = (one.trace_id for point in metric.histogram.data_points for one in point.exemplars)
+                    self._collector.exemplars[metric.name].update(examples)
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
+from s2v.cli.administration import find_settings
 from s2v.cli.stack import SERVICES, find_stack
 from s2v.v1.timeline_pb2 import AttemptOutcome
 
@@ -110,6 +112,36 @@ def test_every_service_sends_its_metrics(spans: list[Span], collector: Collector
     stage = {"s2v.task.duration", "s2v.task.wait", "s2v.stage.duration", "s2v.cache.lookups", "s2v.engine.processes"}
     common = {"s2v.memory.used", "s2v.memory.limit", "s2v.cpu.time", "s2v.disk.free", "s2v.dependency.up"}
     wait_until(lambda: (common | own.get(service, stage)) <= collector.metrics[service])
+
+
+def test_measurements_name_a_trace_as_example(made: Made, spans: list[Span], collector: Collector) -> None:
+    (trace_id,) = {span.trace_id for span in spans}
+    for metric in ("s2v.task.duration", "s2v.stage.duration", "s2v.stage.confidence"):
+        wait_until(lambda metric=metric: trace_id in collector.exemplars[metric])
+
+
+def test_logs_are_json_name_trace_and_job_and_hold_neither_secrets_nor_speech(made: Made, stack: Stack) -> None:
+    settings = asyncio.run(find_settings(stack.home))
+    secrets = [settings.s3_secret_key.get_secret_value(), settings.nats_token.get_secret_value()]
+    assert all(secrets)
+    transcript = json.loads((made.folder / "transcript.json").read_text())
+    speech = [" ".join(words) for words in _runs(" ".join(one["text"] for one in transcript["segments"]).split(), 4)]
+    told = 0
+    for service in SERVICES:
+        for line in (stack.home / "logs" / f"{service}.log").read_text().splitlines():
+            entry = json.loads(line)
+            assert {"time", "level", "logger", "message"} <= set(entry)
+            assert entry["level"] != "debug"
+            assert not [one for one in secrets if one in line]
+            assert not [one for one in speech if one in line]
+            if entry["message"] == "task done":
+                assert len(entry["trace_id"]) == 32
+                told += entry["job_id"] == made.job["id"]
+    assert told >= 8
+
+
+def _runs(words: Sequence[str], length: int) -> Iterator[Sequence[str]]:
+    return (words[start : start + length] for start in range(len(words) - length + 1))
 
 
 def test_the_timeline_has_every_step_and_no_hole(made: Made, stack: Stack, tmp_path: Path) -> None:

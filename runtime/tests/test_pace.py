@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2v.runtime import steering
+from s2v.runtime.engine import EnginePool
 from s2v.runtime.pace import CALM_SECONDS, PIECES_EACH, ROOM_SECONDS, TRIAL_SECONDS, Pace, Piece
 from s2v.runtime.places import Places
 
@@ -112,3 +116,33 @@ async def test_places_follow_their_limit() -> None:
         await asyncio.wait_for(places.acquire(), 0.05)
     places.resize(0)
     assert places.limit == 1
+
+
+@dataclass
+class TwoAtOnce:
+    """A worker as the steering sees it."""
+
+    slots: int = 2
+    limit: int = 2
+    at_work: int = 0
+
+
+@pytest.mark.integration
+async def test_what_is_decided_is_done_and_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(steering, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(steering.vitals, "memory_share", lambda: 0.95)
+    pool, worker = EnginePool(2), TwoAtOnce()
+    with caplog.at_level(logging.INFO, "s2v.runtime.decisions"):
+        steered = asyncio.create_task(steering.Steering("rendering", worker, pool).run())
+        try:
+            async with asyncio.timeout(10):
+                while worker.limit > 1:
+                    await asyncio.sleep(0.01)
+            assert await pool.run(abs, -3, timeout=30)
+            assert len(pool._processes) == 1
+        finally:
+            steered.cancel()
+            pool.close()
+    (record,) = caplog.records
+    told = {name: getattr(record, name) for name in ("stage", "knob", "reason", "before", "after", "measured")}
+    assert told == {"stage": "rendering", "knob": "concurrency", "reason": "memory", "before": 2, "after": 1, "measured": 0.95}

@@ -22,8 +22,10 @@ from s2v.cli.servers import NatsServer, S3Server, Server
 from s2v.runtime.errors import S2VError
 from s2v.runtime.reconciler import Reconciler
 from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.stage import NAMES
 from s2v.v1.job_pb2 import JobState, Priority
-from s2v.v1.work_pb2 import Task, TaskKind
+from s2v.v1.timeline_pb2 import AttemptOutcome
+from s2v.v1.work_pb2 import JobRecord, Task, TaskKind
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "runtime" / "tests"))
 from house import ORDER, House, expected, is_ended, known_objects, until_true
@@ -34,6 +36,7 @@ JOBS = 200 if LONG else 16
 LABORERS = 2
 ACK_SECONDS = 3.0
 TENANT = "chaos"
+FAILURES = (AttemptOutcome.ATTEMPT_OUTCOME_FAILED, AttemptOutcome.ATTEMPT_OUTCOME_LOST)
 
 
 class Storm:
@@ -170,6 +173,7 @@ async def _pass_through(house: House, storm: Storm, calm: asyncio.Event, chance:
         record = await house.until(job_id, is_ended, seconds=120)
         state = JobState.Name(record.job.state)
         ends[state] += 1
+        check_timeline(record)
         if record.job.state == JobState.JOB_STATE_SUCCEEDED:
             assert await house.text(record) == expected(text), "a stage was done twice, or not at all"
             assert [report.stage for report in record.job.report.stages] == list(ORDER)
@@ -190,6 +194,23 @@ async def _pass_through(house: House, storm: Storm, calm: asyncio.Event, chance:
             house, stray
         )
     print(f"{dict(ends)} after {dict(storm.done)}")
+
+
+def check_timeline(record: JobRecord) -> None:
+    """Every piece of work in the record has the attempt that did it, and every failed or lost attempt stands there as such."""
+    done = {AttemptOutcome.ATTEMPT_OUTCOME_DONE, AttemptOutcome.ATTEMPT_OUTCOME_CACHED}
+    for entry in record.stages:
+        made = {one.task for one in entry.attempts if one.outcome in done}
+        wanted = {f"part.{number}" for number in entry.parts}
+        wanted |= {"plan"} if entry.HasField("plan") else set()
+        wanted |= {"join"} if entry.HasField("output") and entry.HasField("plan") else set()
+        assert wanted <= made, f"{NAMES[entry.stage]}: no attempt did {wanted - made}"
+        failed = Counter(one.task for one in entry.attempts if one.outcome in FAILURES)
+        for task, times in entry.failed_attempts.items():
+            assert failed[task] >= times, f"{NAMES[entry.stage]} {task}: {times} attempts failed, {failed[task]} are told"
+        for one in entry.attempts:
+            assert one.finished_at.ToNanoseconds() > 0
+            assert one.published_at.ToNanoseconds() <= one.finished_at.ToNanoseconds()
 
 
 async def _mend(house: House) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from s2v.runtime.errors import EngineError, SetupError
 from s2v.transcription.devices import CPU, CUDA, Device, choose_device, is_out_of_memory
-from s2v.transcription.engine import HeardSegment, HeardWord, Request
+from s2v.transcription.engine import HeardSegment, HeardWord, Request, Search
 from s2v.transcription.resident import ResidentEngine
 
 FULL = RuntimeError("CUDA failed with error out of memory")
@@ -82,7 +82,7 @@ def texts(heard: list[list[HeardSegment]]) -> list[str]:
 def test_a_full_gpu_takes_fewer_windows_at_once_and_keeps_their_order() -> None:
     loaded: list[SmallGpu] = []
     engine = ResidentEngine(lambda device: loaded.append(SmallGpu(device, 3)) or loaded[-1], Device(CUDA, "float16", 8), 0)
-    assert texts(engine.hear(requests(10), 1)) == [f" {number + 1}" for number in range(10)]
+    assert texts(engine.hear(requests(10), Search())) == [f" {number + 1}" for number in range(10)]
     assert engine.device == Device(CUDA, "float16", 2)
     assert loaded[0].passes == [2] * 5
     assert not engine.degradation
@@ -90,7 +90,7 @@ def test_a_full_gpu_takes_fewer_windows_at_once_and_keeps_their_order() -> None:
 
 def test_a_gpu_without_room_for_one_window_is_left_for_the_processor_and_that_is_said() -> None:
     engine = ResidentEngine(lambda device: SmallGpu(device, 0), Device(CUDA, "int8_float16", 4), 0)
-    assert texts(engine.hear(requests(3), 1)) == [" 1", " 2", " 3"]
+    assert texts(engine.hear(requests(3), Search())) == [" 1", " 2", " 3"]
     assert engine.device == Device(CPU, "int8", 1)
     assert "GPU's memory" in engine.degradation
 
@@ -104,10 +104,10 @@ def test_a_full_processor_is_an_error_and_other_failures_are_not_hidden() -> Non
 
     engine = ResidentEngine(lambda device: Broken(device, 1), Device(CPU, "int8", 1), 0)
     with pytest.raises(EngineError, match="processor"):
-        engine.hear(requests(1), 1)
+        engine.hear(requests(1), Search())
     Broken.failure = RuntimeError("invalid model")
     with pytest.raises(RuntimeError, match="invalid model"):
-        engine.hear(requests(1), 1)
+        engine.hear(requests(1), Search())
 
 
 def test_the_model_is_loaded_once_and_given_back_only_when_nobody_uses_it() -> None:
@@ -120,5 +120,5 @@ def test_the_model_is_loaded_once_and_given_back_only_when_nobody_uses_it() -> N
         assert engine.is_loaded, "it is in use"
     time.sleep(0.2)
     assert not engine.is_loaded
-    assert texts(engine.hear(requests(1), 1)) == [" 1"]
+    assert texts(engine.hear(requests(1), Search())) == [" 1"]
     assert len(loads) == 2

@@ -12,7 +12,7 @@ from s2v.transcription import recognition
 from s2v.transcription.batching import BatchingPool
 from s2v.transcription.checkpoint import read_checkpoint
 from s2v.transcription.devices import CPU, Device
-from s2v.transcription.engine import FASTER_WHISPER, OPENAI_WHISPER, HeardWord, Request, Transcriber, hear, load_engine
+from s2v.transcription.engine import FASTER_WHISPER, OPENAI_WHISPER, HeardWord, Request, Search, Transcriber, hear, load_engine
 from s2v.transcription.models import Model, find_model
 from s2v.transcription.settings import TranscriptionSettings
 from s2v.transcription.voice_activity import SAMPLE_RATE, Samples, read_samples
@@ -45,7 +45,7 @@ def speech(talk_pcm: Path) -> Samples:
 
 
 def words(engine: Transcriber, samples: Samples, *, vocabulary: tuple[str, ...] = ()) -> list[HeardWord]:
-    (segments,) = hear(engine, [Request(samples, "en", vocabulary)], 1)
+    (segments,) = hear(engine, [Request(samples, "en", vocabulary)], Search())
     return [word for segment in segments for word in segment.words]
 
 
@@ -87,7 +87,7 @@ def test_windows_heard_together_are_as_if_heard_alone(faster, talk_pcm: Path) ->
 
 def test_a_pool_hears_waiting_windows_in_one_pass(model, talk_pcm: Path) -> None:
     async def run() -> None:
-        pool = BatchingPool(1, 4, recognition.load, FASTER_WHISPER, model, Device(CPU, "int8", 4), 1, 0.0)
+        pool = BatchingPool(1, 4, recognition.load, FASTER_WHISPER, model, Device(CPU, "int8", 4), Search(), 0.0)
         try:
             parts = [
                 TranscriptionPart(

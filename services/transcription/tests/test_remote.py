@@ -13,7 +13,7 @@ import pytest
 from s2v.runtime.errors import EngineError, UnavailableError
 from s2v.transcription import recognition
 from s2v.transcription.devices import CPU, Device
-from s2v.transcription.engine import FASTER_WHISPER, Request, load_engine
+from s2v.transcription.engine import FASTER_WHISPER, Request, Search, load_engine
 from s2v.transcription.models import find_model
 from s2v.transcription.remote import CODE, RemoteTranscriber
 from s2v.transcription.settings import TranscriptionSettings
@@ -109,7 +109,7 @@ async def fail(*_: object, timeout: float) -> None:
 
 
 def listener(listener_parts: tuple, stand_in: RemoteTranscriber | None) -> Listener:
-    return Listener(FASTER_WHISPER, listener_parts[0], Device(CPU, "int8", 1), 1, stand_in)
+    return Listener(FASTER_WHISPER, listener_parts[0], Device(CPU, "int8", 1), Search(), stand_in)
 
 
 @pytest.mark.integration

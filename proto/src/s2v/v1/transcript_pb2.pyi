@@ -162,6 +162,8 @@ class TranscriptWindow(_message.Message):
     DEGRADATIONS_FIELD_NUMBER: _builtins.int
     REPEATED_WORDS_FIELD_NUMBER: _builtins.int
     CONTEXT_TOKENS_FIELD_NUMBER: _builtins.int
+    PASSES_FIELD_NUMBER: _builtins.int
+    CLEANED_FIELD_NUMBER: _builtins.int
     start_seconds: _builtins.float
     """Start of the window in the sound, in seconds."""
     end_seconds: _builtins.float
@@ -174,6 +176,10 @@ class TranscriptWindow(_message.Message):
     """Length of the whole sound, in seconds."""
     repeated_words: _builtins.int
     """Words that the engine made up by repeating itself, and that were taken out."""
+    passes: _builtins.int
+    """How often the engine has listened to it: once, or again because it was unsure."""
+    cleaned: _builtins.bool
+    """Whether the words are those that were heard without the steady noise."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Segment]:
         """Segments with times from the beginning of the whole sound."""
@@ -200,10 +206,12 @@ class TranscriptWindow(_message.Message):
         degradations: _abc.Iterable[_report_pb2.Degradation] | None = ...,
         repeated_words: _builtins.int = ...,
         context_tokens: _abc.Iterable[_builtins.int] | None = ...,
+        passes: _builtins.int = ...,
+        cleaned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "degradations", b"degradations", "end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "repeated_words", b"repeated_words", "segments", b"segments", "sound_seconds", b"sound_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cleaned", b"cleaned", "context_tokens", b"context_tokens", "degradations", b"degradations", "end_seconds", b"end_seconds", "language", b"language", "language_probability", b"language_probability", "passes", b"passes", "repeated_words", b"repeated_words", "segments", b"segments", "sound_seconds", b"sound_seconds", "start_seconds", b"start_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

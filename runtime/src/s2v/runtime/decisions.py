@@ -18,7 +18,7 @@ class Decision:
 
     stage: str
     knob: str
-    """What was changed: "concurrency", "decode", "layout_search"."""
+    """What was changed: "concurrency", "decode"."""
     reason: str
     """Why, of a small set of words by knob."""
     before: float

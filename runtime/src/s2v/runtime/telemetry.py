@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -28,6 +28,9 @@ from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.spans import FileSpanExporter
 
 tracer = trace.get_tracer("s2v.runtime")
+
+FILE_MILLISECONDS = 500.0
+"""How soon finished spans are in the file, for whoever looks at a job that has just ended."""
 
 
 @dataclass
@@ -63,7 +66,9 @@ def start(service: str, settings: RuntimeSettings) -> Telemetry:
         exporter = OTLPMetricExporter(endpoint=settings.otlp_endpoint)
         readers.append(PeriodicExportingMetricReader(exporter, settings.metrics_seconds * 1000))
     if settings.spans_path is not None:
-        traces.add_span_processor(SimpleSpanProcessor(FileSpanExporter(settings.spans_path)))
+        traces.add_span_processor(
+            BatchSpanProcessor(FileSpanExporter(settings.spans_path), schedule_delay_millis=FILE_MILLISECONDS)
+        )
     scraped = None
     if settings.metrics_listen:
         registry = CollectorRegistry()

@@ -22,10 +22,10 @@ async def main() -> None:
         async with running("layout", settings) as service:
             service.server.add(
                 layout_service_pb2_grpc.add_LayoutServiceServicer_to_server,
-                LayoutServicer(pool, settings.layout_seconds),
+                LayoutServicer(pool, settings.layout_seconds, settings.layout_work),
                 layout_service_pb2.DESCRIPTOR.services_by_name["LayoutService"].full_name,
             )
-            await service.work(LayoutStage(settings.layout_seconds), pool)
+            await service.work(LayoutStage(settings.layout_seconds, settings.layout_work), pool)
     finally:
         await asyncio.to_thread(pool.close)
 

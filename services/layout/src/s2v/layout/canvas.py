@@ -13,6 +13,9 @@ SHORTER_SIDE = 1080.0
 HEIGHTS = (720, 1080, 2160)
 """Shorter sides that a video may have, in pixels."""
 DEFAULT_HEIGHT = 1080
+WORK = 2400
+"""Layouts that a search tries at most, times the nodes and edges of the graph: about two seconds. Not a time, so that the same
+graph always gets the same picture."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Canvas:
     """Where it ends, above what stays free for players' controls and captions."""
     before: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Where nodes stood, by their ids, in a picture that the new one takes the place of: their centres."""
+
+    work: int = WORK
+    """Budget of the search for a picture on it."""
 
     @property
     def area(self) -> Rect:

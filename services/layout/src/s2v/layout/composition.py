@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import hypot
 
 from s2v.layout import camera, engine
-from s2v.layout.canvas import CANVASES, DEFAULT_HEIGHT, HEIGHTS, WIDE, Canvas, find_places, picture_texts, scale
+from s2v.layout.canvas import CANVASES, DEFAULT_HEIGHT, HEIGHTS, WIDE, WORK, Canvas, find_places, picture_texts, scale
 from s2v.layout.cause_effect import compose_cause_effect
 from s2v.layout.comparison import compose_comparison
 from s2v.layout.continuation import cut_out, find_threads, unite
@@ -59,11 +59,13 @@ def compose(
     *,
     previous: Composition | None = None,
     font: str = "",
+    work: int = WORK,
 ) -> tuple[Composition, StageReport]:
     """Places every scene on a canvas whose shorter side has `height` pixels (720, 1080 or 2160; 0: 1080).
 
     `aspect` is "16:9" (default), "9:16" or "1:1"; an empty `theme` is the default one, an empty `font` Inter. What is in
-    `previous`, the composition of the storyboard before an edit, stays where it is, as far as it can. The report has no times.
+    `previous`, the composition of the storyboard before an edit, stays where it is, as far as it can. `work` is the budget of
+    a picture's search. The report has no times.
     Errors: InvalidInputError, LimitError; DegradedError when `strict` and a fallback was needed.
     """
     height, theme, canvas = check_canvas(height, theme, aspect)
@@ -72,7 +74,7 @@ def compose(
     except ValueError as error:
         raise InvalidInputError(str(error), field="font") from error
     with set_in(font):
-        return _compose(storyboard, height, theme, canvas, strict, previous)
+        return _compose(storyboard, height, theme, replace(canvas, work=work), strict, previous)
 
 
 def _compose(  # noqa: PLR0917 - a choice each

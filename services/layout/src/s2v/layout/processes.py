@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from s2v.layout import drawio, engine, png, svg
+from s2v.layout.canvas import WORK
 from s2v.layout.composition import compose
 from s2v.runtime.engine import EnginePool, preload
 from s2v.runtime.errors import InvalidInputError
@@ -52,12 +53,19 @@ def make_pool(workers: int) -> EnginePool:
     return EnginePool(workers, engine.load)
 
 
-def compose_bytes(request: bytes) -> Composed:
-    """Composes what a serialised ComposeRequest asks for. Errors: as `compose`."""
+def compose_bytes(request: bytes, work: int = WORK) -> Composed:
+    """Composes what a serialised ComposeRequest asks for; `work` is the budget of a picture's search. Errors: as `compose`."""
     asked = ComposeRequest.FromString(request)
     previous = asked.previous if asked.HasField("previous") else None
     composition, report = compose(
-        asked.storyboard, asked.height, asked.theme, asked.strict, asked.aspect, previous=previous, font=asked.font
+        asked.storyboard,
+        asked.height,
+        asked.theme,
+        asked.strict,
+        asked.aspect,
+        previous=previous,
+        font=asked.font,
+        work=work,
     )
     return Composed(composition.SerializeToString(deterministic=True), report.SerializeToString(deterministic=True))
 

@@ -61,9 +61,6 @@ WRAPPABLE_NODES = 5
 """Shorter charts are not broken into rows."""
 HOPELESS = 0.85
 """A size is passed over when larger text was too large by so much more than the sizes differ: narrow lines gain no more."""
-WORK = 2400
-"""Layouts that are tried at most, times the nodes and edges of the graph: about two seconds. Not a time, so that the same graph
-always gets the same picture."""
 ALTERNATIVES: tuple[tuple[Placement, bool, int], ...] = (
     ("ALIGNED", True, 1),
     ("FLEXIBLE", True, 1),
@@ -161,7 +158,7 @@ def draw_chart(chart: Chart, canvas: Canvas) -> SceneLayout:
     """
     search = _Search(Diagram(), canvas, {}, joins=False)
     best: _Candidate | None = None
-    work = WORK // (len(chart.outlines) + len(chart.edges))
+    work = canvas.work // (len(chart.outlines) + len(chart.edges))
     plans = [(spread, PLAIN) for spread in (1.0, TIGHT, TIGHTEST)]
     plans += [(TIGHTEST, strategy) for strategy in list_strategies(chart)[1:]]
     for spread, strategy in plans:
@@ -206,7 +203,7 @@ class _Search:
         self._canvas = canvas
         self._accents = accents
         self._joins = joins
-        self._budget = WORK // max(len(diagram.nodes) + len(diagram.edges), 1)
+        self._budget = canvas.work // max(len(diagram.nodes) + len(diagram.edges), 1)
         self._stopped = 0
         self._drawn: dict[tuple[Measure, float, float], nesting.Interiors] = {}
         self.tried = 0

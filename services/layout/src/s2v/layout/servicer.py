@@ -6,6 +6,7 @@ import time
 
 import grpc
 
+from s2v.layout.canvas import WORK
 from s2v.layout.processes import compose_bytes
 from s2v.runtime.engine import EnginePool
 from s2v.v1.composition_pb2 import Composition
@@ -17,8 +18,9 @@ from s2v.v1.report_pb2 import Stage, StageReport
 class LayoutServicer(LayoutServiceServicer):
     """Composes without a job: nothing is kept."""
 
-    def __init__(self, pool: EnginePool, longest_seconds: float) -> None:
+    def __init__(self, pool: EnginePool, longest_seconds: float, work: int = WORK) -> None:
         self._pool = pool
+        self._work = work
         self._longest_seconds = longest_seconds
 
     async def Compose(self, request: ComposeRequest, context: grpc.aio.ServicerContext) -> ComposeResponse:  # noqa: N802 - named by the contract
@@ -29,7 +31,7 @@ class LayoutServicer(LayoutServiceServicer):
         started = time.time()
         remaining = context.time_remaining()
         timeout = self._longest_seconds if remaining is None else min(remaining, self._longest_seconds)
-        measured = await self._pool.run(compose_bytes, request.SerializeToString(), timeout=timeout)
+        measured = await self._pool.run(compose_bytes, request.SerializeToString(), self._work, timeout=timeout)
         report = StageReport.FromString(measured.value.report)
         report.stage = Stage.STAGE_LAYOUT
         report.started_at.FromNanoseconds(int(started * 1e9))

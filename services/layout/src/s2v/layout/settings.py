@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from s2v.layout.canvas import WORK
 from s2v.runtime.settings import RuntimeSettings
 
 
@@ -14,3 +15,6 @@ class LayoutSettings(RuntimeSettings):
     """Worker processes, each with one V8 and up to 350 MB."""
     layout_seconds: float = Field(default=120.0, gt=0)
     """Longest layout of one talk, in seconds; a usual one takes one."""
+    layout_work: int = Field(default=WORK, ge=100)
+    """Budget of the search for a picture: layouts tried, times nodes and edges; 2400 are about two seconds. Pictures depend on
+    it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from s2v.layout import drawio, engine, png, svg
+from s2v.layout.canvas import WORK
 from s2v.layout.processes import compose_bytes, draw_bytes
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.typeset.families import set_in
@@ -25,17 +26,18 @@ class LayoutStage:
 
     stage = Stage.STAGE_LAYOUT
 
-    def __init__(self, longest_seconds: float) -> None:
+    def __init__(self, longest_seconds: float, work: int = WORK) -> None:
         self._longest_seconds = longest_seconds
+        self._work = work
 
     def identity(self, options: JobOptions) -> bytes:
-        """Returns all that a composition and its exports depend on besides its storyboard: engine, fonts, look, revision."""
+        """Returns all that a composition and its exports depend on besides its storyboard: engine, budget, fonts, look, revision."""
         with set_in(options.brand.font):
             fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
         chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
         # The exports are drawn in the look of the job.
         brand = [options.brand.SerializeToString(deterministic=True)] if options.HasField("brand") else []
-        return digest(engine.NAME, engine.VERSION, *chosen, str(REVISION), *fonts, *brand)
+        return digest(engine.NAME, engine.VERSION, str(self._work), *chosen, str(REVISION), *fonts, *brand)
 
     async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns the one part: where the storyboard is."""
@@ -57,7 +59,7 @@ class LayoutStage:
         )
         if task.previous is not None:
             request.previous.ParseFromString(await task.read(task.previous))
-        result = await task.compute(compose_bytes, request.SerializeToString(), timeout=self._longest_seconds)
+        result = await task.compute(compose_bytes, request.SerializeToString(), self._work, timeout=self._longest_seconds)
         composition, report = Composition.FromString(result.composition), StageReport.FromString(result.report)
         return Output(ComposeResponse(composition=composition, report=report))
 

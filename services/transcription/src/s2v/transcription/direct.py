@@ -19,7 +19,7 @@ from s2v.runtime.errors import DegradedError, EngineError, InvalidInputError
 from s2v.transcription import faster_whisper_engine, openai_whisper_engine, recognition
 from s2v.transcription.batching import BatchingPool
 from s2v.transcription.devices import Device, choose_device
-from s2v.transcription.engine import FASTER_WHISPER, OPENAI_WHISPER
+from s2v.transcription.engine import FASTER_WHISPER, OPENAI_WHISPER, Search
 from s2v.transcription.fetching import locate_model
 from s2v.transcription.remote import RemoteTranscriber
 from s2v.transcription.settings import TranscriptionSettings
@@ -64,7 +64,8 @@ async def engine_pool(settings: TranscriptionSettings) -> AsyncIterator[tuple[En
     """
     model = await locate_model(settings)
     device = await asyncio.to_thread(find_device, settings)
-    load = (settings.whisper_engine, model, device, settings.whisper_beam, settings.whisper_idle_seconds)
+    search = Search(settings.whisper_beam, settings.passes)
+    load = (settings.whisper_engine, model, device, search, settings.whisper_idle_seconds)
     pool = (
         EnginePool(settings.whisper_workers, recognition.load, *load)
         if device.batch_size == 1
@@ -73,7 +74,7 @@ async def engine_pool(settings: TranscriptionSettings) -> AsyncIterator[tuple[En
     remote = RemoteTranscriber(settings) if settings.remote_url else None
     try:
         await pool.run(recognition.check_loaded, timeout=LOAD_SECONDS)
-        yield pool, Listener(settings.whisper_engine, model, device, settings.whisper_beam, remote)
+        yield pool, Listener(settings.whisper_engine, model, device, search, remote)
     finally:
         await asyncio.to_thread(pool.close)
 

@@ -91,6 +91,5 @@ def _heard(segments: Iterable[faster_whisper.transcribe.Segment], offset: float 
             HeardWord(word.word, word.start - offset, word.end - offset, word.probability) for word in segment.words or ()
         )
         if words:
-            yield HeardSegment(
-                words, segment.no_speech_prob, is_unsure(segment.avg_logprob, segment.compression_ratio), tuple(segment.tokens)
-            )
+            unsure = is_unsure(segment.avg_logprob, segment.compression_ratio)
+            yield HeardSegment(words, segment.no_speech_prob, unsure, tuple(segment.tokens), segment.avg_logprob)

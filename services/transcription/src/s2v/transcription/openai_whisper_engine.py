@@ -148,4 +148,4 @@ def _heard(segments: Iterable[_Segment]) -> Iterable[HeardSegment]:
         words = tuple(HeardWord(word["word"], word["start"], word["end"], word["probability"]) for word in segment["words"])
         if words:
             unsure = is_unsure(segment["avg_logprob"], segment["compression_ratio"])
-            yield HeardSegment(words, segment["no_speech_prob"], unsure)
+            yield HeardSegment(words, segment["no_speech_prob"], unsure, log_probability=segment["avg_logprob"])

@@ -13,7 +13,7 @@ import numpy as np
 from s2v.runtime.captions import WITHOUT_SPACES
 from s2v.runtime.errors import SetupError
 from s2v.transcription.devices import Device
-from s2v.transcription.engine import HeardSegment, Request, load_engine
+from s2v.transcription.engine import HeardSegment, Request, Search, load_engine
 from s2v.transcription.guards import remove_loops
 from s2v.transcription.loudness import find_gain
 from s2v.transcription.models import Model
@@ -57,7 +57,7 @@ Item = tuple[bytes | Path, TranscriptionPart]
 """The sound of a window and the window; a path is the whole sound, bytes the window's own. 16 kHz mono s16le."""
 
 _resident: ResidentEngine | None = None
-_beam = 1
+_search = Search()
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class Examination:
     """What the sound is multiplied with before it is heard."""
 
 
-def load(engine: str, model: Model, device: Device, beam: int, idle_seconds: float) -> None:
-    """Loads the engine into this process; `beam` is the width of its first search."""
-    global _resident, _beam
+def load(engine: str, model: Model, device: Device, search: Search, idle_seconds: float) -> None:
+    """Loads the engine into this process, to search as hard as that."""
+    global _resident, _search
     resident = ResidentEngine(partial(load_engine, engine, model), device, idle_seconds)
     with resident.engine():
-        _resident, _beam = resident, beam
+        _resident, _search = resident, search
 
 
 def check_loaded() -> None:
@@ -162,7 +162,7 @@ def recognize_batch(items: Sequence[Item]) -> list[TranscriptWindow]:
 
     Errors: EngineError; whatever the engine raises.
     """
-    heard = _engine().hear([make_request(sound, part) for sound, part in items], _beam)
+    heard = _engine().hear([make_request(sound, part) for sound, part in items], _search)
     lost = _engine().degradation
     degradations = [Degradation(code=CPU_FALLBACK, reason=lost)] if lost else []
     return [make_window(segments, part, degradations) for segments, (_, part) in zip(heard, items, strict=True)]
@@ -200,6 +200,8 @@ def make_window(heard: Sequence[HeardSegment], part: TranscriptionPart, degradat
         degradations=degradations,
         repeated_words=repeated,
         context_tokens=_context(heard, part) if not repeated else (),
+        passes=max((segment.passes for segment in heard), default=1),
+        cleaned=any(segment.cleaned for segment in heard),
     )
 
 

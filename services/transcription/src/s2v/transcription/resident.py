@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from s2v.runtime.errors import EngineError
 from s2v.transcription.devices import CPU, Device, is_out_of_memory
-from s2v.transcription.engine import HeardSegment, Request, Transcriber, hear
+from s2v.transcription.engine import HeardSegment, Request, Search, Transcriber, hear
 from s2v.transcription.voice_activity import Samples
 
 Load = Callable[[Device], Transcriber]
@@ -38,7 +38,7 @@ class ResidentEngine:
         """Whether the model is in memory."""
         return self._engine is not None
 
-    def hear(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
+    def hear(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
         """Transcribes windows of the same language and vocabulary, as many at once as the device takes.
 
         Errors: EngineError; whatever the engine raises.
@@ -48,7 +48,7 @@ class ResidentEngine:
             batch = requests[len(heard) : len(heard) + self.device.batch_size]
             try:
                 with self.engine() as engine:
-                    heard += hear(engine, batch, beam)
+                    heard += hear(engine, batch, search)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from s2v.runtime import sandbox
+from s2v.runtime import decisions, sandbox
 from s2v.runtime.errors import EngineError, InvalidInputError, SetupError
 from s2v.runtime.vocabulary import check_vocabulary
 from s2v.transcription import recognition
 from s2v.transcription.devices import Device
-from s2v.transcription.engine import FASTER_WHISPER, engine_version
+from s2v.transcription.engine import FASTER_WHISPER, Search, engine_version
 from s2v.transcription.joining import join_windows
 from s2v.transcription.languages import whisper_language
 from s2v.transcription.models import Model
@@ -95,7 +95,7 @@ class Listener:
     engine: str
     model: Model
     device: Device
-    beam: int
+    search: Search
     remote: RemoteTranscriber | None = None
 
     @property
@@ -106,7 +106,8 @@ class Listener:
     def identity(self) -> tuple[str, ...]:
         """Returns all that the words of a window depend on besides their sound."""
         chained = "chained" if self.hears_in_chains else ""
-        return (engine_version(self.engine), self.model.sha256, self.device.compute_type, str(self.beam), chained)
+        search = (str(self.search.beam), str(self.search.passes))
+        return (engine_version(self.engine), self.model.sha256, self.device.compute_type, *search, chained)
 
     async def hear(self, sound: bytes | Path, part: TranscriptionPart, compute: Compute, *, strict: bool) -> TranscriptWindow:
         """Transcribes a window, given its own sound or the file of the whole.
@@ -114,14 +115,17 @@ class Listener:
         When the engine fails, the remote server is asked, and the window says so. Errors: EngineError, UnavailableError.
         """
         try:
-            return await compute(recognition.recognize, sound, part, timeout=WINDOW_SECONDS)
+            heard = await compute(recognition.recognize, sound, part, timeout=WINDOW_SECONDS)
+            if heard.passes > 2:
+                _note(heard)
+            return heard
         except (EngineError, SetupError) as error:
             if self.remote is None or strict:
                 raise
             reason = f"the engine failed ({error}); {self.remote.url} has heard the window at {clock(part.start_seconds)}"
         request = await asyncio.to_thread(recognition.make_request, sound, part)
-        heard = await self.remote.transcribe(request)
-        return recognition.make_window(heard, part, [Degradation(code=REMOTE_FALLBACK, reason=reason)])
+        answer = await self.remote.transcribe(request)
+        return recognition.make_window(answer, part, [Degradation(code=REMOTE_FALLBACK, reason=reason)])
 
     def finish(self, windows: Sequence[TranscriptWindow], name: str, sha256: str) -> tuple[Transcript, StageReport]:
         """Puts the windows together, in order, and says how they were made.
@@ -152,6 +156,8 @@ class Listener:
                 "sentences": len(transcript.segments),
                 "uncertain_sentences": len(unsure),
                 "repeated_words_removed": repeated,
+                "windows_heard_again": sum(window.passes > 1 for window in windows),
+                "windows_cleaned": sum(window.cleaned for window in windows),
                 "language_probability": transcript.language_probability,
                 "heard_seconds": sum(window.end_seconds - window.start_seconds for window in windows),
             },
@@ -163,6 +169,13 @@ class Listener:
         if repeated:
             report.notes.append(f"The engine repeated itself: {repeated} words were taken out.")
         return report
+
+
+def _note(window: TranscriptWindow) -> None:
+    words = [word.probability for segment in window.segments for word in segment.words]
+    confidence = sum(words) / len(words) if words else 0.0
+    reason = "cleaned" if window.cleaned else "kept"
+    decisions.note(decisions.Decision("transcription", "decode", reason, 2, window.passes, confidence))
 
 
 def clock(seconds: float) -> str:
