@@ -134,7 +134,7 @@ class Costs:
     spread: float
     """Standard deviation of the logarithm of a talk's cost by what the lines say."""
     hops: Mapping[str, Mapping[str, float]]
-    """Seconds that a task takes besides its computation, by stage and kind (plan, part, join): NATS, S3, records, child processes."""
+    """Seconds that a task takes besides its computation, by stage and kind (plan, part, join): NATS, S3, child processes."""
     overhead_cpu: float
     """Processor seconds of gateway, NATS, S3, child processes and the services' own loops, for a task."""
     idle_cpu: float
