@@ -1,6 +1,7 @@
 """Storyboards to lay out in tests, written by hand and drawn at random."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
@@ -163,13 +164,15 @@ def comparisons(draw: st.DrawFn) -> Scene:
 
 @st.composite
 def graphs(draw: st.DrawFn, kind: DiagramType.ValueType) -> Scene:
-    """Any graph of up to 10 nodes, with groups where it is a network."""
+    """Any graph of up to 10 nodes; a network with up to three groups, which no edge leaves in half of them."""
     node = NodeKind.NODE_KIND_COMPONENT if kind == DiagramType.DIAGRAM_TYPE_NETWORK else NodeKind.NODE_KIND_CAUSE
     count = draw(st.integers(1, 10))
     pairs = draw(st.lists(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), max_size=12, unique=True))
+    cuts = sorted(draw(st.sets(st.integers(0, count), max_size=3))) if kind == DiagramType.DIAGRAM_TYPE_NETWORK else []
+    groups = [range(start, end) for start, end in pairwise([0, *cuts]) if end > start]
+    if groups and draw(st.booleans()):
+        pairs = [(a, b) for a, b in pairs if all((a in group) == (b in group) for group in groups)]
     edges = [(a, b, draw(st.sampled_from(("", "", "calls", "leads to")))) for a, b in pairs]
-    cut = draw(st.integers(0, count)) if kind == DiagramType.DIAGRAM_TYPE_NETWORK else 0
-    groups = [range(cut)] if 0 < cut < count else []
     return add_quantities(draw, diagram(kind, [(node, draw(labels)) for _ in range(count)], edges, groups))
 
 

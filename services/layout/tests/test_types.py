@@ -6,12 +6,15 @@ from itertools import pairwise
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from s2v.layout import svg
+from s2v.layout import nesting, svg
 from s2v.layout.camera import SLACK
-from s2v.layout.canvas import CANVASES, Canvas, picture_texts
+from s2v.layout.canvas import CANVASES, WIDE, Canvas, picture_texts
+from s2v.layout.chart import set_chart
 from s2v.layout.composition import compose
 from s2v.layout.continuation import find_threads
-from s2v.layout.quality import extent, faults
+from s2v.layout.layered import Variant
+from s2v.layout.outline import Measure
+from s2v.layout.quality import extent, faults, measure
 from s2v.v1.composition_pb2 import RouteKind, SceneLayout, ShapeKind
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene
@@ -66,7 +69,8 @@ def test_any_diagram_of_any_type_is_clean(scene: Scene) -> None:
     assert_clean(lay_out(scene), scene, CANVASES["16:9"])
 
 
-@given(ANY)
+@pytest.mark.parametrize("aspect", ["9:16", "1:1"])
+@given(scene=ANY)
 @settings(
     max_examples=max(EXAMPLES // 6, 10),
     deadline=None,
@@ -74,8 +78,8 @@ def test_any_diagram_of_any_type_is_clean(scene: Scene) -> None:
     derandomize=True,
     phases=(Phase.explicit, Phase.generate),
 )
-def test_any_diagram_is_clean_on_a_telephone(scene: Scene) -> None:
-    assert_clean(lay_out(scene, "9:16"), scene, CANVASES["9:16"])
+def test_any_diagram_is_clean_on_a_telephone_and_on_a_square(aspect: str, scene: Scene) -> None:
+    assert_clean(lay_out(scene, aspect), scene, CANVASES[aspect])
 
 
 def test_a_cycle_is_a_ring_read_clockwise_from_the_top_with_curved_arrows() -> None:
@@ -146,6 +150,41 @@ def test_many_causes_of_one_effect_are_a_fishbone_and_few_join_in_one_bar() -> N
     few = causes(3)
     assert len({(route.points[-1].x, route.points[-1].y) for route in few.routes}) == 1
     assert few.shapes[0].kind == ShapeKind.SHAPE_KIND_BARRED_BOX
+
+
+def test_groups_that_no_edge_leaves_are_laid_out_by_themselves_and_hold_all_that_is_theirs() -> None:
+    """Five steps in a row are too wide for a group that shall be nearly square: it has rows, and its labels stay in it."""
+    nodes = [(COMPONENT, f"Service number {n}") for n in range(12)]
+    inside = [(n, n + 1, "calls" if n == 1 else "") for n in (0, 1, 2, 3, 6, 7, 8)]
+    scene = diagram(DiagramType.DIAGRAM_TYPE_NETWORK, nodes, [(10, 11, "asks"), *inside], [range(5), range(6, 10)])
+    chart = set_chart(scene.diagram, Measure(24.0, 10.0, 3), dict.fromkeys((f"n{n}" for n in range(12)), 1))
+    variant = Variant("RIGHT", inside=1.2, placement="FLEXIBLE")
+    assert nesting.has_closed_panels(chart)
+    picture = nesting.lay_out(chart, nesting.draw_interiors(chart, variant), variant)
+    assert picture is not None
+    measure(picture, WIDE)
+    assert faults(picture.quality) == 0
+    assert [route.edge_id for route in picture.routes] == [edge.id for edge in chart.edges]
+    rects = {shape.node_id: shape.rect for shape in picture.shapes}
+    assert len(rects) == len(picture.shapes) == 12 + 2
+    for group, members in (("g0", range(5)), ("g1", range(6, 10))):
+        assert rects[group].width < 4 * rects["n0"].width
+        for member in members:
+            assert rects[group].x < rects[f"n{member}"].x
+            assert rects[f"n{member}"].x + rects[f"n{member}"].width < rects[group].x + rects[group].width
+            assert rects[group].y < rects[f"n{member}"].y
+            assert rects[f"n{member}"].y + rects[f"n{member}"].height < rects[group].y + rects[group].height
+
+
+def test_an_edge_across_the_border_keeps_a_group_with_all_else() -> None:
+    scene = diagram(DiagramType.DIAGRAM_TYPE_NETWORK, [(COMPONENT, "A"), (COMPONENT, "B")], [(0, 1, "")], [[0]])
+    assert not nesting.has_closed_panels(set_chart(scene.diagram, Measure(24.0, 10.0, 3), {"n0": 1, "n1": 1}))
+
+
+def test_whole_labels_in_more_or_smaller_lines_come_before_larger_ones_that_are_cut() -> None:
+    steps = ["pump runs", "sensory nerve fibers trigger neuroendocrine reflex", "milk flows", "ducts fill", "milk is discharged"]
+    layout = lay_out(diagram(DiagramType.DIAGRAM_TYPE_FLOWCHART, [(STEP, each) for each in steps], [(0, 1, ""), (1, 2, "")]))
+    assert not any(text.full_text for shape in layout.shapes for text in shape.texts)
 
 
 def test_a_ring_where_a_tree_is_claimed_is_drawn_as_a_graph_and_the_report_says_so() -> None:

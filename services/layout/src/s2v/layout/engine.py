@@ -9,8 +9,8 @@ from elkjs_py import ELKJS_VERSION, Elk
 NAME = "elkjs"
 VERSION = ELKJS_VERSION
 LAYOUT_SECONDS = 15.0
-"""One layout of a picture may take so long; a usual one takes 20 ms, the first of a new engine up to a second. A busy machine must
-not make another picture, so there is much room."""
+"""One layout of a picture may take so long. A usual one takes 20 ms, the first of a new engine up to a second; on a busy machine,
+too, the same graph shall get the same picture."""
 MEMORY_BYTES = 256 * 2**20
 """V8's heap may take so much; a usual picture needs 20 MB."""
 
