@@ -18,6 +18,20 @@ from s2v.analysis.statements import Statement, find_statements
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 _KIND = DiagramType.DIAGRAM_TYPE_COMPARISON
+_DIFFERENCES = frozenset({"difference", "distinction", "similarity", "contrast", "comparison", "summary", "example", "question"})
+_VAGUE = _DIFFERENCES | {
+    "great",
+    "good",
+    "nice",
+    "fine",
+    "interesting",
+    "interested",
+    "important",
+    "different",
+    "similar",
+    "same",
+    "big",
+}
 _BOTH = frozenset({"both", "neither"})
 
 
@@ -67,7 +81,7 @@ def _tell(table: _Table, statement: Statement) -> None:
         said = {lemma(token) for group in item.groups for token in group.tokens if token.i != item.head.i and not token.is_stop}
         if said and any(said <= mention.key for mention in table.subjects):
             continue
-        if item.head.i in named or any(item.key == mention.key for mention in table.subjects):
+        if item.head.i in named or any(item.key == mention.key for mention in table.subjects) or _is_vague(item):
             continue
         node = draft(table.talk, item, NodeKind.NODE_KIND_ITEM)
         if node is None:
@@ -79,6 +93,14 @@ def _tell(table: _Table, statement: Statement) -> None:
         for owner in owners:
             if owner != place and not any(edge.source == owner and edge.target == place for edge in table.edges):
                 table.edges.append(EdgeDraft(EdgeKind.EDGE_KIND_PART, owner, place))
+
+
+def _is_vague(item: Mention) -> bool:
+    """Whether an item only says that there is a difference, or what the speaker thinks of it: "a big difference", "great"."""
+    said = {
+        lemma(token) for group in item.groups for token in group.tokens if token.pos_ in ("NOUN", "PROPN", "ADJ", "VERB", "NUM")
+    }
+    return (bool(said) and said <= _VAGUE) or (item.noun in _DIFFERENCES and not item.amount)
 
 
 def _owners(table: _Table, statement: Statement) -> list[int]:
@@ -142,12 +164,27 @@ def _named_in(table: _Table, tokens: Sequence[Token]) -> list[int]:
     return found
 
 
+def _drop_repeats(table: _Table) -> None:
+    """Drops of "interested" and "interested in context" the first: what another item of the same subject says with more."""
+    said = [(edge.source, table.nodes[edge.target].topics) for edge in table.edges]
+    kept = [
+        edge
+        for edge, (owner, topics) in zip(table.edges, said, strict=True)
+        if not topics or not any(owner == other and topics < more for other, more in said)
+    ]
+    ends = {edge.target for edge in kept}
+    if all(edge.target in ends or edge.label == "" for edge in table.edges):
+        table.edges = kept
+
+
 def _finish(table: _Table) -> Content:
+    _drop_repeats(table)
     owned = {edge.source for edge in table.edges}
     if not table.edges:
         return Content(_KIND)
     count = len(table.subjects)
-    kept = [number for number in range(len(table.nodes)) if number in owned or number >= count or count == 2]
+    told = {edge.target for edge in table.edges}
+    kept = [number for number in range(len(table.nodes)) if number in owned or number in told or (number < count == 2)]
     kept.sort(key=lambda number: (table.nodes[number].label.words[0], number))
     place = {number: rank for rank, number in enumerate(kept)}
     edges = tuple(replace(edge, source=place[edge.source], target=place[edge.target]) for edge in table.edges)

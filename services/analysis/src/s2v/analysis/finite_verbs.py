@@ -63,8 +63,13 @@ def find_verb(nlp: Language, doc: Doc) -> Doc:
 
 
 def read_subjects(doc: Doc) -> Doc:
-    """Takes for plural nouns the present forms ("barges could not land") that the parser itself made subjects or objects."""
+    """Takes for plural nouns the present forms ("barges could not land") that the parser itself made subjects or objects.
+
+    What looks like an address ("railway.app") is the name of a thing.
+    """
     for token in doc:
+        if token.tag_ == "ADD":
+            token.pos_ = "PROPN"
         if token.tag_ == "VBZ" and token.dep_ in _NOUN_PLACES and not any(child.dep_ in _NOUN_PLACES for child in token.children):
             token.tag_, token.pos_, token.lemma_ = "NNS", "NOUN", token.lower_.removesuffix("s")
     return doc

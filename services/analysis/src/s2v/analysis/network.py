@@ -22,6 +22,7 @@ _DOINGS = frozenset(
     {"work", "task", "job", "order", "range", "level", "case", "time", "effort", "care", "lot", "bit", "protocol"}
 )
 """Nouns that name what is done rather than what does it."""
+_POINTING = frozenset({"the", "a", "an", "this", "that", "each", "another"})
 _ABSTRACT_ENDINGS = ("tion", "sion", "ment", "ity", "ness", "ance", "ence", "ing", "ship", "ism")
 _UNNAMED = VAGUE_NOUNS | {
     "example",
@@ -84,7 +85,7 @@ class _Components:
         named = any(child.dep_ in ("compound", "amod", "nmod", "poss") for child in noun.children)
         if named or self._counts[name] > 1 or name in self._actors:
             return True
-        pointed = any(child.dep_ == "det" and child.lower_ in ("the", "a", "an") for child in noun.children)
+        pointed = any(child.dep_ == "det" and child.lower_ in _POINTING for child in noun.children)
         return pointed and name not in _DOINGS and not name.endswith(_ABSTRACT_ENDINGS)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from spacy.tokens import Span, Token
 
 from s2v.analysis.coordination import members
-from s2v.analysis.labels import main_verb
+from s2v.analysis.labels import is_time, main_verb
 from s2v.analysis.propositions import subject_of
 
 
@@ -40,6 +40,10 @@ _STANDING_VERBS = _words("sit stand lie run")
 _NAMING = ("NOUN", "PROPN", "PRON")
 _ACCESS_NOUNS = _words("access connection link route path interface")
 """Objects that only say that there is a way to what stands behind "to"."""
+_TALKING_VERBS = _words("connect talk speak communicate link listen subscribe log report respond reply")
+"""Verbs whose subject is an end itself, wherever it does so from; of others ("water flows from A to B") the origin is."""
+_MESSAGE_NOUNS = _words("query request call message response reply signal command update packet event instruction copy")
+"""Objects that go where their own "to" says: "makes a request to the server"."""
 _EMPTY_VERBS = _words("play make perform have take give keep")
 """Verbs whose object is no second thing: "plays a role", "performs a check"."""
 _RELATIVES = _words("that which who whom")
@@ -102,9 +106,14 @@ def _find(token: Token) -> Iterator[Relation]:
     if token.lemma_ in _STANDING_VERBS:
         yield from _in_between(token)
     core = main_verb(token)
-    if token.lower_[:1] == "'":
+    if token.lower_[:1] == "'" or _stands_aside(token):
         return
-    if core.i != token.i or token.lemma_.lower() in _IGNORED_VERBS or (token.dep_ == "acl" and token.lemma_ == "use"):
+    used = token.lemma_ == "use" and token.dep_ == "relcl"
+    if (
+        (core.i != token.i and not used)
+        or token.lemma_.lower() in _IGNORED_VERBS
+        or (token.dep_ == "acl" and token.lemma_ == "use")
+    ):
         return
     if any(child.dep_ == "auxpass" for child in token.children) or (
         token.tag_ == "VBN" and (token.dep_ == "acl" or (token.dep_ == "conj" and _is_passive(token.head)))
@@ -112,6 +121,16 @@ def _find(token: Token) -> Iterator[Relation]:
         yield from _by_passive(token)
     else:
         yield from _by_active(token)
+
+
+def _stands_aside(verb: Token) -> bool:
+    """Whether a verb tells no relation of its own: it stands in brackets, or names a part of what something consists of."""
+    if verb.dep_ == "pcomp" and verb.head.lower_ == "of" and verb.head.head.pos_ == "VERB":
+        return True
+    if verb.dep_ == "conj" and verb.head.dep_ == "pcomp":
+        return _stands_aside(verb.head)
+    in_front = [token.text for token in verb.doc[verb.sent.start : verb.i] if token.text in ("(", ")")]
+    return bool(in_front) and in_front[-1] == "("
 
 
 def _is_passive(verb: Token) -> bool:
@@ -168,6 +187,8 @@ def _by_active(verb: Token) -> Iterator[Relation]:
             yield Relation(origin, actor, verb, None, thing)
         for preposition, way in ways[:1]:
             yield Relation(actor, way, verb, preposition)
+    elif lemma in TAKING_VERBS and thing is not None and (giver := _partner(verb)) is not None:
+        yield Relation(giver, actor, verb, None, thing)
     elif lemma in JOINING_VERBS and thing is not None:
         yield Relation(actor, thing, verb)
         for preposition, place in towards[:1]:
@@ -177,7 +198,10 @@ def _by_active(verb: Token) -> Iterator[Relation]:
             (preposition, place)
             for preposition, place in towards
             if preposition.lower_ in ("to", "into", "with", "onto")
-            and (preposition.head.i == verb.i or (preposition.head == thing and thing.lemma_.lower() in _ACCESS_NOUNS))
+            and (
+                preposition.head.i == verb.i
+                or (preposition.head == thing and thing.lemma_.lower() in _ACCESS_NOUNS | _MESSAGE_NOUNS)
+            )
         ]
         start = actor
         for _, way in ways[:1]:
@@ -188,15 +212,23 @@ def _by_active(verb: Token) -> Iterator[Relation]:
         if not aims and not ways and not (lemma in _EMPTY_VERBS and thing.pos_ == "NOUN"):
             yield Relation(actor, thing, verb)
     else:
-        start = origins[0][1] if origins and towards else actor
+        start = origins[0][1] if origins and towards and lemma not in _TALKING_VERBS else actor
         for preposition, way in ways[:1]:
             yield Relation(start, way, verb, preposition)
             start = way
-        for preposition, place in towards[:2]:
+        partners = [pair for pair in towards if lemma in _TALKING_VERBS and pair[0].lower_ in ("to", "with")]
+        for preposition, place in (partners or towards)[:2]:
             yield Relation(start, place, verb, preposition)
         if not towards and not ways:
             for _, origin in origins[:1]:
                 yield Relation(origin, actor, verb)
+
+
+def _partner(verb: Token) -> Token | None:
+    """Who gives what is received: of "clients connect to the server and receive orders" the server."""
+    before = verb.head if verb.dep_ == "conj" and verb.head.lemma_.lower() in _TALKING_VERBS else None
+    towards = [] if before is None else _places(before, [])[0]
+    return next((place for preposition, place in towards if preposition.lower_ in ("to", "with")), None)
 
 
 def _by_passive(verb: Token) -> Iterator[Relation]:
@@ -252,7 +284,7 @@ def _places(
             if holder.i != verb.i and child.lower_ not in ("from", "to", "through", "via"):
                 continue
             for place in child.children:
-                if place.dep_ == "pobj" and child.lower_ != "between":
+                if place.dep_ == "pobj" and child.lower_ != "between" and not is_time(place):
                     group = towards if child.lower_ in _TOWARDS else origins if child.lower_ in _FROM else ways
                     if child.lower_ in _TOWARDS | _FROM | _THROUGH:
                         group.append((child, place))
