@@ -86,6 +86,7 @@ class Speed:
     """The gateway's speed for that of the bare stream; ½ is asked for."""
     memory_before_mb: float
     memory_peak_mb: float
+    memory_after_mb: float
     """Resident, of the gateway's process."""
 
 
@@ -211,8 +212,17 @@ async def measure_speed(gateway: Gateway, megabytes: float, rounds: int = 3) -> 
         bare.kill()
         bare.join()
         path.unlink()
+    after = gateway.memory_mb()
     bare_speed, speed = megabytes / best["bare"], megabytes / best["gateway"]
-    return Speed(megabytes, round(bare_speed, 1), round(speed, 1), round(speed / bare_speed, 3), round(before, 1), round(peak, 1))
+    return Speed(
+        megabytes=megabytes,
+        bare_mb_s=round(bare_speed, 1),
+        gateway_mb_s=round(speed, 1),
+        ratio=round(speed / bare_speed, 3),
+        memory_before_mb=round(before, 1),
+        memory_peak_mb=round(peak, 1),
+        memory_after_mb=round(after, 1),
+    )
 
 
 async def send_hostile(gateway: Gateway, count: int, seed: int) -> Hostile:

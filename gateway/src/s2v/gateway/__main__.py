@@ -21,6 +21,7 @@ from s2v.gateway.watching import Watching
 from s2v.gateway.webhook_http import Outbound
 from s2v.gateway.webhooks import Webhooks
 from s2v.runtime import metrics
+from s2v.runtime.allocation import give_back_large_blocks
 from s2v.runtime.service import running
 from s2v.runtime.usage import UsageCounter
 from s2v.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
@@ -29,6 +30,7 @@ from s2v.v1.job_service_pb2_grpc import add_JobServiceServicer_to_server
 async def main() -> None:
     """Serves until told to stop."""
     settings = GatewaySettings()
+    give_back_large_blocks()
     async with running("gateway", settings) as service:
         bus, jobs, store = service.bus, service.jobs, service.store
         requests = Requests(bus)

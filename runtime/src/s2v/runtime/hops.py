@@ -41,6 +41,8 @@ class Hop:
     started_ns: int
     """When that step began."""
     span: trace.Span
+    traceparent: str
+    """The span's own, as W3C writes it."""
     outcome: AttemptOutcome.ValueType = AttemptOutcome.ATTEMPT_OUTCOME_LOST
     """How the delivery ends."""
 
@@ -87,7 +89,7 @@ def processing(stage: str, delivery: Delivery) -> Iterator[Hop]:
         waited = telemetry.tracer.start_span("queue", start_time=min(published_ns, started_ns))
         waited.end(started_ns)
         metrics.task_waits.record(max(0, started_ns - published_ns) / 1e9, {"stage": stage, "priority": delivery.priority})
-        hop = Hop(stage, delivery, published_ns, started_ns, span)
+        hop = Hop(stage, delivery, published_ns, started_ns, span, telemetry.inject().get("traceparent", ""))
         tokens = _current.set(hop), logs.job.set(task.job_id)
         try:
             yield hop
@@ -122,7 +124,7 @@ def attempt(
     stamp(made.published_at, hop.waited_from_ns)
     stamp(made.started_at, hop.started_ns)
     hop.waited_from_ns = hop.started_ns = made.finished_at.ToNanoseconds()
-    made.traceparent = telemetry.inject().get("traceparent", "")
+    made.traceparent = hop.traceparent
     return made
 
 
