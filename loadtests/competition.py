@@ -7,6 +7,7 @@ for granted.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,9 @@ import psutil
 SAMPLE_SECONDS = 0.5
 NICE_FACTOR = 1.25
 """By how much a step of niceness changes a thread's share (Linux's scheduler)."""
-# Places of fields in /proc/<pid>/stat after the name, which may hold spaces.
-STATE, NICE = 0, 16
+AUTOGROUP = Path("/proc/sys/kernel/sched_autogroup_enabled")
+"""Where this says 1, Linux gives each session the same share, however many threads want it."""
+STATE, NICE = 0, 16  # places in /proc/<pid>/stat after the name, which may hold spaces
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Moment:
     at: float
     """In seconds since 1970."""
     weight: float
-    """Threads of others that wanted a processor, each counted by its share: 1 at niceness 0."""
+    """Others that wanted a processor, each counted by its share: 1 for one that gets as much as a service of ours."""
 
 
 @dataclass
@@ -70,8 +72,13 @@ def competing(own: Callable[[], Sequence[psutil.Process]]) -> Iterator[Competiti
 
 
 def others_weight(ours: set[int]) -> float:
-    """Returns the weight of all threads that run or wait for a processor, but for those of `ours` and this one."""
-    myself, weight = threading.get_native_id(), 0.0
+    """Returns the weight of all who run or wait for a processor, but for the processes `ours` and this thread.
+
+    Sessions count where Linux groups by them, else threads, by their niceness against that of this process.
+    """
+    grouped = AUTOGROUP.exists() and AUTOGROUP.read_text().strip() == "1"
+    myself, own_nice = threading.get_native_id(), os.nice(0)
+    groups: dict[str, float] = {}
     for folder in Path("/proc").glob("[0-9]*/task/[0-9]*"):
         if int(folder.parts[2]) in ours or int(folder.name) == myself:
             continue
@@ -79,5 +86,6 @@ def others_weight(ours: set[int]) -> float:
         with contextlib.suppress(OSError, IndexError):
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
             if fields[STATE] == "R":
-                weight += NICE_FACTOR ** -int(fields[NICE])
-    return weight
+                group = (folder.parent.parent / "autogroup").read_text() if grouped else folder.name
+                groups[group] = 1.0 if grouped else NICE_FACTOR ** (own_nice - int(fields[NICE]))
+    return sum(groups.values())

@@ -41,11 +41,14 @@ UNITS: Mapping[str, str] = {"transcription": SECONDS, "analysis": SECONDS, "layo
 """What the cost of a stage grows with: seconds of sound, or scenes."""
 WORKERS: Mapping[str, int] = {"transcription": 2, "analysis": 1, "layout": 1, "rendering": 2}
 """Worker processes of the embedded stack's services: their defaults."""
+KINDS = ("plan", "part", "join")
 CHAIN = 4
 """Windows of transcription that wait for one another."""
 ALONE = 3
 """Talks that are made alone, for what a task waits besides. Of the others as many are made at once as there are processors: work
 takes more processor time when all of them share memory and caches, and it is on busy machines that capacity matters."""
+IDLE_SECONDS = 6.0
+"""How long the stack is looked at before it has work."""
 SETTLE_SECONDS = 3.0
 """After a job's end its services still write and tidy up."""
 RECORDS = 2000
@@ -129,10 +132,12 @@ class Costs:
     """Sound in a scene, on average."""
     spread: float
     """Standard deviation of the logarithm of a talk's cost by what the lines say."""
-    hop_seconds: float
-    """What a task takes besides its computation: NATS, S3, records."""
+    hops: Mapping[str, Mapping[str, float]]
+    """Seconds that a task takes besides its computation, by stage and kind (plan, part, join): NATS, S3, child processes."""
     overhead_cpu: float
-    """Processor seconds of gateway, NATS, S3 and the services' own loops, for a task."""
+    """Processor seconds of gateway, NATS, S3, child processes and the services' own loops, for a task."""
+    idle_cpu: float
+    """Processor seconds a second of a stack that has nothing to do."""
     reconcile_seconds: float
     """What a pass of the reconciler takes for each job record that is kept."""
     event_bytes: float
@@ -145,6 +150,11 @@ class Costs:
     load: float
     """Processes ready to run before it began; others were at work when it is not near 0."""
     talks: Sequence[TalkWork]
+
+    def hop(self, stage: str, kind: str) -> float:
+        """Returns what a task takes besides its computation, in seconds; "all" is a stage in one task."""
+        hops = self.hops[stage]
+        return sum(hops.values()) if kind == "all" else hops[kind]
 
     def write(self, path: Path) -> None:
         """Writes it as JSON."""
@@ -196,7 +206,10 @@ async def measure(talks: Sequence[Path], folder: Path) -> Costs:
     load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
     async with opened(folder, {"S2V_CACHE_ENABLED": "false"}, ()) as house, machinery(folder) as behind:
         observer = Observer(house)
-        before = _stack_cpu(observer)
+        at_rest = _stack_cpu(observer)
+        await asyncio.sleep(IDLE_SECONDS)
+        before, began = _stack_cpu(observer), time.monotonic()
+        idle_cpu = (before - at_rest) / IDLE_SECONDS
         with competing(observer.own_processes) as competition:
             async with Client(house.gateway) as client:
                 works = [await _make(client, behind, competition, talk, alone=True) for talk in talks[:ALONE]]
@@ -208,7 +221,7 @@ async def measure(talks: Sequence[Path], folder: Path) -> Costs:
 
                 works += await asyncio.gather(*(make(talk) for talk in talks[ALONE:]))
         await asyncio.sleep(SETTLE_SECONDS)
-        used = _stack_cpu(observer) - before
+        used = _stack_cpu(observer) - before - idle_cpu * (time.monotonic() - began)
         kept = await _weigh_kept(behind)
         reconcile_seconds = await _time_reconciling(behind)
     computed = sum(work.plan_cpu + sum(work.part_cpu) + work.join_cpu for one in works for work in one.stages.values())
@@ -223,8 +236,9 @@ async def measure(talks: Sequence[Path], folder: Path) -> Costs:
         window_seconds=min(30.0, sum(audio for audio, _ in several) / sum(count for _, count in several)),
         scene_seconds=sum(one.audio for one in works) / sum(one.scenes for one in works),
         spread=_spread(stages, busy),
-        hop_seconds=statistics.median(hop for one in works if one.alone for hop in _hops(one, cores)),
+        hops=find_hops([one for one in works if one.alone], cores),
         overhead_cpu=overhead,
+        idle_cpu=idle_cpu,
         reconcile_seconds=reconcile_seconds,
         event_bytes=kept.events / tasks,
         record_bytes=kept.records / tasks,
@@ -329,14 +343,20 @@ def _tasks(work: StageWork) -> int:
     return 1 if len(work.part_cpu) == 1 else len(work.part_cpu) + 2
 
 
-def _hops(talk: TalkWork, cores: int) -> list[float]:
-    """Returns what each stage of one task took besides computing and waiting for a processor."""
-    share = min(1.0, cores / (1 + talk.others))
-    found = []
-    for work in talk.stages.values():
-        if len(work.part_cpu) == 1:  # of several it is not known what ran beside what
-            found.append(max(0.0, work.wall - (work.plan_cpu + work.part_cpu[0] + work.join_cpu) / share))
-    return found
+def find_hops(talks: Sequence[TalkWork], cores: int) -> dict[str, dict[str, float]]:
+    """Returns what tasks take besides computing and waiting for a processor, medians by stage and kind."""
+    found: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in KINDS} for name in UNITS}
+    for talk in talks:
+        ended = 0.0
+        for task in talk.tasks:
+            beside = sum(other.started < task.finished and task.started < other.finished for other in talk.tasks)
+            # Tasks of one stage divide its share; with others about, there is no more than that.
+            share = min(1.0, cores / (1 + talk.others) / beside)
+            gap = max(0.0, task.published - ended) if beside == 1 else 0.0
+            hop = max(0.0, task.finished - task.started - task.cpu / share) + gap
+            found[task.stage][task.task.partition(".")[0]].append(hop)
+            ended = max(ended, task.finished)
+    return {name: {kind: statistics.median(hops or [0.0]) for kind, hops in kinds.items()} for name, kinds in found.items()}
 
 
 def _stack_cpu(observer: Observer) -> float:

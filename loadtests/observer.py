@@ -92,7 +92,9 @@ class Observer:
 
     def _count(self, name: str, process: psutil.Process) -> None:
         times = process.cpu_times()
-        self._cpu[name, process.pid, process.create_time()] = times.user + times.system
+        # Its children that have ended too: those that decode a file live too short to be seen.
+        spent = times.user + times.system + times.children_user + times.children_system
+        self._cpu[name, process.pid, process.create_time()] = spent
 
     async def _connect(self) -> tuple[Client | None, JetStreamContext | None]:
         settings = self.house.settings

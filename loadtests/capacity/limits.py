@@ -62,7 +62,8 @@ def mean_job(costs: Costs, cluster: Cluster) -> MeanJob:
         steps = CHAIN if name == "transcription" else 1
         speed = cluster.stages[name].speed
         cpu[name] = ends + parts * part
-        way[name] = (ends + min(parts, steps) * part) / speed + (min(parts, steps) + 2) * costs.hop_seconds
+        waits = costs.hop(name, "plan") + min(parts, steps) * costs.hop(name, "part") + costs.hop(name, "join")
+        way[name] = (ends + min(parts, steps) * part) / speed + waits
         tasks += 1 if parts == 1 else parts + 2
     return MeanJob(tasks, cpu, way)
 

@@ -197,12 +197,13 @@ class SimStage:
         self.busy_seconds += self._env.now - started
 
     def _do(self, task: SimTask) -> Steps:
+        waiting = self._costs.hop(task.stage, task.kind)
         if self._processors is None:
-            yield self._env.timeout(self._costs.hop_seconds + task.cpu / self.size.speed)
+            yield self._env.timeout(waiting + task.cpu / self.size.speed)
             return
-        # What the other processes do for a task takes the same processors.
-        yield self._env.timeout(max(0.0, self._costs.hop_seconds - self._costs.overhead_cpu))
-        yield self._processors.use(task.cpu + self._costs.overhead_cpu)
+        # What the other processes do for a task takes the same processors, partly while it waits for them.
+        yield self._env.timeout(max(0.0, waiting - self._costs.overhead_cpu))
+        yield self._processors.use(self.name, task.cpu + self._costs.overhead_cpu)
 
     def _settle(self, task: SimTask) -> None:
         if self._chance.random() >= self._cluster.task_failures:

@@ -96,7 +96,9 @@ def compare(records: Records, costs: Costs, cores: int, load: float, competition
     came = [Arrival(one.accepted - first, one.audio_seconds, one.priority) for one in jobs]
     made = [one.state == "succeeded" for one in jobs]
     real = spread(one.to_video_seconds for one in jobs if one.state == "succeeded")
-    machine = machine_cluster(cores, competition.since(first))
+    # What the stack takes of its own accord is one more who shares them.
+    others = [(at, weight + costs.idle_cpu) for at, weight in competition.since(first)]
+    machine = machine_cluster(cores, others)
     runs = [Simulation(came, costs, machine, seed).run() for seed in range(RUNS)]
     found = [spread(job.to_video for job, there in zip(run.jobs, made, strict=True) if there) for run in runs]
     return Validation(

@@ -22,7 +22,7 @@ def ends(works: list[tuple[float, float]], others: list[tuple[float, float]] | N
 
     def work(number: int, start: float, seconds: float) -> simpy.events.ProcessGenerator:
         yield env.timeout(start)
-        yield processors.use(seconds)
+        yield processors.use(f"service {number}", seconds)
         found[number] = env.now
 
     for number, (start, seconds) in enumerate(works):
@@ -37,6 +37,14 @@ def test_no_task_gets_more_than_a_processor_and_all_the_same() -> None:
     assert ends([(0, 1.0), (0, 1.0), (0, 0.5)]) == pytest.approx([1.25, 1.25, 0.75])
 
 
+def test_tasks_of_one_service_divide_its_share() -> None:
+    env = simpy.Environment()
+    processors = Processors(env, 2, [(0.0, 1.0)])
+    both = [processors.use("transcription", 1.0), processors.use("transcription", 1.0)]
+    env.run(until=both[0] & both[1])
+    assert env.now == pytest.approx(2.0)
+
+
 def test_who_comes_later_gets_nothing_of_the_time_before() -> None:
     assert ends([(0, 2.0), (1.03, 1.0)], cores=1) == pytest.approx([3.0, 3.0], abs=2 * TICK_SECONDS)
 
@@ -46,19 +54,17 @@ def test_others_take_their_share_for_as_long_as_they_are_there() -> None:
     assert ends([(0, 1.0)], others=[(0.0, 3.0), (1.0, 0.0)]) == pytest.approx([1.5], abs=TICK_SECONDS)
 
 
-def test_busy_processes_of_others_are_counted_by_their_niceness_and_our_own_are_not() -> None:
+def test_who_computes_is_counted_and_our_own_are_not() -> None:
     spin = [sys.executable, "-c", "while True: pass"]
-    with subprocess.Popen(spin) as plain, subprocess.Popen(["nice", "-n", "10", *spin]) as nice:
+    with subprocess.Popen(spin, start_new_session=True) as process:
         try:
+            everybody = {other.pid for other in psutil.process_iter()} - {process.pid}
             deadline = time.monotonic() + 20
-            while others_weight(set()) < others_weight({plain.pid, nice.pid}) + 0.5:
+            while others_weight(everybody) != 1.0:
                 assert time.monotonic() < deadline, "a process that computes was never seen"
-            everybody = {process.pid for process in psutil.process_iter()}
-            assert others_weight(everybody - {plain.pid}) in (0.0, 1.0)
-            assert others_weight(everybody - {nice.pid}) in (0.0, pytest.approx(1.25**-10))
+            assert others_weight(everybody | {process.pid}) == 0.0
         finally:
-            plain.kill()
-            nice.kill()
+            process.kill()
 
 
 def test_samples_are_taken_and_read_by_their_time() -> None:

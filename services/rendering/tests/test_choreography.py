@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import compositions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2v.rendering.choreography import LEAD_SECONDS, TRANSITION_SECONDS, direct
-from s2v.rendering.elements import Key, Kind
+from s2v.rendering.choreography import LEAD_SECONDS, TRANSITION_SECONDS, Pose, direct
+from s2v.rendering.elements import Key, Kind, draw_elements
+from s2v.rendering.posing import pose_inks
+from s2v.typeset.themes import theme
 from s2v.v1.composition_pb2 import Annotation, Point, Rect, Route, RouteKind, SceneLayout, Shape, ShapeKind, TextBlock, TextLine
 from s2v.v1.diagram_pb2 import TimeSpan
 
@@ -148,3 +151,24 @@ def test_a_picture_stays_until_the_next_scene_has_something_to_show() -> None:
     assert [score.pose(old, t).opacity for t in (10, 20, 25)] == [1, 1, 0]
     assert score.pose(new, 25).opacity > 0.5
     assert not {key for frame in range(330, 700) for key in score.changing(frame, 30)}
+
+
+def test_a_node_that_goes_on_with_another_text_never_shows_two_at_once() -> None:
+    """Its outline goes from place to place and is there all the time; the old text is gone before the new one comes."""
+    colors = theme("dark")
+    for kind in (ShapeKind.SHAPE_KIND_ROUNDED_BOX, ShapeKind.SHAPE_KIND_BARRED_BOX, ShapeKind.SHAPE_KIND_PANEL):
+        old, new = (
+            next(each for each in draw_elements(SceneLayout(shapes=[shape]), colors, 1.0) if each.outlines)
+            for shape in (
+                compositions.node("n", kind, compositions.BLUE, "Before", 100, 100, 200, 90, 0),
+                compositions.node("n", kind, compositions.BLUE, "Afterwards", 300, 200, 260, 90, 0),
+            )
+        )
+        for share in (0.0, 0.2, 0.5, 0.8, 1.0):
+            inks = pose_inks(new, Pose(1.0, moved=share), old)
+            outline, texts = inks[: new.outlines], inks[new.outlines :]
+            assert all(ink.opacity == whole.opacity for ink, whole in zip(outline, new.inks, strict=False))
+            left = float(outline[0].curves[:, 0].min())
+            assert abs(left - (100 + 200 * share)) < 1
+            shown = [ink.opacity for ink in texts if len(ink.curves) and ink.opacity > 0]
+            assert len(shown) == (0 if share == 0.5 else 1), (kind, share)

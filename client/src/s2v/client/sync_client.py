@@ -53,6 +53,15 @@ class SyncClient:
         """
         return self._loop.run(self._client.upload(path, progress), timeout)
 
+    def upload_by_post(self, path: Path, *, timeout: float | None = None) -> str:
+        """Uploads a file past the gateway, by one POST to S3, and returns the upload's id. A broken one begins anew.
+
+        Needs a way to the gateway's S3 server. The gateway looks at the file when a job is made of it.
+        `timeout` is how long it may take, in seconds; None: any time.
+        Errors: OSError for the file; JobServiceError (POST_FAILED, POST_REFUSED).
+        """
+        return self._loop.run(self._client.upload_by_post(path), timeout)
+
     def create_job(
         self, upload_id: str, options: JobOptions | None = None, request_id: str = "", *, timeout: float | None = None
     ) -> Job:

@@ -97,6 +97,8 @@ class Element:
     """Whether it grows while it fades in: outlined nodes. Text alone would seem to shake."""
     swells: bool = False
     """Whether it grows while it is spoken of: dots."""
+    outlines: int = 0
+    """How many of its inks, the first ones, are a node's outline; the rest is its text."""
 
 
 TRANSLUCENT = {ShapeKind.SHAPE_KIND_CIRCLE: SET_OPACITY, ShapeKind.SHAPE_KIND_PANEL: PANEL_OPACITY}
@@ -208,11 +210,12 @@ def _shape(shape: Shape, theme: Theme, scale: float, *, is_panel: bool) -> Itera
         if shape.kind == ShapeKind.SHAPE_KIND_BARRED_BOX:
             inks.append(Ink(outlines.left_bar(rect, BOX_RADIUS * scale, BAR_WIDTH * scale), fill=accent))
         yield _halo(shape, accent, scale, center)
+    outline_count = len(inks)
     for block in shape.texts:
         inks += _text(block, theme)
     kind = Kind.PANEL if is_panel else Kind.SHAPE
     outlined, dot = shape.kind != ShapeKind.SHAPE_KIND_TEXT, shape.kind == ShapeKind.SHAPE_KIND_DOT
-    yield Element(Key(kind, shape.node_id), tuple(inks), center, grows=outlined, swells=dot)
+    yield Element(Key(kind, shape.node_id), tuple(inks), center, grows=outlined, swells=dot, outlines=outline_count)
     for number, annotation in enumerate(shape.annotations):
         yield Element(Key(Kind.ANNOTATION, f"{shape.node_id}/{number}"), tuple(_text(annotation.text, theme)))
 

@@ -52,21 +52,26 @@ def _pose_route(element: Element, pose: Pose) -> tuple[Ink, ...]:
 
 
 def _between(origin: Element, element: Element, moved: float) -> tuple[Ink, ...]:
-    """Returns the node on its way: its outline changes from the one to the other; its text moves, and where it differs, fades."""
+    """Returns the node on its way: its outline changes from the one to the other; its text moves.
+
+    Where the text differs, the old one is gone before the new one comes, so that two are never read on top of each other.
+    """
     shift = (np.asarray(element.center) - np.asarray(origin.center)) * (1.0 - moved)
-    outlined = bool(element.inks) and bool(element.inks[0].stroke or element.swells)
     inks: list[Ink] = []
     old_texts, new_texts = list(origin.inks), list(element.inks)
-    if outlined and origin.inks and len(origin.inks[0].curves) == len(element.inks[0].curves):
+    # Carried nodes are of one kind: their outlines have as many pieces.
+    for _ in range(min(origin.outlines, element.outlines)):
         start, end = old_texts.pop(0), new_texts.pop(0)
         inks.append(replace(end, curves=start.curves + (end.curves - start.curves) * moved))
     same = [_is_same_text(a, b) for a, b in zip(old_texts, new_texts, strict=False)]
     alike = len(old_texts) == len(new_texts) and all(same)
     for ink in new_texts:
-        inks.append(replace(ink, curves=ink.curves - shift, opacity=ink.opacity * (1.0 if alike else moved)))
+        inks.append(
+            replace(ink, curves=ink.curves - shift, opacity=ink.opacity * (1.0 if alike else max(0.0, 2.0 * moved - 1.0)))
+        )
     for ink in old_texts:
-        away = NOTHING if alike or moved >= 1.0 else ink.curves - shift + np.asarray(element.center) - np.asarray(origin.center)
-        inks.append(replace(ink, curves=away, opacity=ink.opacity * (1.0 - moved)))
+        away = NOTHING if alike or moved >= 0.5 else ink.curves - shift + np.asarray(element.center) - np.asarray(origin.center)
+        inks.append(replace(ink, curves=away, opacity=ink.opacity * max(0.0, 1.0 - 2.0 * moved)))
     return tuple(inks)
 
 

@@ -24,7 +24,7 @@ from s2v.v1.report_pb2 import Stage
 from s2v.v1.transcript_pb2 import Transcript
 from s2v.v1.video_pb2 import Clip, Video
 
-REVISION = 2
+REVISION = 3
 """Raised by hand when this service changes in a way that changes its results."""
 
 
