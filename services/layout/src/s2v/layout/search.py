@@ -149,12 +149,7 @@ def draw_chart(chart: Chart, canvas: Canvas) -> SceneLayout:
                 if direction in hopeless:
                     continue
                 variant = replace(strategy, direction=direction, spread=spread, placement=placement, ordered=ordered, seed=seed)
-                try:
-                    candidates = list(search.candidates(chart, variant))
-                except (ElkTimeout, ElkMemoryError):
-                    if best is None:
-                        raise
-                    return best.picture
+                candidates = list(search.candidates(chart, variant))
                 clean = [each for each in candidates if not faults(each.picture.quality)]
                 best = min([*([best] if best else []), *clean], key=lambda each: each.rank, default=None)
                 if max((each.room for each in candidates), default=0.0) < (1.0 if best and best.room >= 1.0 else TIGHT_GAIN):
@@ -163,7 +158,7 @@ def draw_chart(chart: Chart, canvas: Canvas) -> SceneLayout:
         if best is not None and best.room >= 1.0 and (strategy is PLAIN or best.picture.quality.crossings == 0):
             break
     if best is None:
-        raise ElkError("no variant came out clean")
+        raise search.failure
     best.picture.quality.variants = search.tried
     return best.picture
 
@@ -178,6 +173,8 @@ class _Search:
         self._joins = joins
         self._budget = WORK // max(len(diagram.nodes) + len(diagram.edges), 1)
         self._stopped = 0
+        self.failure = ElkError("no variant came out clean")
+        """Why there is no picture, where there is none."""
         self._drawn: dict[tuple[Measure, float, float], nesting.Interiors] = {}
         self.tried = 0
 
@@ -189,46 +186,34 @@ class _Search:
         best: _Candidate | None = None
         widest: _Candidate | None = None
         seen: list[_Candidate] = []
-        try:
-            for measures in (LARGE, *SIZES) if len(self._diagram.nodes) <= FEW_NODES else SIZES:
-                if best is not None and best.cost <= _size_cost(measures[0]):
+        for measures in (LARGE, *SIZES) if len(self._diagram.nodes) <= FEW_NODES else SIZES:
+            if best is not None and best.cost <= _size_cost(measures[0]):
+                break
+            last = measures is SIZES[-1]
+            if widest is not None and not last and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px:
+                continue
+            if last and self._stopped <= STOPPED:
+                # The least size is always tried: the camera needs a picture to move over.
+                self._budget = max(self._budget, self.tried + max(LAST_LAYOUTS, self._budget // 2))
+            charts = [set_chart(self._diagram, measure, self._accents, joins=self._joins) for measure in measures]
+            for strategy in list_strategies(charts[0], last=last):
+                clean = self._round(charts, strategy, 1.0)
+                room = max((each.room for each in clean), default=1.0)
+                if room < 1.0 and (room >= TIGHT_GAIN or last):
+                    clean += self._round(charts, strategy, TIGHT)
+                seen += clean
+                widest = max([*clean, *([widest] if widest else [])], key=_readability, default=None)
+                fitting = [each for each in clean if each.room >= 1.0]
+                if fitting:
+                    best = min([*fitting, *([best] if best else [])], key=lambda each: each.cost)
+                if fitting or (not last and max((each.room for each in clean), default=0.0) >= NEARLY):
                     break
-                last = measures is SIZES[-1]
-                if (
-                    widest is not None
-                    and not last
-                    and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px
-                ):
-                    continue
-                if last:
-                    # The least size is always tried: the camera needs a picture to move over.
-                    self._budget = max(self._budget, self.tried + LAST_LAYOUTS)
-                charts = [set_chart(self._diagram, measure, self._accents, joins=self._joins) for measure in measures]
-                for strategy in list_strategies(charts[0]):
-                    clean = self._round(charts, strategy, 1.0)
-                    room = max((each.room for each in clean), default=1.0)
-                    if room < 1.0 and (room >= TIGHT_GAIN or last):
-                        clean += self._round(charts, strategy, TIGHT)
-                    seen += clean
-                    widest = max([*clean, *([widest] if widest else [])], key=_readability, default=None)
-                    fitting = [each for each in clean if each.room >= 1.0]
-                    if fitting:
-                        best = min([*fitting, *([best] if best else [])], key=lambda each: each.cost)
-                    if fitting or (not last and max((each.room for each in clean), default=0.0) >= NEARLY):
-                        break
-        except (ElkTimeout, ElkMemoryError):
-            # More layouts would only be stopped, too; what has been found is as good as any.
-            if not seen:
-                raise
-            log.warning("the search ends early on a graph of %d nodes", len(self._diagram.nodes))
-            if best is not None:
-                return best.picture
         if best is not None:
             return self._loosen(self._untangle(best))
         # Text keeps its size: the camera moves over a picture that is larger than the area.
-        whole = [each for each in seen if each.chart.measure.size_px == SIZES[-1][0].size_px]
+        whole = [each for each in seen if each.chart.measure.size_px == SIZES[-1][0].size_px] or seen
         if not whole:
-            raise ElkError("no variant came out clean")
+            raise self.failure
         return min(whole, key=self._travel).picture
 
     def _travel(self, candidate: _Candidate) -> tuple[bool, float]:
@@ -266,8 +251,7 @@ class _Search:
     def lay_out(self, chart: Chart, variant: Variant) -> SceneLayout | None:
         """Lays a chart out with labels where there is room; if there is none, with room kept for them.
 
-        None where ELK fails on the variant, or where it is much too large. Errors: ElkTimeout, ElkMemoryError when it was
-        stopped too often.
+        None where ELK fails on the variant or was stopped too often, where it is much too large, and where the budget is spent.
         """
         try:
             if self.tried >= self._budget:
@@ -285,9 +269,11 @@ class _Search:
             return layered.lay_out(chart, variant)
         except (ElkTimeout, ElkMemoryError) as error:
             self._stopped += 1
-            if self._stopped > STOPPED:
-                raise
+            self.failure = error
             log.info("ELK was stopped on %s: %s", variant, error)
+            if self._stopped > STOPPED:
+                # Further layouts would only take as long: what has been found must do.
+                self._budget = 0
             return None
         except ElkError as error:
             log.info("ELK failed on %s: %s", variant, error)

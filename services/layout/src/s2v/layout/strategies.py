@@ -23,7 +23,7 @@ NESTED = (
     *(Variant("RIGHT", inside=shape, placement="FLEXIBLE") for shape in (2.2, 1.2, 0.7, 4.0)),
     *(Variant("RIGHT", inside=shape, placement="FLEXIBLE", wrapping="MULTI_EDGE") for shape in (2.2, 1.2, 0.7, 4.0)),
 )
-"""Groups that no edge enters or leaves by themselves: wide, nearly square, tall; then the groups in rows."""
+"""Groups that no edge enters or leaves by themselves, of several shapes; then the groups in rows."""
 WRAPPABLE_NODES = 5
 """Shorter charts are not broken into rows."""
 STRATEGY_COSTS: Mapping[Wrapping | Layering, float] = {
@@ -35,12 +35,16 @@ STRATEGY_COSTS: Mapping[Wrapping | Layering, float] = {
 """What reads less well than the plain layers, by the name of the option."""
 
 
-def list_strategies(chart: Chart) -> list[Variant]:
-    """Returns the ways to lay a chart out, to be tried one after another until one fits; the plain one first."""
+def list_strategies(chart: Chart, *, last: bool = True) -> list[Variant]:
+    """Returns the ways to lay a chart out, to be tried one after another until one fits; the plain one first.
+
+    All of them at the `last` size of text, where else the camera must move; at larger ones those that gain most.
+    """
     if chart.panels:
-        return [PLAIN, *(NESTED if nesting.has_closed_panels(chart) else ()), *NARROW]
+        nested = NESTED if nesting.has_closed_panels(chart) else ()
+        return [PLAIN, *nested, *NARROW] if last else [PLAIN, *nested[:2]]
     rows = ROWS if len(chart.outlines) >= WRAPPABLE_NODES else ()
-    return [PLAIN, *rows, STRETCHED, *NARROW]
+    return [PLAIN, *rows, STRETCHED, *NARROW] if last else [PLAIN, *rows]
 
 
 def strategy_cost(variant: Variant) -> float:
