@@ -6,7 +6,7 @@ from s2v.layout.processes import compose_bytes, draw_bytes, make_pool
 from s2v.layout.servicer import LayoutServicer
 from s2v.layout.stage import LayoutStage
 from s2v.runtime.errors import EngineTimeoutError, InvalidInputError
-from s2v.v1.job_pb2 import JobOptions
+from s2v.v1.job_pb2 import Brand, JobOptions
 from s2v.v1.layout_service_pb2 import ComposeRequest
 
 from .storyboards import CACHE, flowchart, phrase, storyboard
@@ -53,6 +53,7 @@ def test_the_cache_key_follows_the_options_that_matter() -> None:
         JobOptions(height=720, theme="dark"),
         JobOptions(height=1080, theme="light"),
         JobOptions(height=1080, theme="dark", strict=True),
+        JobOptions(height=1080, theme="dark", brand=Brand(text="#FFFFFF")),
     ):
         assert stage.identity(other) != usual
 

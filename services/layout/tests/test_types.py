@@ -1,15 +1,17 @@
 """Protects the zeros for every type of diagram, and what each type promises to the eye."""
 
 import os
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from s2v.layout import nesting, svg
+from elkjs_py import ElkTimeout
+from s2v.layout import chain, layered, nesting, svg
 from s2v.layout.camera import SLACK
 from s2v.layout.canvas import CANVASES, WIDE, Canvas, picture_texts
-from s2v.layout.chart import set_chart
+from s2v.layout.chart import Chart, set_chart
 from s2v.layout.composition import compose
 from s2v.layout.continuation import find_threads
 from s2v.layout.layered import Variant
@@ -179,6 +181,48 @@ def test_groups_that_no_edge_leaves_are_laid_out_by_themselves_and_hold_all_that
 def test_an_edge_across_the_border_keeps_a_group_with_all_else() -> None:
     scene = diagram(DiagramType.DIAGRAM_TYPE_NETWORK, [(COMPONENT, "A"), (COMPONENT, "B")], [(0, 1, "")], [[0]])
     assert not nesting.has_closed_panels(set_chart(scene.diagram, Measure(24.0, 10.0, 3), {"n0": 1, "n1": 1}))
+
+
+def test_a_chain_of_unequal_boxes_stands_in_as_few_columns_as_its_height_allows() -> None:
+    """Nothing fits below the first step: the others have a column of their own, and a level line leads to it."""
+    scene = diagram(
+        DiagramType.DIAGRAM_TYPE_FLOWCHART, [(STEP, f"Step {n}") for n in range(5)], [(n, n + 1, "") for n in range(4)]
+    )
+    chart = set_chart(scene.diagram, Measure(24.0, 10.0, 3), dict.fromkeys((f"n{n}" for n in range(5)), 1))
+    tall = [
+        outline.resized(outline.width, height) for outline, height in zip(chart.outlines, (600, 90, 90, 100, 90), strict=True)
+    ]
+    picture = chain.lay_out_columns(replace(chart, outlines=tall), WIDE)
+    assert picture is not None
+    measure(picture, WIDE)
+    assert faults(picture.quality) == 0
+    _, top, _, bottom = extent(picture)
+    assert bottom - top <= WIDE.area.height
+    assert len({round(shape.rect.x + shape.rect.width / 2) for shape in picture.shapes}) == 2
+    assert picture.quality.bends == 0
+    assert chain.lay_out_columns(replace(chart, outlines=[tall[0].resized(100, 900), *tall[1:]]), WIDE) is None
+
+
+def test_a_search_that_is_stopped_shows_what_it_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ELK is stopped on all but the first layouts: the picture is a real one, and nothing is degraded."""
+    real, calls = layered.lay_out, []
+
+    def stop_later(chart: Chart, variant: Variant) -> SceneLayout:
+        calls.append(variant)
+        if len(calls) > 8:
+            raise ElkTimeout("stopped")
+        return real(chart, variant)
+
+    monkeypatch.setattr(layered, "lay_out", stop_later)
+    layout = lay_out(
+        diagram(
+            DiagramType.DIAGRAM_TYPE_NETWORK,
+            [(COMPONENT, f"Service number {n}") for n in range(9)],
+            [(n, n % 4 + 4, "calls") for n in range(4)],
+        )
+    )
+    assert len(calls) > 8
+    assert layout.quality.engine == "elk.layered"
 
 
 def test_whole_labels_in_more_or_smaller_lines_come_before_larger_ones_that_are_cut() -> None:

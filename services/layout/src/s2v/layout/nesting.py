@@ -20,7 +20,7 @@ from s2v.layout.quality import extent, faults, measure
 from s2v.v1.composition_pb2 import Rect, SceneLayout, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import Node
 
-WRAPPED_NODES = 4
+WRAPPED_NODES = 3
 """Fewer nodes in a group are not broken into rows."""
 CROSSING_SHARE = 0.05
 """By how much larger a picture inside of a group may be to save a crossing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from elkjs_py import ElkError, ElkMemoryError, ElkTimeout
@@ -12,9 +12,10 @@ from s2v.layout import chain, grid, layered, nesting
 from s2v.layout.canvas import Canvas, find_move
 from s2v.layout.chart import Accents, Chart, set_chart
 from s2v.layout.labelling import place_labels
-from s2v.layout.layered import DIRECTIONS, Direction, Layering, Placement, Variant, Wrapping
+from s2v.layout.layered import DIRECTIONS, Direction, Placement, Variant
 from s2v.layout.outline import Measure
 from s2v.layout.quality import extent, faults, measure
+from s2v.layout.strategies import PLAIN, list_strategies, strategy_cost
 from s2v.v1.composition_pb2 import SceneLayout, ShapeKind
 from s2v.v1.diagram_pb2 import Diagram
 
@@ -39,26 +40,8 @@ TIGHTEST = 0.4
 """Least air, for graphs whose nodes have a fixed size."""
 TIGHT_GAIN = 0.8
 """Where the picture is too large by more than this, less air does not make it fit."""
-PLAIN = Variant("RIGHT")
-ROWS = (Variant("RIGHT", wrapping="SINGLE_EDGE"), Variant("RIGHT", wrapping="MULTI_EDGE"))
-"""Ways to break a chart into rows. ELK cannot do that with groups."""
-NARROW = (
-    Variant("RIGHT", layering="COFFMAN_GRAHAM", placement="FLEXIBLE"),
-    Variant("RIGHT", layering="MIN_WIDTH", placement="FLEXIBLE"),
-    Variant("RIGHT", feedback="FEWEST", placement="FLEXIBLE"),
-)
-"""Other ways to give the nodes to layers: more layers that hold less, or fewer edges that go back."""
-STRETCHED = Variant("RIGHT", layering="STRETCH_WIDTH", placement="FLEXIBLE")
-"""With groups, ELK does not come to an end on it."""
-NESTED = (
-    *(Variant("RIGHT", inside=shape, placement="FLEXIBLE") for shape in (2.2, 1.2, 0.7)),
-    *(Variant("RIGHT", inside=shape, placement="FLEXIBLE", wrapping="MULTI_EDGE") for shape in (2.2, 1.2, 0.7)),
-)
-"""Groups that no edge enters or leaves by themselves: wide, nearly square, tall; then the groups in rows."""
 NEARLY = 0.92
 """Where a picture in one row is too large by no more than this, slightly smaller text reads better than several rows."""
-WRAPPABLE_NODES = 5
-"""Shorter charts are not broken into rows."""
 HOPELESS = 0.85
 """A size is passed over when larger text was too large by so much more than the sizes differ: narrow lines gain no more."""
 ALTERNATIVES: tuple[tuple[Placement, bool, int], ...] = (
@@ -82,13 +65,6 @@ OVERSIZE_COST = 40.0
 """What a picture costs that is too large, times the part of it that is."""
 DOWN_COST = 1.0
 """Down reads worse than right on a wide screen, as much as two bends do."""
-STRATEGY_COSTS: Mapping[Wrapping | Layering, float] = {
-    "SINGLE_EDGE": 1.5,
-    "MULTI_EDGE": 3.0,
-    "COFFMAN_GRAHAM": 2.0,
-    "MIN_WIDTH": 2.0,
-}
-"""What reads less well than the plain layers, by the name of the option."""
 STRAIGHT_COST = 1.0
 """A fork shows the two ways of a decision as equals."""
 SHORTENED_COST = 6.0
@@ -170,29 +146,18 @@ def draw_chart(chart: Chart, canvas: Canvas) -> SceneLayout:
                 if direction in hopeless:
                     continue
                 variant = replace(strategy, direction=direction, spread=spread, placement=placement, ordered=ordered, seed=seed)
-                picture = search.lay_out(chart, variant)
-                if picture is None:
-                    continue
-                candidate = search.judge(picture, chart, variant, ENGINE)
-                if candidate.room < (TIGHT_GAIN if best is None or best.room < 1.0 else 1.0):
+                candidates = list(search.candidates(chart, variant))
+                clean = [each for each in candidates if not faults(each.picture.quality)]
+                best = min([*([best] if best else []), *clean], key=lambda each: each.rank, default=None)
+                if max((each.room for each in candidates), default=0.0) < (1.0 if best and best.room >= 1.0 else TIGHT_GAIN):
                     # Other places for the nodes do not make it so much smaller.
                     hopeless.add(direction)
-                if not faults(picture.quality) and (best is None or candidate.rank < best.rank):
-                    best = candidate
-        if best is not None and best.room >= 1.0:
+        if best is not None and best.room >= 1.0 and (strategy is PLAIN or best.picture.quality.crossings == 0):
             break
     if best is None:
-        raise ElkError("no variant came out clean")
+        raise search.failure
     best.picture.quality.variants = search.tried
     return best.picture
-
-
-def list_strategies(chart: Chart) -> list[Variant]:
-    """Returns the ways to lay a chart out, to be tried one after another until one fits; the plain one first."""
-    if chart.panels:
-        return [PLAIN, *(NESTED if nesting.has_closed_panels(chart) else ()), *NARROW]
-    rows = ROWS if len(chart.outlines) >= WRAPPABLE_NODES else ()
-    return [PLAIN, *rows, STRETCHED, *NARROW]
 
 
 class _Search:
@@ -205,6 +170,8 @@ class _Search:
         self._joins = joins
         self._budget = canvas.work // max(len(diagram.nodes) + len(diagram.edges), 1)
         self._stopped = 0
+        self.failure = ElkError("no variant came out clean")
+        """Why there is no picture, where there is none."""
         self._drawn: dict[tuple[Measure, float, float], nesting.Interiors] = {}
         self.tried = 0
 
@@ -222,11 +189,11 @@ class _Search:
             last = measures is SIZES[-1]
             if widest is not None and not last and widest.room * widest.chart.measure.size_px < HOPELESS * measures[0].size_px:
                 continue
-            if last:
+            if last and self._stopped <= STOPPED:
                 # The least size is always tried: the camera needs a picture to move over.
-                self._budget = max(self._budget, self.tried + LAST_LAYOUTS)
+                self._budget = max(self._budget, self.tried + max(LAST_LAYOUTS, self._budget // 2))
             charts = [set_chart(self._diagram, measure, self._accents, joins=self._joins) for measure in measures]
-            for strategy in list_strategies(charts[0]):
+            for strategy in list_strategies(charts[0], last=last):
                 clean = self._round(charts, strategy, 1.0)
                 room = max((each.room for each in clean), default=1.0)
                 if room < 1.0 and (room >= TIGHT_GAIN or last):
@@ -241,9 +208,9 @@ class _Search:
         if best is not None:
             return self._loosen(self._untangle(best))
         # Text keeps its size: the camera moves over a picture that is larger than the area.
-        whole = [each for each in seen if each.chart.measure.size_px == SIZES[-1][0].size_px]
+        whole = [each for each in seen if each.chart.measure.size_px == SIZES[-1][0].size_px] or seen
         if not whole:
-            raise ElkError("no variant came out clean")
+            raise self.failure
         return min(whole, key=self._travel).picture
 
     def _travel(self, candidate: _Candidate) -> tuple[bool, float]:
@@ -261,15 +228,18 @@ class _Search:
             for direction in DIRECTIONS
             for straight_first in ((False, True) if decisions else (False,))
         ]
-        candidates = (each for chart in charts for variant in variants for each in self._candidates(chart, variant))
+        candidates = (each for chart in charts for variant in variants for each in self.candidates(chart, variant))
         return [each for each in candidates if not faults(each.picture.quality)]
 
-    def _candidates(self, chart: Chart, variant: Variant) -> Iterator[_Candidate]:
+    def candidates(self, chart: Chart, variant: Variant) -> Iterator[_Candidate]:
         """Yields the pictures of a variant: a chain has several numbers of columns, all else one picture."""
         if variant.wrapping != "OFF" and chain.is_chain(chart):
-            if variant.wrapping == "SINGLE_EDGE" and variant.direction == "RIGHT" and variant.spread == 1.0:
+            if variant.wrapping == "SINGLE_EDGE" and variant.direction == "RIGHT" and variant.spread != TIGHT:
                 for columns in range(2, len(chart.outlines)):
                     yield self.judge(chain.lay_out(chart, columns, self._canvas), chart, variant, chain.ENGINE)
+                tall = chain.lay_out_columns(chart, self._canvas)
+                if tall is not None:
+                    yield self.judge(tall, chart, replace(variant, direction="DOWN"), chain.ENGINE)
             return
         picture = self.lay_out(chart, variant)
         if picture is not None:
@@ -278,8 +248,7 @@ class _Search:
     def lay_out(self, chart: Chart, variant: Variant) -> SceneLayout | None:
         """Lays a chart out with labels where there is room; if there is none, with room kept for them.
 
-        None where ELK fails on the variant, or where it is much too large. Errors: ElkTimeout, ElkMemoryError when it was
-        stopped too often.
+        None where ELK fails on the variant or was stopped too often, where it is much too large, and where the budget is spent.
         """
         try:
             if self.tried >= self._budget:
@@ -297,9 +266,11 @@ class _Search:
             return layered.lay_out(chart, variant)
         except (ElkTimeout, ElkMemoryError) as error:
             self._stopped += 1
-            if self._stopped > STOPPED:
-                raise
+            self.failure = error
             log.info("ELK was stopped on %s: %s", variant, error)
+            if self._stopped > STOPPED:
+                # Further layouts would only take as long: what has been found must do.
+                self._budget = 0
             return None
         except ElkError as error:
             log.info("ELK failed on %s: %s", variant, error)
@@ -322,8 +293,7 @@ class _Search:
             + picture.quality.crossings * CROSSING_COST
             + picture.quality.bends * BEND_COST
             + (DOWN_COST if (variant.direction == "DOWN") == self._canvas.is_wide else 0.0)
-            + STRATEGY_COSTS.get(variant.wrapping, 0.0)
-            + STRATEGY_COSTS.get(variant.layering, 0.0)
+            + strategy_cost(variant)
             + SHORTENED_COST * sum(bool(outline.label.full_text) for outline in chart.outlines)
             + (STRAIGHT_COST if variant.straight_first else 0.0)
             + (_raggedness(picture) if engine == chain.ENGINE else 0.0)
