@@ -22,6 +22,7 @@ from nats.aio.msg import Msg
 from opentelemetry.context import Context
 
 from s2v.runtime import telemetry
+from s2v.runtime.errors import UnavailableError
 from s2v.runtime.schema import PRIORITY_NAMES, REQUEST_TIMEOUT_SECONDS, WORK_STREAM, unavailable
 from s2v.v1.work_pb2 import Task
 
@@ -83,6 +84,7 @@ class Puller:
         self._numbers = itertools.count()
         self._requests: dict[str, _Request] = {}
         """The one of each priority that is not answered."""
+        self._late: list[Msg] = []
         self._rung = asyncio.Event()
         self._promising = dict.fromkeys(PRIORITY_NAMES, True)
         """Queues that may hold a task: one was announced, or the last batch was full."""
@@ -99,6 +101,11 @@ class Puller:
 
         Errors: UnavailableError.
         """
+        if not self._client.is_connected:  # a request that is sent later would bring tasks to nobody
+            raise UnavailableError("NATS does not answer")
+        if self._late:
+            late, self._late = self._late[:most], self._late[most:]
+            return await self._read(late)
         # Tasks that come back after a wait are not announced: all queues are looked into from time to time.
         left = self._looked + idle_seconds - time.monotonic()
         if not any(self._promising.values()) and left > 0:
@@ -108,7 +115,7 @@ class Puller:
             except TimeoutError:
                 pass
             else:
-                return await self._arriving()
+                return [] if self._late else await self._arriving()
         if time.monotonic() - self._looked >= idle_seconds:
             self._looked = time.monotonic()
             self._promising = dict.fromkeys(PRIORITY_NAMES, True)
@@ -116,7 +123,7 @@ class Puller:
 
     async def _arriving(self) -> Sequence[Delivery]:
         """Takes one task that was announced a moment ago, and may not be in the stream yet."""
-        heard = next(name for name in self._by_turn() if self._promising[name])
+        heard = next((name for name in self._by_turn() if self._promising[name]), "normal")
         messages = await self._ask(heard, 1, ARRIVAL_SECONDS)
         return await self._read(messages)
 
@@ -131,10 +138,17 @@ class Puller:
                 wanted = {names[0]: free}
             for name in wanted:
                 self._promising[name] = False
-            for name, found in zip(wanted, await asyncio.gather(*(self._ask(*one) for one in wanted.items())), strict=True):
-                if len(found) == wanted[name]:
-                    self._promising[name] = True
-                messages += found
+            answers = await asyncio.gather(*(self._ask(*one) for one in wanted.items()), return_exceptions=True)
+            errors = [answer for answer in answers if isinstance(answer, BaseException)]
+            for (name, share), answer in zip(wanted.items(), answers, strict=True):
+                if not isinstance(answer, BaseException):
+                    messages += answer
+                    self._promising[name] |= len(answer) == share
+            if errors:
+                self._promising = dict.fromkeys(PRIORITY_NAMES, True)
+                if not messages:
+                    raise errors[0]
+                break
         return await self._read(messages)
 
     def _by_turn(self) -> list[str]:
@@ -164,7 +178,8 @@ class Puller:
         request = self._requests.get(priority)
         if msg.reply:
             if request is None or len(request.found) == request.batch:
-                await msg.nak()  # it came too late: another worker has it sooner so than after its time
+                self._late.append(msg)  # its request was given up; whoever pulls next gets it
+                self._rung.set()
                 return
             request.found.append(msg)
             over = len(request.found) == request.batch

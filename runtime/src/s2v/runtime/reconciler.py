@@ -101,11 +101,15 @@ class Reconciler:
         if idle < self.lost_after_seconds:
             return
         stage = _current(record)
-        if idle < self.stalled_after_seconds and not await self._queue_empty(stage, PRIORITIES[job.options.priority]):
-            return
+        period = self.lost_after_seconds
+        if not await self._queue_empty(stage, PRIORITIES[job.options.priority]):
+            # Its task may well be waiting with the others: what is asked again too often makes a long queue longer.
+            if idle < self.stalled_after_seconds:
+                return
+            period = max(period, self.stalled_after_seconds)
         log.warning("nobody works on a job; its task is published again", extra={"job_id": job.id, "stage": NAMES[stage]})
         # The same try has the same name at every gateway; another one follows when the job still has not changed.
-        tries = int(idle // self.lost_after_seconds) if self.lost_after_seconds else 0
+        tries = int(idle // period) if period else 0
         await self._publish(record, f".again.{job.updated_at.ToNanoseconds()}.{tries}")
 
     async def _publish(self, record: JobRecord, again: str = "") -> None:
