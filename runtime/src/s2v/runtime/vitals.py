@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +20,10 @@ T = TypeVar("T")
 
 CGROUP = Path("/sys/fs/cgroup")
 """Control group of this container (version 2)."""
+
+
+FAMILY_SECONDS = 10.0
+"""How long a list of the children serves."""
 
 
 def memory_used() -> int:
@@ -84,9 +90,25 @@ def _container_limit() -> int | None:
         return None
 
 
+class _Family:
+    """Own process and its children, looked for now and then: that goes through all processes of the machine."""
+
+    def __init__(self) -> None:
+        self._found: list[psutil.Process] = []
+        self._until = 0.0
+
+    def __call__(self) -> list[psutil.Process]:
+        if time.monotonic() >= self._until or self._found[0].pid != os.getpid():
+            own = psutil.Process()
+            self._found, self._until = [own, *own.children(recursive=True)], time.monotonic() + FAMILY_SECONDS
+        return self._found
+
+
+_family = _Family()
+
+
 def _of_each(ask: Callable[[psutil.Process], T]) -> Iterator[T]:
-    own = psutil.Process()
-    for process in (own, *own.children(recursive=True)):
+    for process in _family():
         with contextlib.suppress(psutil.Error):  # it has ended
             yield ask(process)
 
