@@ -31,7 +31,7 @@ class LayoutStage:
         self._work = work
 
     def identity(self, options: JobOptions) -> bytes:
-        """Returns all that a composition and its exports depend on besides its storyboard: engine, budget, fonts, look, revision."""
+        """Returns all that composition and exports depend on besides the storyboard: engine, budget, fonts, look, revision."""
         with set_in(options.brand.font):
             fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
         chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
