@@ -49,6 +49,11 @@ def test_because_of_is_not_torn_apart(analyst: Analyst) -> None:
             "the hills.",
             "Keep the gate closed while the cattle are here",
         ),
+        (
+            "It is easy to forget the comfort of sleeping on the way to work and the plain pleasure of waking up in another "
+            "country with nothing to do.",
+            "It is easy to forget the comfort of sleeping on the way to work",
+        ),
     ],
 )
 def test_of_a_long_sentence_a_part_that_says_something_is_shown(analyst: Analyst, text: str, phrase: str) -> None:

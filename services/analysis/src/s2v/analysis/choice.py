@@ -15,6 +15,9 @@ RIVAL = 0.2
 """Probability of a second type from which a scene may be of two minds."""
 MIN_CONFIDENCE = 0.3
 """Below this probability a diagram is not drawn."""
+NONE_SHARE = 0.75
+THIN_NODES = 4
+"""A picture of so few nodes that is not surely one is not drawn if none has at least this share of its probability."""
 SECOND_CONFIDENCE = 0.2
 SECOND_SHARE = 0.5
 """A type stands in for a likelier one that has too little to draw, if its probability is at least this share of that one's."""
@@ -37,6 +40,10 @@ def choose(ranking: Ranking, contents: Contents, phrase: Content) -> Choice:
         return Choice(phrase, ranking)
     if probability < MIN_CONFIDENCE:
         return Choice(phrase, ranking, note=f"{NAMES[best]} is too uncertain ({probability:.2f}); shown as a key phrase")
+    none = ranking.probabilities[ranking.types.index(DiagramType.DIAGRAM_TYPE_NONE)]
+    thin = len(contents[best].nodes) <= THIN_NODES
+    if thin and probability < SURE and none >= NONE_SHARE * probability:
+        return Choice(phrase, ranking, note=f"{NAMES[best]} is hardly likelier than no diagram; shown as a key phrase")
     for kind, chance in zip(ranking.types, ranking.probabilities, strict=True):
         if kind == DiagramType.DIAGRAM_TYPE_NONE or (
             kind != best and chance < max(SECOND_CONFIDENCE, SECOND_SHARE * probability)

@@ -148,7 +148,9 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         if clause and (imperative or (subject is not None and subject.lower_ != "us")):
             spans.append(_clause_words(talk, token, token if subject is None else subject))
     if not any(end - begin >= MIN_WORDS and len(talk.speech.text(begin, end)) <= MAX_CHARACTERS for begin, end in spans):
-        spans += _pieces(talk, *talk.words(sentence))
+        pieces = _pieces(talk, *talk.words(sentence))
+        spans += pieces
+        spans += [(begin, joint) for begin, end in pieces for joint in _joints(talk, sentence) if begin < joint < end]
         spans += [talk.words(chunk) for chunk in talk.noun_phrases(sentence)]
     trimmed = [_trim(talk, begin, end) for begin, end in spans]
     return [
@@ -156,6 +158,11 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         for begin, end in dict.fromkeys(trimmed)
         if end - begin >= MIN_WORDS and len(_close(talk.speech.text(begin, end))) <= MAX_CHARACTERS
     ]
+
+
+def _joints(talk: Talk, sentence: Span) -> list[int]:
+    """Returns the words behind the main verb with which a statement goes on that could end there: "and the …", "that some …"."""
+    return [talk.word(token) for token in sentence if token.i > sentence.root.i and token.dep_ in ("cc", "mark")]
 
 
 def _stands_alone(clause: Token) -> bool:
