@@ -62,3 +62,21 @@ def test_a_quantity_stands_beside_what_it_measures(parse: Parse) -> None:
 def test_one_subject_is_no_comparison(parse: Parse) -> None:
     talk = parse("It rained all day.")
     assert extract_comparison(talk, talk.sentences).nodes == ()
+
+
+def test_a_clause_says_how_where_it_says_nothing_else(parse: Parse) -> None:
+    text = (
+        "Let us compare river water with groundwater. River water is easy to reach, whereas groundwater has to be pumped from a "
+        "well. River water is renewed within weeks, whereas groundwater is easily spoiled."
+    )
+    talk = parse(text)
+    content = extract_comparison(talk, talk.sentences)
+    labels = {content.nodes[edge.target].label.text for edge in content.edges}
+    assert {"Easy to reach", "Pumped from well", "Renewed within weeks", "Easily spoiled"} <= labels
+
+
+def test_a_difference_or_an_opinion_is_no_cell(parse: Parse) -> None:
+    talk = parse("Trains carry more people, whereas buses cost less money. Trains show a big difference. Trains are great.")
+    labels = [node.label.text for node in extract_comparison(talk, talk.sentences).nodes]
+    assert not {"Big difference", "Show big difference", "Great"} & set(labels)
+    assert "Carry more people" in labels

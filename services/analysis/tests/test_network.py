@@ -113,3 +113,24 @@ def test_any_text_gives_a_sound_graph(parse: Parse, pieces: list[str]) -> None:
         assert len(edge.label) <= 40
         assert edge.cue is not None
         assert 0 <= edge.cue[0] < edge.cue[1] <= len(talk.speech)
+
+
+def test_who_connects_to_someone_receives_from_there(parse: Parse) -> None:
+    ends = _edges(_extract(parse, "The clients connect to the master server and receive detailed orders."))
+    assert ends == {("Clients", "connect to", "Master server"), ("Master server", "detailed orders", "Clients")}
+
+
+def test_a_message_goes_to_whom_it_is_made(parse: Parse) -> None:
+    ends = _edges(_extract(parse, "The gateway makes queries to the stores via chained proxies."))
+    assert ends == {("Gateway", "queries", "Chained proxies"), ("Chained proxies", "queries", "Stores")}
+
+
+def test_what_something_consists_of_and_what_stands_in_brackets_is_no_relation(parse: Parse) -> None:
+    assert not _extract(parse, "The setup of a client consists of installing the software and naming the server.").edges
+    assert not _extract(parse, "The river is long (the old fishermen called the river a snake).").edges
+
+
+def test_a_verb_without_an_ending_is_found_behind_two_nouns(parse: Parse) -> None:
+    ends = _edges(_extract(parse, "The laptop and the phone connect to the router by radio. Strapi runs on railway.app."))
+    assert {("Laptop", "connect to", "Router"), ("Phone", "connects to", "Router")} <= ends
+    assert ("Strapi", "runs on", "Railway.app") in ends

@@ -97,10 +97,9 @@ def _tell(table: _Table, statement: Statement) -> None:
 
 def _is_vague(item: Mention) -> bool:
     """Whether an item only says that there is a difference, or what the speaker thinks of it: "a big difference", "great"."""
-    said = {
-        lemma(token) for group in item.groups for token in group.tokens if token.pos_ in ("NOUN", "PROPN", "ADJ", "VERB", "NUM")
-    }
-    return (bool(said) and said <= _VAGUE) or (item.noun in _DIFFERENCES and not item.amount)
+    tokens = [token for group in item.groups for token in group.tokens if token.pos_ in ("NOUN", "PROPN", "ADJ", "VERB", "NUM")]
+    nouns = [lemma(token) for token in tokens if token.pos_ in ("NOUN", "PROPN", "NUM")]
+    return bool(tokens) and (all(lemma(token) in _VAGUE for token in tokens) or (bool(nouns) and set(nouns) <= _DIFFERENCES))
 
 
 def _owners(table: _Table, statement: Statement) -> list[int]:

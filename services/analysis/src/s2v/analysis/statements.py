@@ -12,6 +12,7 @@ from s2v.analysis.labels import (
     Group,
     content_lemmas,
     is_plural,
+    is_time,
     main_verb,
     noun_groups,
     predicate_groups,
@@ -19,7 +20,7 @@ from s2v.analysis.labels import (
     verb_groups,
 )
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import HOLDING_VERBS, IDEA_NOUNS, KIND_NOUNS, REPORTING_VERBS, STAGE_VERBS, VAGUE_NOUNS
+from s2v.analysis.lexicon import FILLERS, HOLDING_VERBS, IDEA_NOUNS, KIND_NOUNS, REPORTING_VERBS, STAGE_VERBS, VAGUE_NOUNS
 from s2v.analysis.mentions import Mention, is_nominal, lemma, list_members, make_members
 
 _SUBJECTS = ("nsubj", "nsubjpass", "csubj", "csubjpass")
@@ -208,6 +209,10 @@ def _list(talk: Talk, core: Token, head: Token) -> Iterator[Mention]:
                 for child in member.children
                 if child.dep_ == "advmod" and child.i < member.i
             ]
+            for child in member.children:
+                if child.dep_ == "xcomp" and member.pos_ == "ADJ" and child.i == member.i + 2:
+                    # "Easy to reach" is more than "easy".
+                    groups.append(Group(0.3, (*(part for part in child.children if part.lower_ == "to"), child)))
             if member.pos_ != "ADV" or len(groups) > 1:
                 yield Mention(member, tuple(groups), content_lemmas(token for group in groups for token in group.tokens))
 
@@ -231,8 +236,14 @@ def _predicate(talk: Talk, verb: Token, core: Token, subject: Token | None) -> M
         token
         for group in groups
         for token in group.tokens
-        if token.i != core.i and token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM", "VERB", "ADV") and not token.is_stop
+        if token.i != core.i
+        and (token.pos_ in ("NOUN", "PROPN") or (token.pos_ in ("ADJ", "NUM", "VERB", "ADV") and not token.is_stop))
     ]
+    condition = verb.dep_ == "advcl" and any(child.lower_ in ("if", "when") and child.i < verb.i for child in verb.children)
+    if not content and not condition and verb.dep_ != "relcl":
+        extra = _manner_groups(core)
+        groups += extra
+        content = [token for group in extra for token in group.tokens]
     if not content and (core.lemma_ in _EMPTY or not any(child.dep_ == "neg" for child in verb.children)):
         return None
     kept, forms = verb_groups(
@@ -254,6 +265,21 @@ def _predicate(talk: Talk, verb: Token, core: Token, subject: Token | None) -> M
     }
     key = content_lemmas(token for group in groups for token in group.tokens)
     return Mention(core, tuple(groups), key, forms)
+
+
+def _manner_groups(verb: Token) -> list[Group]:
+    """How or how fast, where a clause says nothing else: "is easily polluted", "reaches farther", "is renewed within weeks"."""
+    groups = [
+        Group(0.0, (child,))
+        for child in verb.children
+        if child.dep_ == "advmod"
+        and (child.tag_ in ("RBR", "RBS") or child.lower_.endswith("ly"))
+        and child.lower_ not in FILLERS
+    ]
+    for child in verb.children:
+        if child.dep_ == "prep" and child.lower_ in ("within", "in", "for", "after", "every"):
+            groups += [Group(0.0, (child, part)) for part in child.children if part.dep_ == "pobj" and is_time(part)]
+    return groups
 
 
 def with_subject(mention: Mention, subject: Token) -> Mention:
