@@ -94,7 +94,7 @@ def test_a_part_names_what_it_imports(part: Path) -> None:
         assert _distributions(module) & brought, f"{name} imports {module}, and nothing that it depends on brings it"
 
 
-EXTRAS = {"s2v-runtime": "media", "s2v-transcription": "openai-whisper"}
+EXTRAS = {"s2v-runtime": "media", "s2v-transcription": "openai-whisper", "s2v-cli": "k8s"}
 """Extras by the part that offers them: what they bring may be imported, by those who have them."""
 
 
