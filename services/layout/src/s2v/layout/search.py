@@ -141,7 +141,7 @@ def draw_chart(chart: Chart, canvas: Canvas) -> SceneLayout:
         if search.tried > work:
             break
         hopeless: set[Direction] = set()
-        for placement, ordered, seed in ALTERNATIVES if strategy is PLAIN else ALTERNATIVES[1:4]:
+        for placement, ordered, seed in ALTERNATIVES if strategy is PLAIN else ALTERNATIVES[1:]:
             for direction in DIRECTIONS:
                 if direction in hopeless:
                     continue
@@ -149,7 +149,8 @@ def draw_chart(chart: Chart, canvas: Canvas) -> SceneLayout:
                 candidates = list(search.candidates(chart, variant))
                 clean = [each for each in candidates if not faults(each.picture.quality)]
                 best = min([*([best] if best else []), *clean], key=lambda each: each.rank, default=None)
-                if max((each.room for each in candidates), default=0.0) < (1.0 if best and best.room >= 1.0 else TIGHT_GAIN):
+                needed = 1.0 if strategy is PLAIN and best is not None and best.room >= 1.0 else TIGHT_GAIN
+                if max((each.room for each in candidates), default=0.0) < needed:
                     # Other places for the nodes do not make it so much smaller.
                     hopeless.add(direction)
         if best is not None and best.room >= 1.0 and (strategy is PLAIN or best.picture.quality.crossings == 0):
