@@ -47,8 +47,9 @@ class Reconciler:
         Errors: UnavailableError.
         """
         await self.bus.prepare()
-        if not everything and await self.jobs.records.whole():
+        if everything or not await self.jobs.records.marks_whole():
             await self._mark_all()
+        if not everything and await self.jobs.records.whole():
             return None
         rebuilt = await rebuild(self.jobs, self.store)
         await self.jobs.records.mark_whole()
@@ -85,8 +86,6 @@ class Reconciler:
     async def _mark_all(self) -> None:
         """Marks the jobs at work that an earlier version has left unmarked."""
         records = self.jobs.records
-        if await records.marks_whole():
-            return
         for tenant in await records.tenants():
             for job_id in await records.list(tenant):
                 with contextlib.suppress(NotFoundError):
