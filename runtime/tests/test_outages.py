@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from s2v.cli.servers import NatsServer, S3Server
+from s2v.runtime import bus
+from s2v.runtime.errors import UnavailableError
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.spool import Result, Spool
 from s2v.runtime.stage import File
@@ -136,3 +138,19 @@ def test_the_spool_gives_back_what_it_was_given_and_keeps_to_its_size(tmp_path: 
     spool.drop("a")
     assert spool.find("a") is None
     assert spool.keep("b", Result(b"x" * 600, StageReport(), [], 0.0))
+
+
+@pytest.mark.integration
+async def test_a_server_that_is_not_there_yet_is_said_and_found_when_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus, "CONNECT_SECONDS", 0.5)
+    with NatsServer(tmp_path / "nats") as nats:
+        settings = RuntimeSettings(nats_url=nats.url, nats_token=nats.token)
+    late = bus.Bus(settings)
+    with pytest.raises(UnavailableError, match="does not answer"):
+        await late.connect()
+    with NatsServer(tmp_path / "nats"):
+        await late.connect()
+        assert late.connected
+        await late.close()

@@ -37,6 +37,8 @@ WORK_STREAM, EVENT_STREAM, DEAD_STREAM = schema.WORK_STREAM, schema.EVENT_STREAM
 CANCEL_SUBJECT = "s2v.v1.control.cancel"
 WORKERS_SUBJECT = "s2v.v1.control.workers"
 """Whoever asks here is answered by each worker."""
+CONNECT_SECONDS = 10.0
+"""How long a first connection may take."""
 TASK_VERSION = 1
 """Version of Task that this code writes; it reads its own and the one before."""
 
@@ -72,18 +74,21 @@ class Bus:
 
         token = self._settings.nats_token.get_secret_value()
         try:
-            await self._client.connect(
-                self._settings.nats_url.split(","),
-                token=token or None,
-                tls=nats_context(self._settings),
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=1,
-                error_cb=report,
-                reconnected_cb=self._reconnected,
-                allow_reconnect=True,
-            )
-        except (nats.errors.Error, OSError) as error:
-            raise UnavailableError(f"NATS at {self._settings.nats_url} does not answer: {error}") from error
+            # A client that reconnects for ever would also wait for ever for a server that was never there.
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._client.connect(
+                    self._settings.nats_url.split(","),
+                    token=token or None,
+                    tls=nats_context(self._settings),
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=1,
+                    error_cb=report,
+                    reconnected_cb=self._reconnected,
+                    allow_reconnect=True,
+                )
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            said = str(error) or type(error).__name__
+            raise UnavailableError(f"NATS at {self._settings.nats_url} does not answer: {said}") from error
         self.jetstream = self._client.jetstream(timeout=REQUEST_TIMEOUT_SECONDS)
         await self.prepare()
 
