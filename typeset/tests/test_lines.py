@@ -1,6 +1,6 @@
 """Protects line breaking: nothing is wider than asked, nothing is lost unless an ellipsis says so, lines are alike."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2v.typeset.lines import ELLIPSIS, is_abbreviated, wrap
@@ -15,6 +15,7 @@ words = st.text(letters, min_size=1, max_size=14)
 texts = st.lists(words, max_size=12).map(" ".join)
 
 
+@settings(deadline=None)
 @given(texts, st.floats(60, 800), st.integers(1, 5))
 def test_lines_fit_and_hold_the_text_or_say_that_they_do_not(text: str, room: float, most: int) -> None:
     lines = wrap(text, WEIGHT, SIZE, room, most)

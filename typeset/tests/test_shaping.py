@@ -1,7 +1,7 @@
 """Protects measuring and drawing from parting: widths scale with the size, kerning is in them, outlines are closed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2v.typeset.runs import cut_runs
@@ -11,6 +11,7 @@ from s2v.v1.composition_pb2 import FontWeight
 MEDIUM = FontWeight.FONT_WEIGHT_MEDIUM
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.floats(10, 200))
 def test_the_width_is_proportional_to_the_size_for_any_text(text: str, size: float) -> None:
     assert width(text, MEDIUM, size) == pytest.approx(width(text, MEDIUM, 1000.0) * size / 1000, rel=1e-6, abs=1e-6)
@@ -63,6 +64,7 @@ def test_a_line_of_several_scripts_takes_each_glyph_from_a_font_that_has_it() ->
     assert [glyph.x_px for glyph in line.glyphs] == sorted(glyph.x_px for glyph in line.glyphs)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("abc 12 שלום سلام(日本)\u200f\u202e🚀"), max_size=30))
 def test_runs_hold_every_character_once(text: str) -> None:
     """Whatever directions are mixed, nothing of a label is lost or doubled."""
