@@ -99,7 +99,7 @@ def words() -> Transcript:
     return transcript
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pool() -> Iterator[EnginePool]:
     preload_engine()
     pool = make_pool(2)

@@ -34,7 +34,7 @@ from s2v.v1.work_pb2 import JobRecord, StageRecord
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def pool() -> Iterator[EnginePool]:
     preload_engine()
     pool = make_pool(2)
