@@ -4,7 +4,7 @@ A thing is visible from the frame in which its region has made half of its final
 the thing is not there to how it looks at the end of its scene. Nothing but the places of things is taken from the composition.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from evals.film import Thumbnail, read_thumbnails
 from evals.regions import Grid, Mask, own_regions, route_regions
-from s2v.v1.composition_pb2 import Composition, SceneLayout
+from s2v.v1.composition_pb2 import Composition, SceneLayout, Shape, ShapeKind
 
 TRANSITION_SECONDS = 0.4  # a scene's incoming cross-fade; until then the picture before it may still be seen
 BOUNDARY_SECONDS = 1 / 30  # a frame this near to the next scene may already belong to it, because scenes start on whole frames
@@ -40,7 +40,7 @@ class Reveals:
     edges: list[Reveal]
     """Edges whose lines can be told from everything else in their picture."""
     carried: int
-    """Nodes that stay from the scene before, and therefore appear at no word of this one."""
+    """Nodes that stay from the scene before, or stand in the film's first frame: they appear at no word of their scene."""
     frames: int
     """Stored frames of the film."""
 
@@ -60,7 +60,7 @@ def measure_reveals(film: Path, composition: Composition) -> Reveals:
     nodes: list[Reveal] = []
     edges: list[Reveal] = []
     carried = frames = 0
-    before: set[str] = set()
+    before = {shape.node_id for shape in opening(composition)}
     grid = Grid(composition)
     for scene, thumbnails in split_scenes(read_thumbnails(film), composition):
         frames += len(thumbnails)
@@ -71,6 +71,13 @@ def measure_reveals(film: Path, composition: Composition) -> Reveals:
             (edges if thing.is_edge else nodes).append(reveal)
         before = ids
     return Reveals(nodes, edges, carried, frames)
+
+
+def opening(composition: Composition) -> Sequence[Shape]:
+    """Returns what the film opens with, from its first frame on: the words of a key phrase."""
+    first = composition.scenes[0] if composition.scenes else SceneLayout()
+    words = all(shape.kind == ShapeKind.SHAPE_KIND_TEXT for shape in first.shapes)
+    return first.shapes if words and not first.title.lines else ()
 
 
 def split_scenes(thumbnails: Iterator[Thumbnail], composition: Composition) -> Iterator[tuple[SceneLayout, list[Thumbnail]]]:

@@ -4,7 +4,7 @@
 
 Prints one JSON object; without names all three are measured.
 
-* decode: copies of the examples that are hard to hear, transcribed with a third pass over unsure windows, and without.
+* decode: copies of the examples that are hard to hear, transcribed with further passes over unsure windows, and without.
 * layout: webs of nodes drawn with a quarter of the budget of S2V_LAYOUT_WORK, with the usual one, and with three times that.
 * concurrency: talks made at once on an embedded stack with twice as many engine processes as there are cores.
 """
@@ -60,8 +60,8 @@ class Decoded:
     words: int
     errors: int
     windows: int
-    cleaned: int
-    """Windows whose words were heard without the noise."""
+    heard_again: int
+    """Windows that were listened to more than once."""
     cpu_s: float
 
 
@@ -120,7 +120,7 @@ def main() -> None:
 async def decode(talks: Sequence[Path], switch: Switch) -> Decoded:
     """Transcribes hard copies of talks whose text stands beside them."""
     settings, options = TranscriptionSettings(self_optimisation=switch), TranscribeOptions(language="en")
-    words = errors = windows = cleaned = 0
+    words = errors = windows = heard_again = 0
     cpu_seconds = 0.0
     async with engine_pool(settings) as (pool, listener):
         transcriber = DirectTranscriber(settings, pool, listener)
@@ -134,10 +134,10 @@ async def decode(talks: Sequence[Path], switch: Switch) -> Decoded:
                     counted = count_word_errors(talk.with_suffix(".txt").read_text(), text)
                     words, errors = words + counted.words, errors + counted.edits
                     windows += result.report.parts
-                    cleaned += int(result.report.measures["windows_cleaned"])
+                    heard_again += int(result.report.measures["windows_heard_again"])
                     cpu_seconds += result.report.cpu_seconds
                     print(f"{switch}: {talk.name}: {counted.edits} of {counted.words} words wrong", file=sys.stderr)
-    return Decoded(words, errors, windows, cleaned, round(cpu_seconds, 1))
+    return Decoded(words, errors, windows, heard_again, round(cpu_seconds, 1))
 
 
 async def hard_copies(talk: Path, folder: Path, chance: np.random.Generator) -> list[Sound]:

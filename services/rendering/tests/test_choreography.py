@@ -172,3 +172,12 @@ def test_a_node_that_goes_on_with_another_text_never_shows_two_at_once() -> None
             assert abs(left - (100 + 200 * share)) < 1
             shown = [ink.opacity for ink in texts if len(ink.curves) and ink.opacity > 0]
             assert len(shown) == (0 if share == 0.5 else 1), (kind, share)
+
+
+def test_a_film_that_opens_with_a_key_phrase_shows_it_from_its_first_frame() -> None:
+    """Players show the first frame before they play. The same phrase in a later scene comes at its word."""
+    shape = Shape(node_id="p", kind=ShapeKind.SHAPE_KIND_TEXT, reveal_seconds=3.0)
+    opening = SceneLayout(scene_id="s01", start_seconds=0.0, end_seconds=10.0, shapes=[shape])
+    assert direct(opening, None).pose(Key(Kind.SHAPE, "p"), 0.0) == Pose(1.0)
+    first = SceneLayout(scene_id="s00", start_seconds=-10.0, end_seconds=0.0)
+    assert direct(opening, first).pose(Key(Kind.SHAPE, "p"), 2.0).opacity == 0

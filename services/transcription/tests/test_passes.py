@@ -81,8 +81,8 @@ def test_a_short_or_silent_window_is_cleaned_too() -> None:
 
 
 def test_the_switch_is_a_part_of_what_the_words_depend_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TranscriptionSettings().passes == 2
+    monkeypatch.setenv("S2V_WHISPER_PASSES", "3")
     assert TranscriptionSettings().passes == 3
     monkeypatch.setenv("S2V_SELF_OPTIMISATION", "off")
-    assert TranscriptionSettings().passes == 2
-    monkeypatch.setenv("S2V_WHISPER_PASSES", "1")
     assert TranscriptionSettings().passes == 1

@@ -118,8 +118,8 @@ class RuntimeSettings(BaseSettings):
     snapshots_enabled: bool = True
     """Whether each finished stage is noted in S3, so that a job goes on after it when NATS has lost the record."""
     self_optimisation: Literal["on", "off"] = "on"
-    """Whether workers fit the number of tasks at once to memory and speed, and windows of speech of which the engine remains
-    unsure are listened to once more without their noise."""
+    """Whether workers fit the number of tasks at once to memory and speed, and windows of speech of which the engine is
+    unsure are listened to again."""
     cache_enabled: bool = True
     """Whether results are looked up in the cache and kept there."""
     otlp_endpoint: str = ""

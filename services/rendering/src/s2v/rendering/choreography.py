@@ -210,7 +210,10 @@ def ease_both(progress: float) -> float:
 
 
 def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
-    """Returns the cues of a scene's clip: its reveals and halos, and the transition from `previous` (None: the film's first)."""
+    """Returns the cues of a scene's clip: its reveals and halos, and the transition from `previous` (None: the film's first).
+
+    A key phrase that opens the film has none.
+    """
     start, end = scene.start_seconds, scene.end_seconds
     before = direct(previous, None) if previous else Score(())
     carried = find_carried(scene, previous, before) if previous else frozenset[str]()
@@ -232,6 +235,8 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
             if rule.node_id in carried or not (rule.node_id or rule in lasting):
                 coming.append(Key(Kind.RULE, str(number)))
         cues += [Cue(key, Action.APPEAR, settled - APPEAR_SECONDS, settled) for key in coming]
+    if previous is None and is_key_phrase(scene):
+        return Score(cues)  # it is there all the time: the film's first frame, which players show before they play, is not empty
     reveals = {shape.node_id: shape.reveal_seconds for shape in scene.shapes}
     for number, rule in enumerate(scene.rules):
         if rule.node_id in reveals and rule.node_id not in carried:
@@ -249,6 +254,11 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
         enter(Key(Kind.LABEL, route.edge_id), route.reveal_seconds, TEXT_SECONDS, LABEL_LAG_SECONDS)
     cues += halos(scene.shapes, settled, end)
     return Score(cues, carried)
+
+
+def is_key_phrase(scene: SceneLayout) -> bool:
+    """Says whether a scene shows words alone, without a title."""
+    return not scene.title.lines and all(shape.kind == ShapeKind.SHAPE_KIND_TEXT for shape in scene.shapes)
 
 
 def shape_kinds(scene: SceneLayout) -> Mapping[str, Kind]:

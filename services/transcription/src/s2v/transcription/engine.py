@@ -55,8 +55,8 @@ class HeardSegment:
     """Whether this is what was heard without the steady noise."""
 
 
-MOST_PASSES = 3
-"""The likeliest token at each place; five beams; five beams without the steady noise."""
+PASSES = 2
+"""The likeliest token at each place; five beams. A third would be five beams without the steady noise."""
 CAREFUL_BEAM = 5
 """Texts that are followed at once where the first search is unsure. Nothing is sampled: at higher temperatures the words of a
 window would depend on what its process has heard before, and they are no truer."""
@@ -68,7 +68,7 @@ class Search:
 
     beam: int = 1
     """Texts that the first search follows at once."""
-    passes: int = MOST_PASSES
+    passes: int = PASSES
     """How often a window of which the engine is unsure is listened to at most."""
 
 

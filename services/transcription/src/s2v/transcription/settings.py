@@ -30,9 +30,9 @@ class TranscriptionSettings(RuntimeSettings):
     """Windows that are heard in one pass; 0: 8 on a GPU, 1 on the processor."""
     whisper_beam: int = Field(default=1, ge=1, le=10)
     """Texts that the first search follows at once; where it is unsure, five are followed in any case."""
-    whisper_passes: int = Field(default=3, ge=1, le=3)
+    whisper_passes: int = Field(default=2, ge=1, le=3)
     """How often a window of which the engine is unsure is listened to at most: 1: once; 2: again with five beams; 3: and again
-    without its steady noise, which takes the time of the first again each. The third only with S2V_SELF_OPTIMISATION on."""
+    without its steady noise. Each takes as long as the first. Once only where S2V_SELF_OPTIMISATION is off."""
     whisper_workers: int = Field(default=2, gt=0)
     """Worker processes, each with one thread and 300 MB on the processor: one for each core is best. On a GPU set 1."""
     whisper_idle_seconds: float = Field(default=900.0, ge=0)
@@ -54,4 +54,4 @@ class TranscriptionSettings(RuntimeSettings):
     @property
     def passes(self) -> int:
         """How often a window is listened to at most. A part of the stage's identity, as the words depend on it."""
-        return self.whisper_passes if self.self_optimisation == "on" else min(self.whisper_passes, 2)
+        return self.whisper_passes if self.self_optimisation == "on" else 1

@@ -116,7 +116,7 @@ class Listener:
         """
         try:
             heard = await compute(recognition.recognize, sound, part, timeout=WINDOW_SECONDS)
-            if heard.passes > 2:
+            if heard.passes > 1:
                 _note(heard)
             return heard
         except (EngineError, SetupError) as error:
@@ -174,8 +174,8 @@ class Listener:
 def _note(window: TranscriptWindow) -> None:
     words = [word.probability for segment in window.segments for word in segment.words]
     confidence = sum(words) / len(words) if words else 0.0
-    reason = "cleaned" if window.cleaned else "kept"
-    decisions.note(decisions.Decision("transcription", "decode", reason, 2, window.passes, confidence))
+    reason = "cleaned" if window.cleaned else "unsure"
+    decisions.note(decisions.Decision("transcription", "decode", reason, 1, window.passes, confidence))
 
 
 def clock(seconds: float) -> str:
