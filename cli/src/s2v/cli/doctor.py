@@ -10,16 +10,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 from packaging.requirements import Requirement
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from s2v.cli.exits import CommandError, ExitCode, results
+from s2v.cli.findings import Finding, State, make_table
 from s2v.cli.report import format_size
 from s2v.cli.servers import find_binary, free_ports, kept_ports_taken
 from s2v.cli.stack import find_stack, is_locked, is_serving
@@ -41,18 +39,6 @@ REMEDIES = {
 """What to do about a dependency that does not work, as gRPC health names them."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check has found."""
-
-    name: str
-    ok: bool
-    detail: str
-    """What there is, or what is wrong."""
-    remedy: str = ""
-    """What to do; empty if nothing is wrong."""
-
-
 async def examine(home: Path, *, as_json: bool) -> None:
     """Runs all checks and prints what they find.
 
@@ -62,8 +48,8 @@ async def examine(home: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        results.print(_table(findings))
-    wrong = [finding.name for finding in findings if not finding.ok]
+        results.print(make_table(findings))
+    wrong = [finding.name for finding in findings if finding.state == State.FAULT]
     if wrong:
         raise CommandError(f"something is wrong with: {', '.join(wrong)}", ExitCode.FAILED)
 
@@ -105,7 +91,7 @@ def _packages() -> Iterator[Finding]:
             if requirement.name.startswith(("s2v-", "elkjs-py")) and requirement.name not in seen:
                 waiting.append(requirement.name)
     python = f"Python {sys.version.split()[0]}, {len(seen)} parts of s2v {importlib.metadata.version('s2v-cli')}"
-    yield Finding("packages", not faults, "; ".join(faults) or python, "run: make setup" if faults else "")
+    yield Finding("packages", _state(not faults), "; ".join(faults) or python, "run: make setup" if faults else "")
 
 
 def _program(name: str, distribution: str, argument: str) -> Iterator[Finding]:
@@ -113,22 +99,22 @@ def _program(name: str, distribution: str, argument: str) -> Iterator[Finding]:
         path = find_binary(distribution, name)
         answer = subprocess.run([path, argument], capture_output=True, text=True, timeout=PROGRAM_SECONDS, check=True)
     except S2VError as error:
-        yield Finding(name, ok=False, detail=error.message, remedy=f"run: pip install --force-reinstall {distribution}")
+        yield Finding(name, State.FAULT, detail=error.message, remedy=f"run: pip install --force-reinstall {distribution}")
     except (OSError, subprocess.SubprocessError) as error:
         yield Finding(
-            name, ok=False, detail=f"it does not run: {error}", remedy=f"run: pip install --force-reinstall {distribution}"
+            name, State.FAULT, detail=f"it does not run: {error}", remedy=f"run: pip install --force-reinstall {distribution}"
         )
     else:
-        yield Finding(name, ok=True, detail=(answer.stdout or answer.stderr).strip().splitlines()[0])
+        yield Finding(name, State.OK, detail=(answer.stdout or answer.stderr).strip().splitlines()[0])
 
 
 def _attempt(name: str, attempt: Callable[[], str]) -> Iterator[Finding]:
     try:
-        yield Finding(name, ok=True, detail=attempt())
+        yield Finding(name, State.OK, detail=attempt())
     except S2VError as error:
-        yield Finding(name, ok=False, detail=error.message, remedy="run: make setup")
+        yield Finding(name, State.FAULT, detail=error.message, remedy="run: make setup")
     except (ImportError, OSError) as error:
-        yield Finding(name, ok=False, detail=f"{type(error).__name__}: {error}", remedy="run: make setup")
+        yield Finding(name, State.FAULT, detail=f"{type(error).__name__}: {error}", remedy="run: make setup")
 
 
 def _whisper() -> str:
@@ -184,35 +170,35 @@ def _disk(home: Path) -> Iterator[Finding]:
     writable = os.access(folder, os.W_OK)
     detail = f"{format_size(free)} free in {home}" if writable else f"{folder} cannot be written to"
     remedy = "" if writable and free >= DISK_BYTES else "choose another folder with S2V_HOME or --data-dir"
-    yield Finding("disk", writable and free >= DISK_BYTES, detail, remedy)
+    yield Finding("disk", _state(writable and free >= DISK_BYTES), detail, remedy)
 
 
 def _memory() -> Iterator[Finding]:
     free, cores = psutil.virtual_memory().available, len(os.sched_getaffinity(0))
     ok = free >= MEMORY_BYTES
     detail = f"{format_size(free)} free, {cores} cores"
-    yield Finding("memory", ok, detail, "" if ok else f"free {format_size(MEMORY_BYTES - free)} more before a job")
+    yield Finding("memory", _state(ok), detail, "" if ok else f"free {format_size(MEMORY_BYTES - free)} more before a job")
 
 
 def _ports(home: Path) -> Iterator[Finding]:
     if is_locked(home):
-        yield Finding("ports", ok=True, detail="held by the stack that is up")
+        yield Finding("ports", State.OK, detail="held by the stack that is up")
         return
     taken = kept_ports_taken(home)
     free_ports(1)
-    yield Finding("ports", ok=True, detail=f"taken since the last time: {taken}; others are chosen" if taken else "free")
+    yield Finding("ports", State.OK, detail=f"taken since the last time: {taken}; others are chosen" if taken else "free")
 
 
 def _stack(home: Path) -> Iterator[Finding]:
     found = find_stack(home)
     if found is None:
-        yield Finding("stack", ok=True, detail="starting or stopping" if is_locked(home) else "not up; start it with: s2v up")
+        yield Finding("stack", State.OK, detail="starting or stopping" if is_locked(home) else "not up; start it with: s2v up")
         return
     logs = home / "logs"
     for name, address in found.services.items():
         ok = is_serving(address)
         remedy = "" if ok else f"look at {logs / name}.log; the stack starts a crashed service again by itself"
-        yield Finding(f"stack: {name}", ok, f"{'serves' if ok else 'does not serve'} at {address}", remedy)
+        yield Finding(f"stack: {name}", _state(ok), f"{'serves' if ok else 'does not serve'} at {address}", remedy)
         if ok:
             yield from _dependencies(name, address)
 
@@ -223,16 +209,8 @@ def _dependencies(name: str, address: str) -> Iterator[Finding]:
         if dependency == "engine" and name == "gateway":
             continue
         if not is_serving(address, f"{health.PREFIX}{dependency}"):
-            yield Finding(f"{name}: {dependency}", ok=False, detail=f"{dependency} does not work for {name}", remedy=remedy)
+            yield Finding(f"{name}: {dependency}", State.FAULT, detail=f"{dependency} does not work for {name}", remedy=remedy)
 
 
-def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    table.add_column("Check", no_wrap=True)
-    table.add_column("Found", overflow="fold")
-    table.add_column("Remedy", overflow="fold", style="yellow")
-    for finding in findings:
-        mark = "[green]✓[/]" if finding.ok else "[bold red]✗[/]"
-        table.add_row(mark, finding.name, escape(finding.detail), escape(finding.remedy))
-    return table
+def _state(ok: bool) -> State:
+    return State.OK if ok else State.FAULT

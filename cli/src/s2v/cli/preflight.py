@@ -8,15 +8,12 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from kubernetes import client
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
 from s2v.cli import preflight_nodes
 from s2v.cli.chart_values import Needs, Reference
 from s2v.cli.cluster import AnswerError, Cluster, annotations_of, labels_of, name_of
 from s2v.cli.exits import CommandError, ExitCode, results
-from s2v.cli.preflight_finding import Finding, State
+from s2v.cli.findings import Finding, State, make_table
 
 OLDEST, NEWEST = 29, 37
 """Minor versions of Kubernetes 1 that the chart is checked for."""
@@ -26,13 +23,6 @@ POLICY_ENGINES = {"kyverno.io": "Kyverno", "constraints.gatekeeper.sh": "Gatekee
 RESTRICTED = "pod-security.kubernetes.io/enforce"
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10"
 """Named by the pod of the dry run, which no node ever sees."""
-MARKS = {
-    State.OK: "[green]✓[/]",
-    State.NOTE: "[dim]–[/]",
-    State.UNKNOWN: "[yellow]?[/]",
-    State.WARNING: "[yellow]![/]",
-    State.FAULT: "[bold red]✗[/]",
-}
 
 
 @dataclass(frozen=True)
@@ -71,21 +61,10 @@ def report(findings: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
-        results.print(_table(findings))
+        results.print(make_table(findings))
     wrong = [finding.name for finding in findings if finding.state is State.FAULT]
     if wrong:
         raise CommandError(f"the cluster is not ready for: {', '.join(dict.fromkeys(wrong))}", ExitCode.FAILED)
-
-
-def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    table.add_column("Check", no_wrap=True)
-    table.add_column("Found", overflow="fold")
-    table.add_column("Remedy", overflow="fold", style="yellow")
-    for finding in findings:
-        table.add_row(MARKS[finding.state], finding.name, escape(finding.detail), escape(finding.remedy))
-    return table
 
 
 def _version(cluster: Cluster, needs: Needs) -> Iterator[Finding]:

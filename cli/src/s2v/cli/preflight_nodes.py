@@ -10,7 +10,7 @@ from kubernetes.utils.quantity import parse_quantity
 
 from s2v.cli.chart_values import Needs
 from s2v.cli.cluster import Cluster, present
-from s2v.cli.preflight_finding import Finding, State
+from s2v.cli.findings import Finding, State
 from s2v.cli.report import format_size
 
 ARCHITECTURE = "amd64"
