@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from functools import cached_property
 from pathlib import Path
 
 import grpc
@@ -162,11 +163,14 @@ class LocalTask(StageTask):
         self.source_name = source.name
         self.options = JobOptions()
         self.source = ObjectRef(key=str(source), sha256=hashlib.sha256(source.read_bytes()).hexdigest())
-        self.workspace = Path(tempfile.mkdtemp(dir=folder))
         self.before: ObjectRef | None = None
         self.ranges: list[tuple[int, int]] = []
         self._folder = folder
         self._compute = PoolCompute(transcriber.pool)
+
+    @cached_property
+    def workspace(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder))
 
     async def read(self, ref: ObjectRef, offset: int = 0, length: int = 0) -> bytes:
         self.ranges.append((offset, length))
