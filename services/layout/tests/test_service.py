@@ -37,7 +37,7 @@ async def test_a_worker_composes_reports_its_costs_and_outlives_errors_and_deadl
         assert response.composition.height == 720
         assert response.report.cpu_seconds > 0
         assert response.report.wall_seconds > 0
-        drawn = await pool.run(draw_bytes, response.composition.SerializeToString(), None, timeout=30)
+        drawn = await pool.run(draw_bytes, response.composition.SerializeToString(), timeout=30)
         assert [scene.scene_id for scene in drawn.value.scenes] == ["s00", "s01"]
         assert all(scene.svg.startswith(b"<?xml") and scene.png.startswith(b"\x89PNG") for scene in drawn.value.scenes)
         assert b"<mxfile" in drawn.value.drawio
