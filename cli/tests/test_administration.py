@@ -73,7 +73,7 @@ async def test_a_dead_letter_is_listed_shown_and_redriven(
             shown = await asyncio.to_thread(s2v, environment, "dead", "show", number)
             assert "cannot do 'one'" in shown
             assert "house.py" in shown
-            assert "plan.pb" in shown
+            assert f"/jobs/{job_id}/source/text" in shown, "what was worked on"
             house.faults.clear()
             assert f"{job_id} goes on in run 2" in await asyncio.to_thread(s2v, environment, "dead", "redrive", number)
             await house.ended(job_id)

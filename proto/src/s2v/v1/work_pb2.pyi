@@ -615,7 +615,7 @@ class DeadLetter(_message.Message):
 
     @_builtins.property
     def payload(self) -> _artifact_pb2.ObjectRef:
-        """What it worked on: its stage's plan, or the source when nothing was planned."""
+        """What it worked on: its stage's plan; where that has one part, what the stage before has made, or the source."""
 
     @_builtins.property
     def buried_at(self) -> _timestamp_pb2.Timestamp:

@@ -320,7 +320,7 @@ class Execution:
 
     def _key(self, record: JobRecord) -> bytes:
         """Returns the cache key of the stage's whole result: the source, all artifacts before it, and the stage's identity."""
-        inputs: Sequence[ObjectRef] = [record.source, *(entry.output for entry in _before(record, self._stage))]
+        inputs: Sequence[ObjectRef] = [record.source, *(entry.output for entry in stages_before(record, self._stage))]
         previous = _previous(stage_record(record, self._stage))
         return digest(self._name, self.work.identity(record.job.options), *(ref.sha256 for ref in inputs), *previous)
 
@@ -333,7 +333,8 @@ class Execution:
         await self.bus.publish_event(event, f"{record.epoch}.{self._name}.{name}")
 
 
-def _before(record: JobRecord, stage: Stage.ValueType) -> list[StageRecord]:
+def stages_before(record: JobRecord, stage: Stage.ValueType) -> list[StageRecord]:
+    """Returns what is known of the stages before one, in their order."""
     order = list(NAMES)
     return [stage_record(record, earlier) for earlier in order[: order.index(stage)]]
 

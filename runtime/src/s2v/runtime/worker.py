@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from s2v.runtime import hops, metrics, vitals
 from s2v.runtime.bus import TASK_VERSION, Bus, task_name
 from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2VError, UnavailableError
-from s2v.runtime.execution import Execution, GoneError
+from s2v.runtime.execution import Execution, GoneError, stages_before
 from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
 from s2v.runtime.leases import Leases
 from s2v.runtime.pulling import Delivery
@@ -310,13 +310,14 @@ class Worker:
         if not alive(record, task.epoch):
             return
         entry = stage_record(record, self._stage)
+        inputs = [record.source, *(earlier.output for earlier in stages_before(record, self._stage))]
         stack = "".join(traceback.format_exception(error.__cause__ or error))
         letter = DeadLetter(
             task=task,
             priority=record.job.options.priority,
             error=describe(error, self._stage),
             attempts=entry.failed_attempts.get(task_name(task), 1),
-            payload=entry.plan if entry.HasField("plan") else record.source,
+            payload=entry.plan if entry.HasField("plan") else inputs[-1],
             stack=stack[-STACK_CHARACTERS:],
         )
         await self.bus.bury(letter)
