@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -127,7 +128,10 @@ def test_an_interrupted_stage_ends_at_once_without_a_trace(examples: Path, tmp_p
     talk = next(examples.glob("01-*.opus"))
     command = [sys.executable, "-m", "s2v.cli", "transcribe", str(talk), "-o", str(tmp_path / "t.json")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(2)  # it is loading or transcribing; whichever, it must end in order
+    deadline = time.monotonic() + 60
+    while not psutil.Process(process.pid).children():  # its engine: it is loading or transcribing, and must end in order
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, told = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT
