@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 PR_SET_NO_NEW_PRIVS = 38
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""Where the programs of this machine's own root are."""
 IMAGE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """As images have it."""
 
@@ -43,6 +45,10 @@ def main(spec: dict[str, object]) -> None:
             mount("-o", "remount,bind,ro", path)
     for inside, folder in mounts.items():
         mount("--bind", folder, inside)
+    checkout = root / str(CHECKOUT).lstrip("/")
+    if not binary and not checkout.exists():  # what is mounted stands over it
+        checkout.mkdir(parents=True)
+        mount("--bind", "-o", "ro", CHECKOUT, checkout)
     os.chroot(root)
     os.chdir("/")
     if user:
