@@ -46,8 +46,8 @@ def main(spec: dict[str, object]) -> None:
     for inside, folder in mounts.items():
         mount("--bind", folder, inside)
     checkout = root / str(CHECKOUT).lstrip("/")
-    if not binary and not checkout.exists():  # what is mounted stands over it
-        checkout.mkdir(parents=True)
+    if not binary and not (checkout / "pyproject.toml").exists():  # what is mounted stands over it
+        checkout.mkdir(parents=True, exist_ok=True)
         mount("--bind", "-o", "ro", CHECKOUT, checkout)
     os.chroot(root)
     os.chdir("/")
