@@ -129,7 +129,8 @@ def test_an_interrupted_stage_ends_at_once_without_a_trace(examples: Path, tmp_p
     command = [sys.executable, "-m", "s2v.cli", "transcribe", str(talk), "-o", str(tmp_path / "t.json")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
-    while not psutil.Process(process.pid).children():  # its engine: it is loading or transcribing, and must end in order
+    while not any(child.children() for child in psutil.Process(process.pid).children()):
+        # Until a worker has been forked; it is loading or transcribing then, and must end in order.
         assert time.monotonic() < deadline
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does

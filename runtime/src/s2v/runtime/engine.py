@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import multiprocessing.forkserver
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -37,9 +38,16 @@ class Measured(Generic[T]):
 
 
 def preload(modules: Sequence[str]) -> None:
-    """Starts the fork server and lets it import `modules`. Call it first in `__main__`, before gRPC or NATS are imported."""
+    """Starts the fork server and lets it import `modules`. Call it first in `__main__`, before gRPC or NATS are imported.
+
+    It and its processes do not hear Ctrl-C, which a terminal sends to all: whoever started them ends them.
+    """
     multiprocessing.set_forkserver_preload(list(modules))
-    multiprocessing.forkserver.ensure_running()
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is ignored is so in whatever is started meanwhile
+    try:
+        multiprocessing.forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 class EnginePool:
