@@ -300,3 +300,12 @@ def test_a_timeline_stands_in_the_middle_of_every_canvas(aspect: str, title: str
     places = [shape.rect.y for shape in layout.shapes]
     middle = sum(places) / len(places)
     assert area.y + 0.3 * area.height < middle < area.y + 0.7 * area.height
+
+
+def test_the_camera_goes_to_a_label_that_lies_outside_the_area() -> None:
+    """All shapes can be seen without it; what stands beside the last edge can not."""
+    long = "configuration check configuration of of server"
+    names = ["check check cache", "database a check request value the", "database a check check value the"]
+    edges = [(0, 1, ""), (1, 2, long), (2, 0, long)]
+    layout = lay_out(diagram(DiagramType.DIAGRAM_TYPE_CYCLE, [(STEP, name) for name in names], edges))
+    assert max(keyframe.y for keyframe in layout.camera) > 0

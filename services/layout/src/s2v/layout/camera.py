@@ -43,12 +43,19 @@ def follow(picture: SceneLayout, canvas: Canvas, start_seconds: float, end_secon
     farthest_y = bottom - area.y - area.height if bottom - top > area.height + SLACK else 0.0
     if max(farthest_x, farthest_y) <= 0:
         return
-    moments = sorted(
-        (max(seconds, start_seconds), shape.node_id, _reach(shape))
+    reaches = {shape.node_id: _reach(shape) for shape in picture.shapes}
+    told = [
+        (seconds, shape.node_id, reaches[shape.node_id])
         for shape in picture.shapes
         for seconds in {shape.reveal_seconds, *(span.start_seconds for span in shape.spoken)}
-        if seconds < end_seconds
-    )
+    ]
+    # What stands beside an edge is read together with what the edge leads to.
+    told += [
+        (route.reveal_seconds, route.edge_id, _around(box_of(route.label.bounds), reaches[route.target]))
+        for route in picture.routes
+        if route.label.lines
+    ]
+    moments = sorted((max(seconds, start_seconds), name, box) for seconds, name, box in told if seconds < end_seconds)
     x = y = 0.0
     free_at = start_seconds
     for seconds, _, box in moments:
@@ -67,7 +74,10 @@ def follow(picture: SceneLayout, canvas: Canvas, start_seconds: float, end_secon
 def _reach(shape: Shape) -> Box:
     """Returns the box around a shape and its texts; of a panel, around its title."""
     boxes = [box_of(text.bounds) for text in (*shape.texts, *(each.text for each in shape.annotations))]
-    boxes += [box_of(shape.rect)]
+    return _around(*boxes, box_of(shape.rect))
+
+
+def _around(*boxes: Box) -> Box:
     return min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
 
 
