@@ -52,7 +52,7 @@ async def test_a_dead_letter_tells_its_cause_and_can_be_redriven_once(house: Hou
         record = await house.ended(job_id)
     assert (record.job.state, record.epoch) == (JobState.JOB_STATE_SUCCEEDED, 2)
     assert await house.text(record) == expected("one two")
-    assert house.relays[Stage.STAGE_TRANSCRIPTION].runs == ["one", "two"], "what was done is not done again"
+    assert sorted(house.relays[Stage.STAGE_TRANSCRIPTION].runs) == ["one", "two"], "what was done is not done again"
     assert house.relays[Stage.STAGE_ANALYSIS].runs.count("onet") == 1
     assert [one async for one in letters.list()] == []
     assert "reopened.pb" in await house.objects(job_id), "S3 knows of the second run"

@@ -46,6 +46,7 @@ async def test_a_stage_has_no_more_jobs_than_places_and_all_have_their_turn(own:
     async with House(capped, tenant) as house, House(capped, tenant) as other:
         present: set[str] = set()
         most = 0
+        put_off = asyncio.Event()
         for one in (house, other):
             relay = one.relays[Stage.STAGE_ANALYSIS]
             run = relay.run
@@ -54,7 +55,7 @@ async def test_a_stage_has_no_more_jobs_than_places_and_all_have_their_turn(own:
                 nonlocal most
                 present.add(task.job_id)
                 most = max(most, len(present))
-                await asyncio.sleep(0.1)
+                await put_off.wait()
                 output = await run(task, part)
                 present.discard(task.job_id)
                 return output
@@ -63,6 +64,7 @@ async def test_a_stage_has_no_more_jobs_than_places_and_all_have_their_turn(own:
         async with house.working(), other.working():
             ids = [await house.submit(f"job {number}") for number in range(6)]
             await until_true(lambda: _put_off(house, 3))  # they wait, though each was once given to a worker
+            put_off.set()
             records = [await house.ended(job_id) for job_id in ids]
         assert all(record.job.state == JobState.JOB_STATE_SUCCEEDED for record in records)
         assert most == 2

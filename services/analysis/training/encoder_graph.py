@@ -73,8 +73,11 @@ class _Graph:
         return self.normalize(self.add("Add", middle, outer), f"L{number}.n2")
 
 
-def make_graph(layers: int, outputs: int) -> bytes:
-    """Returns the serialised graph: "tokens" (tokens, 768) and "bias" (1, 12, tokens, tokens) to "logits" (1, outputs)."""
+def make_graph(layers: range, outputs: int | None) -> bytes:
+    """Returns the graph of some layers: from "tokens" (tokens, 768) and "bias" (1, 12, tokens, tokens) to "logits" (1, outputs).
+
+    Without outputs it has no head and ends with the last layer's "states", shape (tokens, 768).
+    """
     graph = _Graph()
     graph.constant("tiny", TensorProto.FLOAT, [], [1e-6])
     graph.constant("per_step", TensorProto.FLOAT, [], [1 / 127])
@@ -83,12 +86,17 @@ def make_graph(layers: int, outputs: int) -> bytes:
     graph.constant("first", TensorProto.INT64, [1], [0])
     graph.constant("thirds", TensorProto.INT64, [3], [WIDTH] * 3)
     rows = "tokens"
-    for number in range(layers):
+    for number in layers:
         rows = graph.layer(rows, number)
-    pooled = graph.add("ReduceMean", rows, axes=[0], keepdims=1)
-    weight = graph.weight("head.w", TensorProto.FLOAT, [WIDTH, outputs])
-    bias = graph.weight("head.b", TensorProto.FLOAT, [outputs])
-    graph.nodes.append(helper.make_node("Gemm", [pooled, weight, bias], ["logits"]))
+    if outputs is None:
+        graph.nodes.append(helper.make_node("Identity", [rows], ["states"]))
+        made = helper.make_tensor_value_info("states", TensorProto.FLOAT, ["tokens", WIDTH])
+    else:
+        pooled = graph.add("ReduceMean", rows, axes=[0], keepdims=1)
+        weight = graph.weight("head.w", TensorProto.FLOAT, [WIDTH, outputs])
+        bias = graph.weight("head.b", TensorProto.FLOAT, [outputs])
+        graph.nodes.append(helper.make_node("Gemm", [pooled, weight, bias], ["logits"]))
+        made = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, outputs])
     body = helper.make_graph(
         graph.nodes,
         "passage_encoder",
@@ -96,7 +104,7 @@ def make_graph(layers: int, outputs: int) -> bytes:
             helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["tokens", WIDTH]),
             helper.make_tensor_value_info("bias", TensorProto.FLOAT, [1, HEADS, "tokens", "tokens"]),
         ],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, outputs])],
+        [made],
         graph.initializers,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]

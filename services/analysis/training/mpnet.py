@@ -1,18 +1,16 @@
-"""MPNet in torch, cut in two: the lower layers run once and are kept, the upper ones learn."""
+"""The layers of MPNet that learn, in torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from s2v.analysis.base_weights import LOWER_LAYERS, Floats, layer_tensors
-from s2v.analysis.passage_encoder import relative_buckets
+from s2v.analysis.base_weights import LINEAR, NORMS, Arrays, Floats
 
 WIDTH, INNER, HEADS = 768, 3072, 12
 EPSILON = 1e-5
@@ -28,7 +26,6 @@ NAMES = {
     "n2": "output.LayerNorm",
 }
 """MPNet's names of a layer's parts, by ours."""
-FIRST_POSITION = 2
 HALF = "bf16" in Path("/proc/cpuinfo").read_text()
 """Whether the processor multiplies bfloat16 by itself: one that does not takes four times as long forward and thirty back."""
 
@@ -67,34 +64,15 @@ class Layer(nn.Module):
         }
 
 
-class LowerLayers:
-    """Embeddings and the layers that do not learn."""
-
-    def __init__(self, tensors: Mapping[str, Floats]) -> None:
-        self._word = tensors["embeddings.word_embeddings.weight"]
-        self._position = tensors["embeddings.position_embeddings.weight"]
-        self._gain = torch.tensor(tensors["embeddings.LayerNorm.weight"])
-        self._shift = torch.tensor(tensors["embeddings.LayerNorm.bias"])
-        self._relative = torch.tensor(tensors["encoder.relative_attention_bias.weight"])
-        self._layers = [Layer(layer_tensors(tensors, number)).eval() for number in range(LOWER_LAYERS)]
-
-    def bias(self, lengths: Sequence[int]) -> Tensor:
-        """Returns the attention's bias of passages of these lengths in tokens: relative places, and no look at the padding."""
-        width = max(lengths)
-        relative = self._relative[torch.tensor(relative_buckets(width))].permute(2, 0, 1)[None]
-        padding = torch.arange(width)[None] >= torch.tensor(lengths)[:, None]
-        return relative + torch.zeros(len(lengths), 1, 1, width).masked_fill(padding[:, None, None], -1e4)
-
-    @torch.no_grad()
-    def run(self, ids: Sequence[Sequence[int]]) -> list[NDArray[np.float16]]:
-        """Returns the hidden states of some passages, each of shape (tokens, WIDTH)."""
-        lengths = [len(row) for row in ids]
-        rows = torch.zeros(len(ids), max(lengths), WIDTH)
-        for place, row in enumerate(ids):
-            embedded = self._word[list(row)] + self._position[FIRST_POSITION : FIRST_POSITION + len(row)]
-            rows[place, : len(row)] = functional.layer_norm(torch.tensor(embedded), (WIDTH,), self._gain, self._shift, EPSILON)
-        bias = self.bias(lengths)
-        with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
-            for layer in self._layers:
-                rows = layer(rows, bias).float()
-        return [rows[place, :length].half().numpy() for place, length in enumerate(lengths)]
+def restore_layer(arrays: Arrays, number: int) -> dict[str, Floats]:
+    """Returns the float tensors of a layer that `base_weights.quantize_layer` has made int8, by MPNet's names."""
+    tensors: dict[str, Floats] = {}
+    for short, names in LINEAR.items():
+        matrix = arrays[f"L{number}.{short}.w"].T.astype(np.float32) * arrays[f"L{number}.{short}.s"][:, None]
+        for name, weight, bias in zip(
+            names, np.split(matrix, len(names)), np.split(arrays[f"L{number}.{short}.b"], len(names)), strict=True
+        ):
+            tensors |= {f"{name}.weight": weight, f"{name}.bias": bias}
+    for short, name in NORMS.items():
+        tensors |= {f"{name}.weight": arrays[f"L{number}.{short}.g"], f"{name}.bias": arrays[f"L{number}.{short}.b"]}
+    return tensors

