@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Mapping, Sequence, Set
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -119,6 +121,18 @@ def _closure(name: str) -> set[str]:
     return found
 
 
+@cache
+def _holders() -> Mapping[str, Sequence[str]]:
+    """Returns the distributions that hold each top-level module: they are all read for it."""
+    return metadata.packages_distributions()
+
+
+@cache
+def _files(name: str) -> Set[str]:
+    return {str(file) for file in metadata.files(name) or []}
+
+
+@cache
 def _distributions(module: str) -> set[str]:
     """Returns the canonical names of the distributions that hold a module."""
     if module.split(".", maxsplit=1)[0] == "elkjs_py":
@@ -127,8 +141,8 @@ def _distributions(module: str) -> set[str]:
     assert spec is not None, module
     path = module.replace(".", "/")
     holders = set()
-    for name in metadata.packages_distributions().get(module.split(".", maxsplit=1)[0], []):
-        files = {str(file) for file in metadata.files(name) or []}
+    for name in _holders().get(module.split(".", maxsplit=1)[0], []):
+        files = _files(name)
         editable = not any(file.endswith(".py") and "/" in file for file in files)
         if editable or any(file.startswith((f"{path}/", f"{path}.")) for file in files):
             holders.add(canonicalize_name(name))

@@ -173,7 +173,7 @@ def test_top_shows_queues_and_workers(stack: Stack) -> None:
 
 def test_a_killed_worker_leaves_its_attempt_in_the_timeline(make_stack: Callable[[], Stack], tmp_path: Path) -> None:
     stack = make_stack()
-    stack.up()
+    stack.up(S2V_ACK_WAIT_SECONDS="8")
     job_id = stack.run("submit", cut("02-where-our-water-comes-from.opus", tmp_path / "talk.opus", 0, 40)).stdout.strip()
     endpoints = find_stack(stack.home)
     assert endpoints is not None

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import av
 import numpy as np
-import psutil
 import pytest
 
 from evals.artifacts import read_artifacts
 from s2v.v1.diagram_pb2 import DiagramType
 
 from .conftest import Stack
-from .made import TALK, Made
+from .made import Made
 
 pytestmark = pytest.mark.integration
 
@@ -139,21 +135,3 @@ def test_a_short_sound_is_refused_at_the_door(stack: Stack, tmp_path: Path) -> N
     tone = _write_wav(tmp_path / "short.wav", np.sin(np.arange(16_000 * 3) / 10) * 0.5)
     done = stack.run("submit", tone, code=3)
     assert "short.wav lasts 3.0 s" in done.stderr
-
-
-def test_a_killed_stack_finishes_the_job_when_it_is_up_again(make_stack: Callable[[], Stack], examples: Path) -> None:
-    stack = make_stack()
-    stack.up()
-    job_id = stack.run("submit", TALK, "--height", "720").stdout.strip()
-    deadline = time.monotonic() + 120
-    while not json.loads(stack.run("get", job_id, "--json").stdout)["stages"][0].get("partsTotal"):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    assert stack.process is not None
-    family = psutil.Process(stack.process.pid).children(recursive=True)
-    stack.down(signal.SIGKILL)
-    _, left = psutil.wait_procs(family, timeout=20)
-    assert not left, "killing the stack must leave no process behind"
-    stack.up()
-    stack.run("watch", job_id)
-    assert json.loads(stack.run("get", job_id, "--json").stdout)["state"] == "JOB_STATE_SUCCEEDED"

@@ -109,7 +109,10 @@ def test_an_interrupted_make_cancels_its_job_and_leaves_no_process(talk: Path, h
     assert up.wait(60) == 0
 
 
-def test_a_stack_that_is_killed_in_the_middle_of_a_job_finishes_it_later(talk: Path, home: Path, tmp_path: Path) -> None:
+def test_a_stack_that_is_killed_in_the_middle_of_a_job_finishes_it_later(
+    talk: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S2V_ACK_WAIT_SECONDS", "8")
     up = start(home, "up", log=tmp_path / "up")
     wait_until(lambda: find_stack(home) is not None)
     submitted = s2v(home, "submit", str(talk), "--height", "720")

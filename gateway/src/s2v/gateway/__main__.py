@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import uvloop
+
 from s2v.gateway.deletion import Deletion
 from s2v.gateway.edits import Edits
 from s2v.gateway.housekeeping import Housekeeping
@@ -67,4 +69,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

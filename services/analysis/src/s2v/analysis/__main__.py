@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import uvloop
+
 from s2v.analysis.engine import LOAD_SECONDS, load, make_pool, preload_engine
 from s2v.analysis.servicer import AnalysisServicer
 from s2v.analysis.settings import AnalysisSettings
@@ -31,4 +33,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     preload_engine()
-    asyncio.run(main())
+    uvloop.run(main())

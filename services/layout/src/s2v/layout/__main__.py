@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import uvloop
+
 from s2v.layout.engine import load
 from s2v.layout.processes import LOAD_SECONDS, make_pool, preload_engine
 from s2v.layout.servicer import LayoutServicer
@@ -32,4 +34,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     preload_engine()
-    asyncio.run(main())
+    uvloop.run(main())
