@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import uvloop
 from google.protobuf.wrappers_pb2 import StringValue
 from pydantic import SecretStr
 from ulid import ULID
@@ -168,10 +167,10 @@ def main() -> None:
                     with BareNats(Path(folder) / f"nats-{objects}-{sync}-{snapshots}", sync) as nats:
                         settings = _settings(nats, s3, snapshots=snapshots)
                         with _workers(settings, objects):
-                            throughputs.append(uvloop.run(_flood(settings, sync, objects, arguments.jobs)))
+                            throughputs.append(asyncio.run(_flood(settings, sync, objects, arguments.jobs)))
                             print(throughputs[-1], file=sys.stderr)
                             if sync == "lazy" and not snapshots:
-                                idles.append(uvloop.run(_trickle(settings, objects, arguments.idle)))
+                                idles.append(asyncio.run(_trickle(settings, objects, arguments.idle)))
                                 print(idles[-1], file=sys.stderr)
     report = {
         "throughput": [asdict(one) for one in throughputs],
@@ -211,7 +210,7 @@ def _workers(settings: RuntimeSettings, objects: str) -> Iterator[None]:
 
 
 def _work(settings: RuntimeSettings, stage: Stage.ValueType, objects: str) -> None:
-    uvloop.run(_serve(settings, stage, objects))
+    asyncio.run(_serve(settings, stage, objects))
 
 
 async def _serve(settings: RuntimeSettings, stage: Stage.ValueType, objects: str) -> None:

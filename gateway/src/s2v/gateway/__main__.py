@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import uvloop
-
 from s2v.gateway.deletion import Deletion
 from s2v.gateway.edits import Edits
 from s2v.gateway.housekeeping import Housekeeping
@@ -69,4 +67,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    asyncio.run(main())

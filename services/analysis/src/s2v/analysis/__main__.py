@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import uvloop
-
 from s2v.analysis.engine import LOAD_SECONDS, load, make_pool, preload_engine
 from s2v.analysis.servicer import AnalysisServicer
 from s2v.analysis.settings import AnalysisSettings
@@ -33,4 +31,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     preload_engine()
-    uvloop.run(main())
+    asyncio.run(main())

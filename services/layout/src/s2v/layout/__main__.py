@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import uvloop
-
 from s2v.layout.engine import load
 from s2v.layout.processes import LOAD_SECONDS, make_pool, preload_engine
 from s2v.layout.servicer import LayoutServicer
@@ -34,4 +32,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     preload_engine()
-    uvloop.run(main())
+    asyncio.run(main())

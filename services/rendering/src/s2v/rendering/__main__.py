@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uvloop
+import asyncio
 
 from s2v.rendering.direct import engine_pool
 from s2v.rendering.engine import preload_engine
@@ -27,4 +27,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     preload_engine()
-    uvloop.run(main())
+    asyncio.run(main())

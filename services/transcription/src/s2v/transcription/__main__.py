@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uvloop
+import asyncio
 
 from s2v.runtime.service import running
 from s2v.transcription.direct import DirectTranscriber, engine_pool, preload_engine
@@ -26,4 +26,4 @@ async def main(settings: TranscriptionSettings) -> None:
 if __name__ == "__main__":
     chosen = TranscriptionSettings()
     preload_engine(chosen)
-    uvloop.run(main(chosen))
+    asyncio.run(main(chosen))
