@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import hypot
 
 from s2v.layout.paragraph import Paragraph
-from s2v.layout.quality import BEHIND, Box, box_of, crosses_box, flatten, overlap, segments
+from s2v.layout.quality import BEHIND, Box, Floats, as_array, box_of, crossing_boxes, flatten, overlap, segments
 from s2v.v1.composition_pb2 import Route, RouteKind, SceneLayout
 
 CLEARANCE = 10.0
@@ -29,10 +29,11 @@ def place_labels(picture: SceneLayout, labels: Sequence[Paragraph]) -> bool:
     taken += [box_of(text.bounds) for shape in picture.shapes if shape.kind in BEHIND for text in shape.texts]
     taken += [border for shape in picture.shapes if shape.kind in BEHIND for border in _borders(box_of(shape.rect))]
     taken += [box_of(annotation.text.bounds) for shape in picture.shapes for annotation in shape.annotations]
+    lines = as_array([segment for route in picture.routes for segment in segments(route)])
     for route, label in zip(picture.routes, labels, strict=True):
         if not label.lines:
             continue
-        box = next((box for box in _places(route, label) if _is_free(box, taken, picture.routes)), None)
+        box = next((box for box in _places(route, label) if _is_free(box, taken, lines)), None)
         if box is None:
             return False
         route.label.CopyFrom(label.below((box[0] + box[2]) / 2, box[1]))
@@ -101,9 +102,9 @@ def _slanted_places(route: Route, width: float, height: float) -> Iterator[Box]:
                 )
 
 
-def _is_free(box: Box, taken: Sequence[Box], routes: Sequence[Route]) -> bool:
+def _is_free(box: Box, taken: Sequence[Box], lines: Floats) -> bool:
     wide = (box[0] - DISTANCE, box[1] - DISTANCE, box[2] + DISTANCE, box[3] + DISTANCE)
     if any(overlap(wide, other) for other in taken):
         return False
     near = (box[0] - CLEARANCE + 1, box[1] - CLEARANCE + 1, box[2] + CLEARANCE - 1, box[3] + CLEARANCE - 1)
-    return not any(crosses_box(segment, near) for route in routes for segment in segments(route))
+    return not crossing_boxes(lines, as_array([near])).any()

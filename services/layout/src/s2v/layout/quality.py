@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations, pairwise
+
+import numpy as np
+import numpy.typing as npt
 
 from s2v.layout.canvas import Canvas, picture_texts
 from s2v.v1.composition_pb2 import LayoutQuality, Rect, Route, RouteKind, SceneLayout, Shape, ShapeKind
@@ -21,16 +24,21 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 Segment = tuple[float, float, float, float]
 """x and y of the start, x and y of the end."""
+Floats = npt.NDArray[np.float64]
+"""Boxes or segments, shape (number, 4)."""
+Truths = npt.NDArray[np.bool_]
 
 
 def measure(scene: SceneLayout, canvas: Canvas) -> None:
     """Fills in the counts and sizes of `scene.quality`. The title, outside of the diagram area, is added afterwards."""
     quality = scene.quality
     quality.shape_overlaps = _overlaps(scene.shapes)
-    pieces = {route.edge_id: segments(route) for route in scene.routes}
-    quality.routes_through_shapes = sum(_runs_through(route, pieces[route.edge_id], scene.shapes) for route in scene.routes)
-    quality.label_hits = _label_hits(scene, pieces)
-    quality.crossings = sum(_crossings(a, b) for a, b in combinations(pieces.values(), 2))
+    lines = [segments(route) for route in scene.routes]
+    owners = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    pieces = as_array([segment for line in lines for segment in line])
+    quality.routes_through_shapes = _routes_through(scene, pieces, owners)
+    quality.label_hits = _label_hits(scene, pieces, owners)
+    quality.crossings = _crossings(pieces, owners)
     quality.bends = sum(max(len(route.points) - 2, 0) for route in scene.routes if route.kind != RouteKind.ROUTE_KIND_CURVED)
     quality.min_text_px = min((block.size_px for block in picture_texts(scene)), default=0.0)
     left, top, right, bottom = extent(scene)
@@ -65,18 +73,27 @@ def box_of(rect: Rect) -> Box:
     return rect.x, rect.y, rect.x + rect.width, rect.y + rect.height
 
 
-def crosses_box(segment: Segment, box: Box) -> bool:
-    """Tells whether a segment has more than its end inside a box (Liang and Barsky, 1984)."""
-    x0, y0, x1, y1 = segment
-    first, last = 0.0, 1.0
-    for direction, low, high in ((x1 - x0, box[0] - x0, box[2] - x0), (y1 - y0, box[1] - y0, box[3] - y0)):
-        if abs(direction) < 1e-9:
-            if low > 0 or high < 0:
-                return False
-            continue
-        near, far = sorted((low / direction, high / direction))
-        first, last = max(first, near), min(last, far)
-    return first < last
+def as_array(rows: Sequence[Box]) -> Floats:
+    """Returns boxes or segments as an array, shape (number, 4)."""
+    return np.array(rows, float).reshape(-1, 4)
+
+
+def crossing_boxes(pieces: Floats, boxes: Floats) -> Truths:
+    """Tells which segments have more than their end inside which boxes, shape (segments, boxes) (Liang and Barsky, 1984)."""
+    first, last = np.zeros((len(pieces), len(boxes))), np.ones((len(pieces), len(boxes)))
+    beside = np.zeros(first.shape, np.bool_)
+    for axis in (0, 1):
+        start = pieces[:, axis, None]
+        direction = pieces[:, axis + 2, None] - start
+        low, high = boxes[None, :, axis] - start, boxes[None, :, axis + 2] - start
+        level = np.abs(direction) < 1e-9
+        beside |= level & ((low > 0) | (high < 0))
+        divisor = np.where(level, 1.0, direction)
+        one, other = low / divisor, high / divisor
+        np.maximum(first, np.minimum(one, other), out=first, where=~level)
+        np.minimum(last, np.maximum(one, other), out=last, where=~level)
+    result: Truths = (first < last) & ~beside
+    return result
 
 
 def segments(route: Route) -> list[Segment]:
@@ -99,23 +116,30 @@ def flatten(route: Route) -> list[tuple[float, float]]:
     return line
 
 
-def crossings(a: Route, b: Route) -> int:
-    """Counts the points where two routes cross."""
-    return _crossings(segments(a), segments(b))
+def _crossings(pieces: Floats, owners: npt.NDArray[np.int_]) -> int:
+    """Counts the points where two routes cross; `owners` says whose each segment is."""
+    (x0, y0, x1, y1), step = pieces.T[:, :, None], pieces[:, None, 2:] - pieces[:, None, :2]
 
+    def sides(x: Floats, y: Floats) -> Floats:
+        """On which side of each segment each point is, shape (segments, points)."""
+        return np.asarray(step[..., 0] * (y.T - y0) - step[..., 1] * (x.T - x0))
 
-def _crossings(a: Sequence[Segment], b: Sequence[Segment]) -> int:
-    return sum(_cross(one, other) for one in a for other in b)
+    parted = sides(x0, y0) * sides(x1, y1) < -1e-6
+    return int((parted & parted.T & (owners[:, None] < owners[None])).sum())
 
 
 def _overlaps(shapes: Sequence[Shape]) -> int:
     """Counts pairs that share an area; a panel may hold others whole, a set anything."""
+    boxes = as_array([box_of(shape.rect) for shape in shapes])
+    shared = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     count = 0
-    for a, b in combinations(shapes, 2):
-        one, other = box_of(a.rect), box_of(b.rect)
-        if ShapeKind.SHAPE_KIND_CIRCLE in {a.kind, b.kind} or not overlap(one, other):
+    for one, other in zip(*np.nonzero(np.triu((shared > TOLERANCE).all(axis=2), 1)), strict=True):
+        a, b = shapes[one], shapes[other]
+        if ShapeKind.SHAPE_KIND_CIRCLE in {a.kind, b.kind}:
             continue
-        held = (a.kind in BEHIND and _holds(one, other)) or (b.kind in BEHIND and _holds(other, one))
+        held = (a.kind in BEHIND and _holds(box_of(a.rect), box_of(b.rect))) or (
+            b.kind in BEHIND and _holds(box_of(b.rect), box_of(a.rect))
+        )
         count += not held
     return count
 
@@ -129,33 +153,37 @@ def _holds(outer: Box, inner: Box) -> bool:
     )
 
 
-def _runs_through(route: Route, pieces: Sequence[Segment], shapes: Sequence[Shape]) -> int:
+def _routes_through(scene: SceneLayout, pieces: Floats, owners: npt.NDArray[np.int_]) -> int:
+    """Counts the pairs of a route and a shape that it runs through."""
+    boxes = as_array([_grown(box_of(shape.rect), -TOLERANCE) for shape in scene.shapes])
+    crossing, crossed = np.nonzero(crossing_boxes(pieces, boxes))
+    met = set(zip(owners[crossing].tolist(), crossed.tolist(), strict=True))
+    return sum(not _is_allowed(scene.routes[route], scene.shapes[shape], scene.shapes) for route, shape in met)
+
+
+def _is_allowed(route: Route, shape: Shape, shapes: Sequence[Shape]) -> bool:
+    """Tells whether a route may run through a shape."""
+    if shape.kind == ShapeKind.SHAPE_KIND_CIRCLE:
+        return True
     # At a pill the line ends inside the rectangle, beside the half circle; at all others even the route's own ends are no excuse.
     own = (route.source, route.target)
-    ends = [box_of(shape.rect) for shape in shapes if shape.node_id in own]
-    count = 0
-    for shape in shapes:
-        # A panel is in the way of routes that have no end in it.
-        if shape.kind in BEHIND and any(_holds(box_of(shape.rect), end) for end in ends):
-            continue
-        if shape.kind == ShapeKind.SHAPE_KIND_CIRCLE or (shape.node_id in own and shape.kind == ShapeKind.SHAPE_KIND_PILL):
-            continue
-        box = _grown(box_of(shape.rect), -TOLERANCE)
-        count += any(crosses_box(segment, box) for segment in pieces)
-    return count
+    if shape.node_id in own and shape.kind == ShapeKind.SHAPE_KIND_PILL:
+        return True
+    # A panel is in the way of routes that have no end in it.
+    return shape.kind in BEHIND and any(_holds(box_of(shape.rect), box_of(end.rect)) for end in shapes if end.node_id in own)
 
 
-def _label_hits(scene: SceneLayout, pieces: Mapping[str, Sequence[Segment]]) -> int:
+def _label_hits(scene: SceneLayout, pieces: Floats, owners: npt.NDArray[np.int_]) -> int:
     """Counts the free texts that touch a shape, another free text, a route or a line of the picture."""
     free = _free_texts(scene)
     shapes = [box_of(shape.rect) for shape in scene.shapes if shape.kind not in {ShapeKind.SHAPE_KIND_TEXT, *BEHIND}]
-    lines = [(edge_id, segment) for edge_id, line in pieces.items() for segment in line]
-    lines += [(f"rule {n}", (getattr(r, "from").x, getattr(r, "from").y, r.to.x, r.to.y)) for n, r in enumerate(scene.rules)]
+    rules = [(getattr(rule, "from").x, getattr(rule, "from").y, rule.to.x, rule.to.y) for rule in scene.rules]
     count = sum(overlap(a, b) for a, b in combinations(free, 2))
-    for box in free:
-        count += sum(overlap(box, shape) for shape in shapes)
-        count += len({name for name, segment in lines if crosses_box(segment, _grown(box, BORDER - TOLERANCE))})
-    return count
+    count += sum(overlap(box, shape) for box in free for shape in shapes)
+    near = as_array([_grown(box, BORDER - TOLERANCE) for box in free])
+    places, texts = np.nonzero(crossing_boxes(pieces, near))
+    count += len(set(zip(owners[places].tolist(), texts.tolist(), strict=True)))
+    return count + int(crossing_boxes(as_array(rules), near).sum())
 
 
 def _free_texts(scene: SceneLayout) -> list[Box]:
@@ -168,14 +196,6 @@ def _free_texts(scene: SceneLayout) -> list[Box]:
 
 def _is_outside(shape: Shape) -> bool:
     return shape.kind in {ShapeKind.SHAPE_KIND_DOT, ShapeKind.SHAPE_KIND_TEXT, *BEHIND}
-
-
-def _cross(a: Segment, b: Segment) -> bool:
-    def side(segment: Segment, x: float, y: float) -> float:
-        return (segment[2] - segment[0]) * (y - segment[1]) - (segment[3] - segment[1]) * (x - segment[0])
-
-    apart = side(a, b[0], b[1]) * side(a, b[2], b[3])
-    return apart < -1e-6 and side(b, a[0], a[1]) * side(b, a[2], a[3]) < -1e-6
 
 
 def _grown(box: Box, by: float) -> Box:

@@ -69,10 +69,17 @@ class _Field:
         self._panels = _array([box_of(shape.rect) for shape in behind])
         self._borders = _array([border for shape in behind for border in _borders(box_of(shape.rect))])
         self._lines = [[(point.x, point.y) for point in route.points] for route in picture.routes]
+        self._changes = 0
+        """How often a route was drawn again."""
+        self._judged: dict[int, int] = {}
+        """How often that was when no better way was found for a route: until the next change there is none."""
         self._gather()
 
     def improve(self, number: int, route: Route) -> bool:
         """Draws a route again if there is a better way; tells whether there was."""
+        if self._judged.get(number) == self._changes:
+            return False
+        self._judged[number] = self._changes
         others = self._owners != number
         segments = self._segments[others]
         line = self._lines[number]
@@ -80,7 +87,7 @@ class _Field:
         if target.kind in BEHIND or source.kind in BEHIND or self._joins(number):
             return False
         cost = CROSSING_COST * _crossings(_segments(line), segments).sum() + len(line) - 2
-        ways = [way for way in (*_ways(source, target), *_slides(line, source, target)) if len(way) - 2 < cost]
+        ways = [way for way in (*_ways(source, target, cost), *_slides(line, source, target)) if len(way) - 2 < cost]
         if not ways:
             return False
         # All ways are judged at once: calls of numpy cost more than its sums. Most hit a shape, which is soonest seen.
@@ -96,6 +103,7 @@ class _Field:
         if costs[best] >= cost:
             return False
         self._lines[number] = ways[best]
+        self._changes += 1
         self._gather()
         del route.points[:]
         route.points.extend(Point(x=x, y=y) for x, y in ways[best])
@@ -162,8 +170,8 @@ def _keep(ways: Sequence[list[XY]], blocked: Truths, count: int) -> list[list[XY
     return [way for way, hit in zip(ways, hits, strict=True) if not hit]
 
 
-def _ways(source: Shape, target: Shape) -> Iterator[list[XY]]:
-    """Yields lines from outline to outline with their gaps kept: straight ones, then those with one corner."""
+def _ways(source: Shape, target: Shape, cost: float) -> Iterator[list[XY]]:
+    """Yields lines from outline to outline with their gaps kept: straight ones, and with one corner where `cost` is above 1."""
     a, b = box_of(source.rect), box_of(target.rect)
     for axis in (0, 1):
         across = 1 - axis
@@ -174,6 +182,8 @@ def _ways(source: Shape, target: Shape) -> Iterator[list[XY]]:
         if abs(end - start) >= SHORTEST:
             for place in _shared(source, target, across):
                 yield [_point(start, place, axis), _point(end, place, axis)]
+    if cost <= 1:
+        return
     for axis in (0, 1):
         # It leaves along `axis` and comes in across it.
         for x in _places(target, axis):
