@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from s2v.cli.servers import NatsServer, S3Server
-from s2v.runtime import bus
+from s2v.runtime import bus, worker
 from s2v.runtime.errors import UnavailableError
+from s2v.runtime.pulling import Delivery
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.spool import Result, Spool
 from s2v.runtime.stage import File
@@ -95,6 +96,54 @@ async def test_jobs_go_on_when_nats_is_back(own: RuntimeSettings, servers: tuple
         for number, record in enumerate(records):
             assert await house.text(record) == expected(f"talk number {number}")
             assert await house.objects(record.job.id) <= known_objects(record)
+
+
+@pytest.mark.integration
+async def test_an_outage_in_which_nothing_can_be_noted_costs_no_attempt(
+    own: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "OUTAGE_SECONDS", 1.0)
+    async with House(own, "default") as house:
+        relay = house.relays[Stage.STAGE_LAYOUT]
+        run, update, tries, away = relay.run, house.jobs.update, 0, asyncio.Event()
+
+        async def interrupted(tenant, job_id, change):
+            if away.is_set():
+                raise UnavailableError("NATS does not answer")
+            return await update(tenant, job_id, change)
+
+        async def cut(task, part):
+            nonlocal tries
+            tries += 1
+            if tries <= own.max_attempts:
+                away.set()
+                asyncio.get_running_loop().call_later(0.3, away.clear)
+                raise UnavailableError("NATS does not answer")
+            return await run(task, part)
+
+        monkeypatch.setattr(house.jobs, "update", interrupted)
+        relay.run = cut
+        async with house.working():
+            record = await house.ended(await house.submit("word"))
+        assert record.job.state == JobState.JOB_STATE_SUCCEEDED, record.job.error
+        assert not record.stages[2].failed_attempts
+        assert record.stages[2].handed_back["plan"] == own.max_attempts
+
+
+@pytest.mark.integration
+async def test_deliveries_that_no_worker_has_seen_cost_one_attempt_at_most(own: RuntimeSettings) -> None:
+    async with House(own.model_copy(update={"ack_wait_seconds": 1.2}), "default") as house:
+        job_id = await house.submit("word")
+        puller = await house.bus.pull_tasks(Stage.STAGE_TRANSCRIPTION)
+        for number in range(1, own.max_attempts + 1):
+            seen: Sequence[Delivery] = []
+            while not seen:
+                seen = await puller.pull(1, idle_seconds=0.2)
+            assert seen[0].deliveries == number
+        async with house.working():
+            record = await house.ended(job_id)
+        assert record.job.state == JobState.JOB_STATE_SUCCEEDED, record.job.error
+        assert record.stages[0].failed_attempts["plan"] == 1
 
 
 @pytest.mark.integration

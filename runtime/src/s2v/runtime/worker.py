@@ -24,6 +24,7 @@ from s2v.runtime.execution import Execution, GoneError, stages_before
 from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
 from s2v.runtime.leases import Leases
 from s2v.runtime.pulling import Delivery
+from s2v.runtime.records import Change
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 from s2v.runtime.steps import alive
@@ -31,7 +32,7 @@ from s2v.v1.event_pb2 import AttemptFailed, JobEvent
 from s2v.v1.job_pb2 import StageState
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
-from s2v.v1.work_pb2 import BusyTask, DeadLetter, JobRecord, WorkerStatus
+from s2v.v1.work_pb2 import BusyTask, DeadLetter, JobRecord, Task, WorkerStatus
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,8 @@ class Worker:
     """Most tasks at work at once; as many as the engine has worker processes."""
     _busy: dict[asyncio.Task[None], _Work] = field(default_factory=dict)
     """Tasks at work."""
+    _owed: list[tuple[Task, Change]] = field(default_factory=list)
+    """Tasks that were handed back while NATS was away, and what their records are still to say of it."""
 
     def __post_init__(self) -> None:
         self._stage = self.execution.work.stage
@@ -204,8 +207,23 @@ class Worker:
 
         try:
             await self.jobs.update(task.tenant, task.job_id, note)
+        except UnavailableError:
+            self._owed.append((task, note))
+            raise
         finally:
             await delivery.hand_back(delay_seconds * random.uniform(1, 2))  # noqa: S311 - jitter
+
+    async def _write_owed(self) -> None:
+        """Writes what could not be written during an outage: until then a task that was handed back looks lost."""
+        owed, self._owed = self._owed, []
+        for place, (task, note) in enumerate(owed):
+            try:
+                await self.jobs.update(task.tenant, task.job_id, note)
+            except NotFoundError:
+                continue
+            except UnavailableError:
+                self._owed += owed[place:]
+                return
 
     def _attempt(self, delivery: Delivery, outcome: AttemptOutcome.ValueType, reason: str) -> Attempt:
         return hops.attempt(self._stage, task_name(delivery.task), delivery.task.epoch, outcome, reason=reason)
@@ -214,6 +232,7 @@ class Worker:
         """Says of all tasks at work that they are, often enough that NATS does not give them to others."""
         while True:
             await asyncio.sleep(self.settings.ack_wait_seconds / 6)
+            await self._write_owed()
             due = time.monotonic() - self.settings.ack_wait_seconds / 6
             for work in [one for one in self._busy.values() if one.since < due]:
                 try:
@@ -238,6 +257,7 @@ class Worker:
             return
         succeeded = stage_record(record, self._stage).state == StageState.STAGE_STATE_SUCCEEDED
         if delivery.deliveries > 1 and not succeeded:
+            await self._write_owed()
             record = await self._count_crashes(delivery)
         hop.link(stage_record(record, self._stage))
         if not await self._leases.hold(task.job_id):
@@ -245,7 +265,11 @@ class Worker:
         await self.execution.advance(record, task)
 
     async def _count_crashes(self, delivery: Delivery) -> JobRecord:
-        """A task that comes again without a recorded failure lost its worker: that was an attempt too."""
+        """A task that comes again without a recorded failure lost its worker: that was an attempt too.
+
+        Each delivery after the first is noted here when a worker sees it. So one worker at most was lost since the last note;
+        what NATS has delivered besides went astray with a connection or one of its servers, and costs no attempt.
+        """
         task, name = delivery.task, task_name(delivery.task)
 
         def count(record: JobRecord) -> bool:
@@ -253,9 +277,9 @@ class Worker:
             lost = delivery.deliveries - 1 - entry.handed_back[name]
             if record.epoch != task.epoch or lost <= entry.failed_attempts[name]:
                 return False
-            for _ in range(entry.failed_attempts[name], lost):
-                hops.note(entry, hops.lost(self._stage, name, task.epoch))
-            entry.failed_attempts[name] = lost
+            hops.note(entry, hops.lost(self._stage, name, task.epoch))
+            entry.failed_attempts[name] += 1
+            entry.handed_back[name] += lost - entry.failed_attempts[name]
             progress(record)
             return True
 
