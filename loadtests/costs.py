@@ -395,3 +395,7 @@ async def _time_reconciling(behind: Machinery) -> float:
     started = time.monotonic()
     await reconciler.reconcile("records")
     return (time.monotonic() - started) / RECORDS
+
+
+if __name__ == "__main__":
+    main()

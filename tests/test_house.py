@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import subprocess
 import sys
 import tomllib
@@ -147,3 +148,14 @@ def _distributions(module: str) -> set[str]:
         if editable or any(file.startswith((f"{path}/", f"{path}.")) for file in files):
             holders.add(canonicalize_name(name))
     return holders
+
+
+def test_what_the_docs_run_as_a_module_runs() -> None:
+    """`python -m NAME` of a module that only defines its `main` would do nothing, and say nothing."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("evals/*.md"), *ROOT.glob("loadtests/*.md")]
+    named = {name for page in pages for name in re.findall(r"python -m ((?:evals|loadtests|deploy)[\w.]*)", page.read_text())}
+    assert len(named) > 10
+    for name in named:
+        place = ROOT / name.replace(".", "/")
+        source = (place / "__main__.py" if place.is_dir() else place.with_suffix(".py")).read_text()
+        assert 'if __name__ == "__main__":' in source, f"python -m {name} does nothing"
