@@ -18,7 +18,7 @@ from s2v.layout.layered import Variant
 from s2v.layout.outline import Measure
 from s2v.layout.quality import extent, faults, measure
 from s2v.v1.composition_pb2 import RouteKind, SceneLayout, ShapeKind
-from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node, NodeKind
+from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node, NodeKind, Quantity
 from s2v.v1.storyboard_pb2 import Scene
 
 from .storyboards import ANY, STEP, diagram, storyboard, timeline
@@ -309,3 +309,15 @@ def test_the_camera_goes_to_a_label_that_lies_outside_the_area() -> None:
     edges = [(0, 1, ""), (1, 2, long), (2, 0, long)]
     layout = lay_out(diagram(DiagramType.DIAGRAM_TYPE_CYCLE, [(STEP, name) for name in names], edges))
     assert max(keyframe.y for keyframe in layout.camera) > 0
+
+
+def test_the_camera_goes_to_a_line_that_alone_lies_outside_the_area() -> None:
+    """All that is told can be seen without it; the way of an arrow from the foot of a column to the head of the next can not."""
+    value, retry = "value to answer value to a", "retry configuration request answer to to"
+    names = ["order", value, "check", value, "answer check customer the", retry, "database", "order database customer retry"]
+    labels = ["answer check customer the", "", "", "retry configuration request retry to to", retry, "", "server server", ""]
+    edges = [(number, (number + 1) % 8, label) for number, label in enumerate(labels)]
+    scene = diagram(DiagramType.DIAGRAM_TYPE_CYCLE, [(STEP, name) for name in names], edges)
+    for number in (2, 4):
+        scene.diagram.nodes[number].quantity.CopyFrom(Quantity(label="20 milliseconds", reveal_seconds=2 * number + 1))
+    assert_clean(lay_out(scene), scene, CANVASES["16:9"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from s2v.layout.canvas import Canvas, find_move, shift
-from s2v.layout.quality import Box, box_of, extent
+from s2v.layout.quality import Box, box_of, extent, flatten
 from s2v.v1.composition_pb2 import CameraKeyframe, SceneLayout, Shape
 
 TRAVEL_SECONDS = 0.7
@@ -55,20 +57,39 @@ def follow(picture: SceneLayout, canvas: Canvas, start_seconds: float, end_secon
         for route in picture.routes
         if route.label.lines
     ]
+    farthest = (farthest_x, farthest_y)
+    picture.camera.extend(_move(told, canvas, farthest, start_seconds, end_seconds))
+    if not any(each.x or each.y for each in picture.camera):
+        # What is out of sight is a line alone: it is shown when it is drawn.
+        told += [
+            (route.reveal_seconds, route.edge_id, _around(*((x, y, x, y) for x, y in flatten(route)))) for route in picture.routes
+        ]
+        del picture.camera[:]
+        picture.camera.extend(_move(told, canvas, farthest, start_seconds, end_seconds))
+
+
+def _move(
+    told: Sequence[tuple[float, str, Box]],
+    canvas: Canvas,
+    farthest: tuple[float, float],
+    start_seconds: float,
+    end_seconds: float,
+) -> Iterator[CameraKeyframe]:
+    """Yields where the camera goes, given when what is told, and where it stands; `farthest` is how far it may stand off."""
+    area = canvas.area
     moments = sorted((max(seconds, start_seconds), name, box) for seconds, name, box in told if seconds < end_seconds)
     x = y = 0.0
-    free_at = start_seconds
+    free_at, first = start_seconds, True
     for seconds, _, box in moments:
-        wanted_x = _offset(x, (box[0], box[2]), (area.x, area.width), farthest_x)
-        wanted_y = _offset(y, (box[1], box[3]), (area.y, area.height), farthest_y)
-        if (wanted_x, wanted_y) == (x, y) and picture.camera:
+        wanted_x = _offset(x, (box[0], box[2]), (area.x, area.width), farthest[0])
+        wanted_y = _offset(y, (box[1], box[3]), (area.y, area.height), farthest[1])
+        if (wanted_x, wanted_y) == (x, y) and not first:
             continue
-        first = not picture.camera
         begin = start_seconds if first else max(free_at, seconds - ARRIVAL_SECONDS - TRAVEL_SECONDS)
         end = start_seconds if first else begin + TRAVEL_SECONDS
         x, y = wanted_x, wanted_y
-        picture.camera.append(CameraKeyframe(start_seconds=begin, end_seconds=end, x=x, y=y))
-        free_at = end
+        yield CameraKeyframe(start_seconds=begin, end_seconds=end, x=x, y=y)
+        free_at, first = end, False
 
 
 def _reach(shape: Shape) -> Box:

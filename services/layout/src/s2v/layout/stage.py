@@ -17,7 +17,7 @@ from s2v.v1.layout_service_pb2 import ComposeRequest, ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.storyboard_pb2 import Storyboard
 
-REVISION = 5
+REVISION = 6
 """Raised by hand when this service changes in a way that changes its results."""
 
 
