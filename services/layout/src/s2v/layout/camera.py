@@ -58,14 +58,14 @@ def follow(picture: SceneLayout, canvas: Canvas, start_seconds: float, end_secon
         if route.label.lines
     ]
     farthest = (farthest_x, farthest_y)
-    picture.camera.extend(_move(told, canvas, farthest, start_seconds, end_seconds))
-    if not any(each.x or each.y for each in picture.camera):
+    moves = list(_move(told, canvas, farthest, start_seconds, end_seconds))
+    if not any(each.x or each.y for each in moves):
         # What is out of sight is a line alone: it is shown when it is drawn.
         told += [
             (route.reveal_seconds, route.edge_id, _around(*((x, y, x, y) for x, y in flatten(route)))) for route in picture.routes
         ]
-        del picture.camera[:]
-        picture.camera.extend(_move(told, canvas, farthest, start_seconds, end_seconds))
+        moves = list(_move(told, canvas, farthest, start_seconds, end_seconds))
+    picture.camera.extend(moves)
 
 
 def _move(

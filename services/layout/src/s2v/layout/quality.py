@@ -137,10 +137,9 @@ def _overlaps(shapes: Sequence[Shape]) -> int:
         a, b = shapes[one], shapes[other]
         if ShapeKind.SHAPE_KIND_CIRCLE in {a.kind, b.kind}:
             continue
-        held = (a.kind in BEHIND and _holds(box_of(a.rect), box_of(b.rect))) or (
-            b.kind in BEHIND and _holds(box_of(b.rect), box_of(a.rect))
+        count += not any(
+            outer.kind in BEHIND and _holds(box_of(outer.rect), box_of(inner.rect)) for outer, inner in ((a, b), (b, a))
         )
-        count += not held
     return count
 
 

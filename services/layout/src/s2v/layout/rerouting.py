@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from s2v.layout.quality import BEHIND, Box, box_of
+from s2v.layout.quality import BEHIND, Box, Floats, Truths, as_array, box_of
 from s2v.layout.routing import START_GAP, TIP_GAP, XY, simplify
 from s2v.v1.composition_pb2 import Point, Route, RouteKind, SceneLayout, Shape, ShapeKind
 
@@ -33,9 +33,6 @@ SHARES = (0.5, 0.3, 0.7, 0.15, 0.85)
 PASSES = 3
 """Each pass opens ways for the next."""
 BOXES = frozenset((ShapeKind.SHAPE_KIND_ROUNDED_BOX, ShapeKind.SHAPE_KIND_BOX, ShapeKind.SHAPE_KIND_BARRED_BOX))
-
-Floats = npt.NDArray[np.float64]
-Truths = npt.NDArray[np.bool_]
 
 
 def reroute(picture: SceneLayout) -> None:
@@ -59,15 +56,15 @@ class _Field:
         self._shapes = {shape.node_id: shape for shape in picture.shapes}
         solid = [shape for shape in picture.shapes if shape.kind not in BEHIND]
         self._ids = np.array([shape.node_id for shape in solid])
-        self._boxes = _array([box_of(shape.rect) for shape in solid])
+        self._boxes = as_array([box_of(shape.rect) for shape in solid])
         behind = [shape for shape in picture.shapes if shape.kind in BEHIND]
         texts = [each.text for shape in picture.shapes for each in shape.annotations]
         texts += [text for shape in behind for text in shape.texts] + [
             route.label for route in picture.routes if route.label.lines
         ]
-        self._texts = _grown(_array([box_of(text.bounds) for text in texts]), TEXT_CLEARANCE)
-        self._panels = _array([box_of(shape.rect) for shape in behind])
-        self._borders = _array([border for shape in behind for border in _borders(box_of(shape.rect))])
+        self._texts = _grown(as_array([box_of(text.bounds) for text in texts]), TEXT_CLEARANCE)
+        self._panels = as_array([box_of(shape.rect) for shape in behind])
+        self._borders = as_array([border for shape in behind for border in _borders(box_of(shape.rect))])
         self._lines = [[(point.x, point.y) for point in route.points] for route in picture.routes]
         self._changes = 0
         """How often a route was drawn again."""
@@ -112,7 +109,7 @@ class _Field:
     def _gather(self) -> None:
         pieces = [(number, (*a, *b)) for number, line in enumerate(self._lines) for a, b in pairwise(line)]
         self._owners = np.array([number for number, _ in pieces], int)
-        self._segments = _array([segment for _, segment in pieces])
+        self._segments = as_array([segment for _, segment in pieces])
         tips = [(number, point) for number, line in enumerate(self._lines) if line for point in (line[0], line[-1])]
         self._tip_owners = np.array([number for number, _ in tips], int)
         self._tips = np.array([point for _, point in tips], float).reshape(-1, 2)
@@ -161,7 +158,7 @@ def _owners(ways: Sequence[Sequence[XY]]) -> npt.NDArray[np.int_]:
 
 
 def _gather_pieces(ways: Sequence[Sequence[XY]]) -> Floats:
-    return _array([(*start, *end) for way in ways for start, end in pairwise(way)])
+    return as_array([(*start, *end) for way in ways for start, end in pairwise(way)])
 
 
 def _keep(ways: Sequence[list[XY]], blocked: Truths, count: int) -> list[list[XY]]:
@@ -257,11 +254,7 @@ def _point(along: float, across: float, axis: int) -> XY:
 
 
 def _segments(line: Sequence[XY]) -> Floats:
-    return _array([(*start, *end) for start, end in pairwise(line)])
-
-
-def _array(rows: Sequence[Box]) -> Floats:
-    return np.array(rows, float).reshape(-1, 4)
+    return as_array([(*start, *end) for start, end in pairwise(line)])
 
 
 def _spans(segments: Floats) -> Floats:
