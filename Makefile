@@ -68,7 +68,7 @@ test: setup-test format-check lint types proto-check ## Everything that CI needs
 
 .PHONY: test-chaos
 test-chaos: setup-test ## Kill everything at random under 200 jobs, and workers at each line (15 minutes)
-	S2V_CHAOS=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/chaos runtime/tests/test_kills.py
+	S2V_CHAOS=1 $(BIN)/python -m pytest -q -p no:cacheprovider --timeout 3600 tests/chaos runtime/tests/test_kills.py
 
 .PHONY: load
 load: setup-test ## Load-test an embedded stack: PROFILE=smoke, talk, steady, spike, soak, priority, abuse or watch

@@ -51,9 +51,7 @@ class SyncClient:
 TAIL = '''
     def close(self) -> None:
         """Closes the connection; calls in flight in other threads end with CANCELLED. May be called again."""
-        if not self._loop.closed:
-            self._loop.run(self._client.close())
-            self._loop.close()
+        self._loop.close(self._client.close)
 
     def __enter__(self) -> Self:
         return self

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 import time
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import grpc
@@ -21,6 +22,9 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        # Held while work is handed to the loop: what came after the loop's end would be waited for in vain.
+        self._lock = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="s2v-client", daemon=True)
         self._thread.start()
 
@@ -30,10 +34,15 @@ class LoopThread:
         Errors: those of `work`; JobServiceError (DEADLINE_EXCEEDED) when it takes longer than `timeout` seconds; RuntimeError
             after `close`, and for a call from within the loop, e.g. from a progress callback: it would wait for itself.
         """
-        if self.closed or threading.current_thread() is self._thread:
+        try:
+            self._refuse_own_thread()
+            with self._lock:
+                if self._closed:
+                    raise RuntimeError("the client is closed")
+                future = asyncio.run_coroutine_threadsafe(_within(work, timeout), self._loop)
+        except RuntimeError:
             work.close()
-            raise RuntimeError("the client is closed" if self.closed else "a callback of the client must not call the client")
-        future = asyncio.run_coroutine_threadsafe(_within(work, timeout), self._loop)
+            raise
         try:
             return future.result()
         except concurrent.futures.CancelledError as error:
@@ -54,20 +63,30 @@ class LoopThread:
                     return
                 yield item
         finally:
-            if not self.closed:
+            # Closing the client, and an interrupt, end the generator themselves.
+            with contextlib.suppress(RuntimeError, JobServiceError):
                 self.run(items.aclose())
 
-    @property
-    def closed(self) -> bool:
-        """Whether it has ended."""
-        return self._loop.is_closed()
+    def close(self, last: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Cancels what is at work, calls `last`, and ends the thread. A second call waits for that end.
 
-    def close(self) -> None:
-        """Cancels what is at work, and ends the thread."""
-        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        Errors: those of `last`, after the end; RuntimeError for a call from within the loop.
+        """
+        self._refuse_own_thread()
+        with self._lock:
+            first, self._closed = not self._closed, True
+        if first:
+            try:
+                asyncio.run_coroutine_threadsafe(_end(last), self._loop).result()
+            finally:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join()
+                self._loop.close()
         self._thread.join()
-        self._loop.close()
+
+    def _refuse_own_thread(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a callback of the client must not call the client")
 
 
 async def _within(work: Coroutine[Any, Any, T], timeout: float | None) -> T:
@@ -89,8 +108,10 @@ async def _following(items: AsyncGenerator[T, None]) -> T:
     return await anext(items)
 
 
-async def _cancel_others() -> None:
+async def _end(last: Callable[[], Awaitable[None]] | None) -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    if last:
+        await last()
