@@ -37,7 +37,8 @@ def test_nobody_waits_for_a_loop_that_ends():
         closing.start()
         closing.join(20)
         following.join(20)
-        assert not (closing.is_alive() or following.is_alive())
+        assert not closing.is_alive()
+        assert not following.is_alive()
         # Closed before or after the call was handed over.
         assert [str(error) for error in ended] in (["the client is closed"], ["the client was closed meanwhile"])
 
