@@ -224,3 +224,18 @@ def test_a_correlation_sheds_its_last_phrase(parse: Parse) -> None:
         _extract(parse, "The closer the house to the river or the lake or the sea, the better the price of the house.")
     )
     assert edges == {("Closer house to river or lake", "", "Better price of house")}
+
+
+def test_that_stands_for_the_clause_in_front(parse: Parse) -> None:
+    content = _extract(parse, "Parcels are lost, and that causes anger.")
+    assert _edges(content) == {("Parcels lost", "", "Anger")}
+
+
+def test_verbs_taken_for_nouns_are_read_as_verbs(parse: Parse) -> None:
+    content = _extract(parse, "The wall bends. As a result, the road below it sinks. The delay makes the picture freeze.")
+    assert {("Wall bends", "", "Road sinks"), ("Delay", "", "Picture freezes")} <= _edges(content)
+
+
+def test_a_denial_behind_a_contraction_stays(parse: Parse) -> None:
+    content = _extract(parse, "If one person plans everything, you're never going to have good estimates.")
+    assert [node.label.text for node in content.nodes] == ["One person plans everything", "Never going to have good estimates"]

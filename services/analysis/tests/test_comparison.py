@@ -80,3 +80,8 @@ def test_a_difference_or_an_opinion_is_no_cell(parse: Parse) -> None:
     labels = [node.label.text for node in extract_comparison(talk, talk.sentences).nodes]
     assert not {"Big difference", "Show big difference", "Great"} & set(labels)
     assert "Carry more people" in labels
+
+
+def test_how_and_how_often_are_said_of_a_subject(parse: Parse) -> None:
+    talk = parse("The 2.4GHz band reaches farther, while the 5GHz band is faster. The 2.4GHz band is often crowded.")
+    assert columns(extract_comparison(talk, talk.sentences))["2.4GHz band"] == ["Reaches farther", "Often crowded"]

@@ -115,3 +115,19 @@ def test_any_text_gives_one_ring_or_none(parse: Parse, pieces: list[str]) -> Non
         assert len(node.label.text.split()) <= 6
         assert all(0 <= word < len(talk.speech) for word in (*node.label.words, *node.label.antecedents))
     assert all(edge.kind == EdgeKind.EDGE_KIND_SEQUENCE and edge.source != edge.target for edge in content.edges)
+
+
+def test_clauses_that_the_parser_has_torn_are_stages_of_their_own(parse: Parse) -> None:
+    content = _extract(
+        parse,
+        "The sun heats the sea and water evaporates. The steam rises and condenses on the lid. The drops feed the lake. "
+        "The lake fills the sea, and it starts again.",
+    )
+    labels = [node.label.text for node in content.nodes]
+    assert labels[:4] == ["Sun heats sea", "Water evaporates", "Steam rises", "Steam condenses on lid"]
+    assert _is_ring(content)
+
+
+def test_who_acts_and_what_is_done_are_one_stage(parse: Parse) -> None:
+    content = _extract(parse, "The wind dries the leaves. The leaves release seeds. The seeds grow, and it starts again.")
+    assert "Leaves release seeds" in [node.label.text for node in content.nodes]

@@ -164,3 +164,30 @@ def test_go_back_to_a_numbered_step(parse: Parse) -> None:
 def test_the_phrase_names_what_a_pronoun_stands_for(parse: Parse) -> None:
     content = _extract(parse, "A clerk registers the claim. Then it is examined by an officer.")
     assert content.nodes[1].phrase == "claim examined"
+
+
+def test_a_condition_cut_off_by_a_pause_belongs_to_the_next_sentence(parse: Parse) -> None:
+    content = _extract(
+        parse, "Look at the seal. If the seal is broken. Call the supplier. Otherwise pack the box. Then wait two hours."
+    )
+    assert _edges(content) == {
+        ("Look at seal", "", "Seal broken?"),
+        ("Seal broken?", "yes", "Call supplier"),
+        ("Seal broken?", "no", "Pack box"),
+        ("Call supplier", "", "Wait two hours"),
+        ("Pack box", "", "Wait two hours"),
+    }
+
+
+def test_a_branch_goes_on_after_its_name_and_after_and(parse: Parse) -> None:
+    content = _extract(
+        parse,
+        "The clerk opens the file. If the value is present, that is a cache hit. And the answer is sent. "
+        "If the value is missing. That is a cache miss. So the clerk asks the archive.",
+    )
+    assert {
+        ("Value present?", "cache hit", "Answer sent"),
+        ("Value present?", "cache miss", "Clerk asks archive"),
+    } <= _edges(content)
+    content = _extract(parse, "If the pump fails, the alarm rings. And another pump takes over. The guard writes a report.")
+    assert ("Pump fails?", "no", "Another pump takes over") not in _edges(content)

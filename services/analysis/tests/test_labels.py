@@ -5,6 +5,7 @@ import pytest
 from s2v.analysis.extractors import EXTRACTORS
 from s2v.analysis.labels import capitalize, third_person
 from s2v.analysis.language import Talk
+from s2v.v1.diagram_pb2 import DiagramType
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,18 @@ def test_contractions_stay_the_words_that_were_spoken(parse: Callable[[str], Tal
             for word in node.label.text.lower().split():
                 assert "'" not in word or word in spoken
                 assert word not in ("goesna", "getta", "youare", "gon", "na", "ta")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Tokens are cheap. They aren't checked by the server.", "Not checked by server"),
+        ("Cloud storage is rented. I don't want to waste it.", "Don't want to waste it"),
+        ("The goal of the office is not to sell houses.", "Is not to sell houses"),
+    ],
+)
+def test_a_denial_is_drawn_whole(parse: Callable[[str], Talk], text: str, label: str) -> None:
+    talk = parse(text)
+    content = EXTRACTORS[DiagramType.DIAGRAM_TYPE_MINDMAP](talk, talk.sentences)
+    assert label in [node.label.text for node in content.nodes]

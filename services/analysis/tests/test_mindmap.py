@@ -53,3 +53,13 @@ def test_an_activity_is_about_what_it_deals_with(parse: Parse) -> None:
 def test_nothing_but_pronouns(parse: Parse) -> None:
     talk = parse("It is what it is.")
     assert extract_mindmap(talk, talk.sentences).nodes == ()
+
+
+def test_each_one_stands_for_the_subject_in_front(parse: Parse) -> None:
+    talk = parse("A safe home has two sides, keys and guests. Keys should be short, and each one should be different.")
+    assert branches(extract_mindmap(talk, talk.sentences), "Keys") == ["Short", "Different"]
+
+
+def test_what_says_how_a_thing_is_kept_stays(parse: Parse) -> None:
+    talk = parse("A safe home has two sides, keys and guests. Guests should use a separate door of their own.")
+    assert branches(extract_mindmap(talk, talk.sentences), "Guests") == ["Separate door"]

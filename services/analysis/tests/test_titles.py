@@ -8,6 +8,7 @@ import pytest
 from s2v.analysis.comparison import extract_comparison
 from s2v.analysis.content import Content
 from s2v.analysis.language import Talk
+from s2v.analysis.network import extract_network
 from s2v.analysis.titles import find_title
 from s2v.v1.diagram_pb2 import DiagramType
 
@@ -64,3 +65,11 @@ def test_a_comparison_is_called_by_both_of_its_sides(parse: Parse, opening: str)
 def test_a_comparison_that_was_announced_otherwise_keeps_its_title(parse: Parse) -> None:
     talk = parse("Let us look at the supply of towns. River water is cheap, whereas groundwater has to be pumped from a well.")
     assert title(talk, extract_comparison(talk, talk.sentences)) == "Supply of towns"
+
+
+def test_what_is_drawn_names_the_scene_rather_than_what_is_said_beside_it(parse: Parse) -> None:
+    talk = parse(
+        "The browser opens a connection to the load balancer. The load balancer sends requests to the servers. "
+        "When the average load rises, the load balancer starts more servers."
+    )
+    assert title(talk, extract_network(talk, talk.sentences)) == "Load balancer"

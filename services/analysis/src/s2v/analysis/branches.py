@@ -124,6 +124,11 @@ def goes_on(chart: Chart, clause: Clause) -> bool:
         return False
     if len(decision.branches) == 2 and decision.exits:
         return True
+    if all(tail.node == decision.node and tail.label not in ("yes", "no") for tail in chart.tails):
+        # The branch has only a name so far: "That is a cache miss. So the application asks the database."
+        return True
+    if clause.verb.sent[0].lower_ == "and" and len(decision.branches) == 1:
+        return True
     if any(
         child.dep_ == "prep" and child.lower_ in ("after", "until", "within") and child.i < clause.verb.i
         for child in clause.verb.children

@@ -123,12 +123,21 @@ class CausalWeb:
         place = self.web.places.get(verb.i)
         return place if place is not None else self._make(verb, frozenset())
 
+    def make_whole(self, verb: Token) -> int | None:
+        """Returns the node of a clause of which the web has drawn the parts; None when all of it can't be drawn."""
+        parts = [self.web.places[token.i] for token in verb.subtree if token.i in self.web.places]
+        return self._make(verb, frozenset(), parts)
+
     def complete(self) -> None:
         """Adds what follows without a word that says so."""
         link_chain(self.web, self.sentences, self._referent, self.make_event, self.cues)
 
     def _sources(self, influence: Influence, told: Sequence[int]) -> list[int]:
         cause = influence.cause
+        if cause is not None and (clause := _clause_in_front(cause)) is not None:
+            place = self._make(clause, frozenset())
+            if place is not None:
+                return [place]
         if cause is None or _takes_up(cause):
             return list(told[-1:]) if told and cause is not None and cause.lower_ == "which" else self._said_before()
         place = self._place(cause, influence)
@@ -231,6 +240,14 @@ def _acts_on(verb: Token) -> bool:
     """Whether what a verb does is no increase or decrease that its edge could say: "destroys bridges" is drawn as a whole."""
     denied = any(child.dep_ == "neg" for child in verb.children)
     return verb.lemma_.lower() in (CHANGING_VERBS | {"put"}) - SIGNS and not denied
+
+
+def _clause_in_front(cause: Token) -> Token | None:
+    """The clause that "that" stands for in "packets are sent again, and that causes delay"."""
+    verb = cause.head
+    if cause.lower_ not in ("this", "that") or cause.dep_ != "nsubj" or verb.dep_ != "conj":
+        return None
+    return verb.head if is_clause(verb.head) and subject_of(verb.head) is not None else None
 
 
 def _takes_up(cause: Token) -> bool:

@@ -137,7 +137,7 @@ def _pleonastic(token: Token) -> bool:
         return bool(clauses) or verb.lemma_ in ("rain", "snow", "depend")
     if verb.lemma_ == "take":
         return bool(clauses) and any(child.dep_ in ("dobj", "npadvmod") for child in verb.children)
-    if verb.lemma_ != "be":
+    if verb.lemma_ not in ("be", "become"):
         return False
     predicate = [child for child in verb.children if child.dep_ in ("acomp", "attr")]
     inner = [child for part in predicate for child in part.children if child.dep_ in ("xcomp", "ccomp", "relcl", "acl")]

@@ -23,7 +23,7 @@ PROMPT_SECONDS = 2.0
 """A phrase that is spoken so soon after the scene's start leaves no empty picture."""
 LATE_COST = 0.1
 """What each later second takes from a phrase's score."""
-FRAGMENT_COST = 0.9
+FRAGMENT_COST = 1.3
 """What a phrase loses that is no statement."""
 _FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _DEICTIC = frozenset(

@@ -23,6 +23,8 @@ _MEASURES = frozenset(
     {"level", "amount", "degree", "rate", "concentration", "extent", "intensity", "quantity", "number", "share"}
 )
 """Nouns that say little without what they are of."""
+_LASTING_VERBS = frozenset({"wait", "pause", "rest"})
+"""Verbs that say little without how long: "wait two minutes"."""
 _CLITICS = frozenset({"'s", "n't", "'re", "'ll", "'ve", "'d", "'m", "'"})
 _KEPT_DETERMINERS = frozenset({"no", "neither", "another"})
 _KEPT_MODALS = frozenset({"can", "cannot", "could", "may", "might", "ca"})
@@ -109,7 +111,7 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
     for child in preposition.children:
         if (
             child.i in skipped
-            or child.lower_ in ("that", "which", "whom")
+            or child.lower_ in ("that", "which", "whom", "own")
             or is_time(child)
             or (child.lower_ in ASIDES and child.dep_ == "pobj" and not child.n_rights)
         ):
@@ -170,6 +172,8 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
             groups += noun_groups(child, rank, skipped)
         elif child.dep_ == "acomp":
             groups += _adjective_groups(child, rank, skipped)
+        elif child.dep_ == "npadvmod" and child.i > verb.i and verb.lemma_ in _LASTING_VERBS:
+            groups += noun_groups(child, rank, skipped)
         elif child.dep_ == "advmod" and child.lower_ in DIRECTIONS:
             groups.append(Group(rank, (*(part for part in child.children if part.i == child.i - 1), child)))
             for part in child.children:
@@ -183,7 +187,7 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
         elif child.dep_ == "ccomp" and child.i > verb.i and (child.tag_ in ("VB", "VBG", "VBN") or _is_made(child)):
             groups += _causative_groups(child, rank + 0.1, skipped)
         elif child.dep_ == "xcomp" and child.i > verb.i and child.pos_ in ("VERB", "AUX", "ADJ"):
-            mark = tuple(part for part in child.children if part.dep_ == "aux" and part.lower_ == "to")
+            mark = tuple(part for part in child.children if part.dep_ == "neg" or (part.dep_ == "aux" and part.lower_ == "to"))
             inner = predicate_groups(child, rank + 0.1, skipped)
             purpose = bool(mark) and any(part.dep_ == "dobj" for part in verb.children)
             step = 1.2 if purpose else 0.0
@@ -254,12 +258,14 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
 
 
 def is_plural(noun: Token) -> bool:
-    """Returns whether a subject takes a plural verb."""
-    return (
-        noun.tag_ in ("NNS", "NNPS")
-        or noun.lower_ in ("they", "we", "you", "i", "these", "those", "both")
-        or any(child.dep_ == "conj" for child in noun.children)
-    )
+    """Returns whether a subject takes a plural verb; a name such as "Kubernetes" does not."""
+    if any(child.dep_ == "conj" for child in noun.children):
+        return True
+    if noun.dep_ == "nsubj" and noun.head.tag_ == "VBZ":
+        return False
+    if noun.tag_ == "NNPS":
+        return any(child.dep_ in ("det", "nummod") for child in noun.children)
+    return noun.tag_ == "NNS" or noun.lower_ in ("they", "we", "you", "i", "these", "those", "both")
 
 
 def make_label(
@@ -278,6 +284,8 @@ def make_label(
         ordered = _order(talk, remaining)
         drawn = {token.i for token in ordered}
         tokens = [token for token in ordered if token.lower_ not in _CLITICS - _NEGATIONS or token.i - 1 in drawn]
+        if len(tokens) > 1 and tokens[0].lower_ == "to" and tokens[0].tag_ == "TO":
+            tokens = tokens[1:]
         text = close_brackets(_write(talk, tokens, forms or {})) + suffix
         if tokens and len(text) <= max_characters and len(text.split()) <= max_words:
             return Label(text, tuple(sorted({talk.word(token) for token in tokens})))
@@ -324,6 +332,9 @@ def _write(talk: Talk, tokens: Sequence[Token], forms: Mapping[int, str]) -> str
             place + 1 < len(tokens) and _are_halves(token, tokens[place + 1])
         )
         text = token.text if halved else forms.get(token.i, token.text)
+        if text.lower() == "n't" and not (place > 0 and tokens[place - 1].i == token.i - 1):
+            # Its auxiliary is not drawn: of "isn't seen" it leaves "not seen".
+            text = "not"
         if token.i not in forms and token.is_sent_start and token.pos_ not in ("PROPN",) and text[1:].islower():
             text = text.lower()
         glued = place > 0 and tokens[place - 1].i == token.i - 1 and not tokens[place - 1].whitespace_

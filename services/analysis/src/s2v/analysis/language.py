@@ -12,7 +12,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
 from s2v.analysis.boundaries import Tagger, make_tagger
-from s2v.analysis.finite_verbs import find_verb, read_subjects
+from s2v.analysis.finite_verbs import find_verb, read_subjects, read_verbs
+from s2v.analysis.fragments import join_fragments
 from s2v.analysis.sentences import cut_sentences
 from s2v.analysis.speech import Speech
 from s2v.analysis.typography import read_plainly
@@ -101,7 +102,7 @@ class PlainParser:
             doc, numbers = self._tokenize(speech, begin, end)
             docs.append(doc)
             word_of.extend(numbers)
-        parsed = [self._revise(doc) for doc in self._nlp.pipe(docs, batch_size=BATCH)]
+        parsed = self._revise(list(self._nlp.pipe(docs, batch_size=BATCH)))
         whole = Doc.from_docs(parsed, ensure_whitespace=True)
         if whole is None:
             raise SetupError("spaCy returned no document for a transcript with words")
@@ -112,9 +113,9 @@ class PlainParser:
             start += len(doc)
         return Talk(speech, whole, tuple(word_of), tuple(sentences))
 
-    def _revise(self, doc: Doc) -> Doc:
-        """Returns a sentence as it goes into the talk."""
-        return doc
+    def _revise(self, docs: list[Doc]) -> list[Doc]:
+        """Returns the sentences as they go into the talk."""
+        return docs
 
     def _tokenize(self, speech: Speech, begin: int, end: int) -> tuple[Doc, list[int]]:
         texts: list[str] = []
@@ -145,8 +146,10 @@ class Parser(PlainParser):
         self._tag = make_tagger(self._nlp) if LANGUAGES[language].classified else None
         self._english = language == "en"
 
-    def _revise(self, doc: Doc) -> Doc:
-        return read_subjects(find_verb(self._nlp, doc)) if self._english else doc
+    def _revise(self, docs: list[Doc]) -> list[Doc]:
+        if not self._english:
+            return docs
+        return [read_subjects(read_verbs(find_verb(self._nlp, doc))) for doc in join_fragments(self._nlp, docs)]
 
 
 def scene_text(sentences: Sequence[Span]) -> str:

@@ -176,7 +176,7 @@ REPORTING_VERBS = _words(
     """
 )
 """Verbs whose clause is what is told; they themselves only say who tells it."""
-HOLDING_VERBS = _words("have include contain comprise feature offer provide use encompass incorporate hold be need")
+HOLDING_VERBS = _words("have include contain comprise feature offer provide use encompass incorporate hold be need mean")
 """Verbs whose object by itself says what is told of their subject."""
 CONTRAST_OPENERS = _words("however whereas while conversely instead but unlike contrast")
 """Words by which a clause is set against the one in front."""

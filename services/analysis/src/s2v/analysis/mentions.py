@@ -107,7 +107,7 @@ def _has_detail(head: Token, skipped: AbstractSet[int]) -> bool:
 
 
 def _name(head: Token, skipped: set[int]) -> Mention:
-    skipped |= {child.i for child in head.children if child.dep_ == "amod" and child.lower_ in VAGUE_ADJECTIVES}
+    skipped |= {child.i for child in head.children if child.dep_ == "amod" and _is_vague(child)}
     groups = noun_groups(head, 0.0, skipped)
     key = _key(head)
     extra = 0
@@ -135,7 +135,7 @@ def _key(head: Token) -> frozenset[str]:
     own = {
         lemma(child)
         for child in noun.children
-        if child.dep_ in ("compound", "amod", "nmod", "poss") and child.lower_ not in VAGUE_ADJECTIVES and child.pos_ != "PRON"
+        if child.dep_ in ("compound", "amod", "nmod", "poss") and not _is_vague(child) and child.pos_ != "PRON"
     }
     deeper = {
         lemma(part)
@@ -151,8 +151,13 @@ def _key(head: Token) -> frozenset[str]:
         for part in place.children
         if part.dep_ == "nummod" and part.i < noun.i and noun.tag_ in ("NN", "NNP")
     }
-    outer = {lemma(child) for child in head.children if child.dep_ == "amod" and child.lower_ not in VAGUE_ADJECTIVES}
+    outer = {lemma(child) for child in head.children if child.dep_ == "amod" and not _is_vague(child)}
     return frozenset(own | deeper | numbers | outer | {lemma(noun)})
+
+
+def _is_vague(adjective: Token) -> bool:
+    """Whether an adjective tells nothing of a thing; "separate" tells how one is kept, but not of several."""
+    return adjective.lower_ in VAGUE_ADJECTIVES and not (adjective.lower_ == "separate" and adjective.head.tag_ == "NN")
 
 
 def inner_noun(head: Token) -> Token | None:

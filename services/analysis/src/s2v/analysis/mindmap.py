@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content
+from s2v.analysis.coreference import resolve_references
 from s2v.analysis.enumerations import Enumeration, find_enumerations, find_lists, mention_of
 from s2v.analysis.headings import Point, find_points
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import VAGUE_NOUNS
 from s2v.analysis.mentions import Mention, announces_list, is_nominal, is_pronoun, lemma, make_mention, with_head_only
 from s2v.analysis.outline import Outline
+from s2v.analysis.propositions import subject_of
 from s2v.analysis.statements import Statement, find_statements, with_subject
 from s2v.v1.diagram_pb2 import DiagramType
 
@@ -43,12 +45,12 @@ def extract_mindmap(talk: Talk, sentences: Sequence[Span]) -> Content:
     topic = _find_topic(sentences, told)
     if topic is None:
         return Content(_KIND)
-    outline = Outline(talk)
+    outline, references = Outline(talk), resolve_references(sentences)
     centre = outline.add(topic)
     if centre is None:
         return Content(_KIND)
     for sentence in told:
-        _tell(outline, centre, sentence)
+        _tell(outline, centre, sentence, references)
     return outline.finish(_KIND, [centre]) if outline.parents else Content(_KIND)
 
 
@@ -114,7 +116,7 @@ def _acted_on(sentence: Span) -> Token | None:
     return next((token for token in activity.subtree if token.dep_ in ("dobj", "nsubj") and is_nominal(token)), None)
 
 
-def _tell(outline: Outline, centre: int, told: _Told) -> None:
+def _tell(outline: Outline, centre: int, told: _Told, references: Mapping[int, Token]) -> None:
     for point in told.points:
         branch = outline.add(point.name)
         if branch is None or branch == centre:
@@ -149,7 +151,7 @@ def _tell(outline: Outline, centre: int, told: _Told) -> None:
         if statement.verb.i in listing:
             # "Is divided into three parts" says no more than the parts themselves.
             continue
-        whole = _resolve(outline, centre, statement.subject)
+        whole = _resolve(outline, centre, _meant(statement, references))
         if whole is None:
             whole = centre
         items = [
@@ -173,6 +175,16 @@ def _tell(outline: Outline, centre: int, told: _Told) -> None:
             child = outline.add(item)
             if child is not None and child != whole:
                 outline.attach(whole, child)
+
+
+def _meant(statement: Statement, references: Mapping[int, Token]) -> Token | None:
+    """The subject, or what a pronoun stands for: of "passwords should be long, and each one different" the passwords."""
+    subject = statement.subject
+    if subject is None or not is_pronoun(subject):
+        return subject
+    if subject.lower_ in ("one", "each", "all", "both") and statement.verb.dep_ == "conj":
+        return subject_of(statement.verb.head)
+    return references.get(subject.i, subject)
 
 
 def _resolve(outline: Outline, centre: int, noun: Token | None) -> int | None:

@@ -233,8 +233,10 @@ def _make_clause(
             forms = {}
             if core.lemma_ == "be" and not kept:
                 groups = [group for group in groups if core not in group.tokens]
-        written = [group for group in (*kept, *groups) if not any(_is_clitic(token) for token in group.tokens)]
-        label = make_label(talk, written, forms)
+        written = [
+            Group(group.rank, tuple(token for token in group.tokens if not _is_clitic(token))) for group in (*kept, *groups)
+        ]
+        label = make_label(talk, [group for group in written if group.tokens], forms)
         alone = label is not None and len(label.words) == 1 and core.pos_ == "VERB" and core.lemma_ not in _WEATHER_VERBS
         if alone and subject is not None and subject.lower_ in _PRONOUNS:
             # "They fail", of whom nobody knows: one word says too little.

@@ -13,7 +13,7 @@ from s2v.analysis.enumerations import find_enumerations
 from s2v.analysis.events import find_events, happens, own_tokens
 from s2v.analysis.labels import content_lemmas, main_verb
 from s2v.analysis.mentions import draft, make_members
-from s2v.analysis.propositions import is_clause
+from s2v.analysis.propositions import is_clause, subject_of
 from s2v.analysis.webs import likeness
 from s2v.v1.diagram_pb2 import NodeKind
 
@@ -119,6 +119,7 @@ def _places(causal: CausalWeb, sentence: Span) -> list[int]:
     """Nodes of a sentence, of its influences and of its other clauses, in the order in which things happen."""
     web = causal.web
     rank: dict[int, int] = {}
+    halves: set[int] = set()
     apart = {token.i for verb in sentence if verb.pos_ in VERBAL and _stands_apart(verb) for token in own_tokens(verb)}
     for verb in find_events(sentence):
         if verb.i in apart:
@@ -128,17 +129,31 @@ def _places(causal: CausalWeb, sentence: Span) -> list[int]:
         if not drawn and _moves(verb):
             place = causal.make_event(verb)
             drawn = [place] if place is not None else []
+        ends = _actor_and_act(causal, verb)
+        if ends <= set(drawn) and ends and (whole := causal.make_whole(verb)) is not None:
+            halves |= ends
+            drawn = [whole, *(place for place in drawn if place not in ends)]
         for place in drawn:
             rank.setdefault(place, len(rank))
     for token in sentence:
         if (
             token.i in web.places
             and token.i not in apart
+            and web.places[token.i] not in halves
             and not _stands_beside(causal, token)
             and (not is_clause(token) or _moves(token))
         ):
             rank.setdefault(web.places[token.i], len(rank))
     return _sort_by_influence(causal, list(rank))
+
+
+def _actor_and_act(causal: CausalWeb, verb: Token) -> set[int]:
+    """Nodes of a clause that a web of causes draws as two: who acts and what is done. In a ring it is one stage."""
+    subject = subject_of(verb)
+    if subject is None or not {verb.i, subject.i} <= causal.web.places.keys():
+        return set()
+    ends = {causal.web.places[verb.i], causal.web.places[subject.i]}
+    return ends if len(ends) > 1 else set()
 
 
 def _moves(verb: Token) -> bool:

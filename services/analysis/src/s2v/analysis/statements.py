@@ -28,6 +28,7 @@ _CONCESSIVE = frozenset({"whereas", "while", "although", "though", "but", "so", 
 _CLITICS = {"'s": "is", "'re": "are", "'m": "am"}
 _EMPTY = frozenset({"do", "be", "have", "can", "will"})
 _SEEMING = frozenset({"tend", "seem", "appear", "happen", "use", "need", "want", "like", "look"})
+_MANNERS = frozenset({"farther", "further", "longer", "faster", "slower", "often", "rarely", "seldom", "always", "usually"})
 _COMPARING = frozenset({"than", "unlike", "like", "versus", "vs", "compared"})
 
 
@@ -108,7 +109,7 @@ def _judges(verb: Token) -> bool:
 def _core(verb: Token) -> Token:
     """The verb that carries the meaning; "tends to be" says what "is" says."""
     core = main_verb(verb)
-    if lemma(core) in _SEEMING:
+    if lemma(core) in _SEEMING and not any(child.dep_ == "neg" for child in core.children):
         inner = next((child for child in core.children if child.dep_ == "xcomp" and child.pos_ in ("VERB", "AUX")), None)
         return _core(inner) if inner is not None else core
     return core
@@ -273,7 +274,7 @@ def _manner_groups(verb: Token) -> list[Group]:
         Group(0.0, (child,))
         for child in verb.children
         if child.dep_ == "advmod"
-        and (child.tag_ in ("RBR", "RBS") or child.lower_.endswith("ly"))
+        and (child.tag_ in ("RBR", "RBS") or child.lower_.endswith("ly") or child.lower_ in _MANNERS)
         and child.lower_ not in FILLERS
     ]
     for child in verb.children:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spacy.tokens import Span, Token
 
@@ -37,6 +37,8 @@ _ANNOUNCERS = frozenset(
     ]
 )
 _ANNOUNCING = frozenset({"at", "about", "to", "on", "with", "into", "through"})
+DRAWN_BONUS = 0.8
+"""What it adds to the worth of a topic that it is drawn."""
 PAIR_SHARE = 0.5
 """A second topic is named too if it is worth at least this share of the first."""
 MIN_COUNT_ALONE = 4
@@ -83,7 +85,8 @@ def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: 
         if announced is not None:
             # "Let us compare rivers with lakes" announces both, not the first.
             return sides if sides is not None and set(announced.words) & set(sides.words) else announced
-    return _find_opening(talk, sentences, drawn) or sides or _find_topic(talk, sentences, counts)
+    named = [node.topics for node in content.nodes]
+    return _find_opening(talk, sentences, drawn) or sides or _find_topic(talk, sentences, counts, named)
 
 
 def _find_sides(talk: Talk, content: Content) -> Label | None:
@@ -196,17 +199,19 @@ def _question(talk: Talk, verb: Token) -> Label | None:
     return _as_spoken(talk, begin, end)
 
 
-def _find_topic(talk: Talk, sentences: Sequence[Span], counts: Counter[str]) -> Label | None:
+def _find_topic(talk: Talk, sentences: Sequence[Span], counts: Counter[str], drawn: Sequence[frozenset[str]]) -> Label | None:
     here = Counter(
         token.lemma_.lower()
         for sentence in sentences
         for token in sentence
-        if token.pos_ in ("NOUN", "PROPN") and not token.is_stop
+        if token.pos_ in ("NOUN", "PROPN") and not token.is_stop and token.dep_ != "compound"
     )
     topics: dict[str, _Topic] = {}
     for place, sentence in enumerate(sentences):
         for chunk in talk.noun_phrases(sentence):
             topic = _read_topic(talk, chunk.root, here, counts, place)
+            if topic is not None and any(topic.lemmas <= lemmas for lemmas in drawn):
+                topic = replace(topic, score=topic.score + DRAWN_BONUS)
             known = topics.get(chunk.root.lemma_.lower())
             if topic is not None and (known is None or topic.score > known.score + 1e-6):
                 topics[chunk.root.lemma_.lower()] = topic
