@@ -11,7 +11,7 @@ from s2v.analysis.clauses import Clause
 from s2v.analysis.content import NodeDraft
 from s2v.analysis.labels import Group, content_lemmas, is_plural, make_label, noun_groups, predicate_groups, verb_groups
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import DECIDE_VERBS, OPPOSITES
+from s2v.analysis.lexicon import DECIDE_VERBS, OPPOSITES, VAGUE_NOUNS
 from s2v.analysis.steps import is_named
 from s2v.v1.diagram_pb2 import NodeKind
 
@@ -86,6 +86,9 @@ def make_condition(talk: Talk, clauses: Sequence[Clause]) -> Condition | None:
     words = [talk.word(token) for token in tokens]
     span = (min(label.words), max((*words, *label.words)) + 1)
     topics = content_lemmas([*tokens, *([named] if named is not None else [])])
+    if named is None and topics and topics <= VAGUE_NOUNS:
+        # "If that was still a thing" asks nothing that could be drawn.
+        return None
     phrase = talk.speech.text(*span).strip(' .,;:!?"“”')
     node = NodeDraft(NodeKind.NODE_KIND_DECISION, phrase, label, span, topics)
     short = make_label(talk, noun_groups(named), suffix="?") if named is not None else None

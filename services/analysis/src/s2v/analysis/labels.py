@@ -25,6 +25,7 @@ _MEASURES = frozenset(
 """Nouns that say little without what they are of."""
 _LASTING_VERBS = frozenset({"wait", "pause", "rest"})
 """Verbs that say little without how long: "wait two minutes"."""
+_COMPARATIVES = frozenset({"more", "less", "most", "least"})
 _CLITICS = frozenset({"'s", "n't", "'re", "'ll", "'ve", "'d", "'m", "'"})
 _KEPT_DETERMINERS = frozenset({"no", "neither", "another"})
 _KEPT_MODALS = frozenset({"can", "cannot", "could", "may", "might", "ca"})
@@ -73,7 +74,8 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
         elif child.dep_ == "nummod":
             groups.append(Group(rank + 0.15, (*(part for part in child.children if part.dep_ == "compound"), child)))
         elif child.dep_ == "amod":
-            groups.append(Group(rank + 0.3, (child,)))
+            compared = (part for part in child.children if part.dep_ == "advmod" and part.lower_ in _COMPARATIVES)
+            groups.append(Group(rank + 0.3, (*compared, child)))
             groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
         elif child.dep_ == "neg" or (child.dep_ == "det" and child.lower_ in _KEPT_DETERMINERS):
             groups.append(Group(rank, (child,)))

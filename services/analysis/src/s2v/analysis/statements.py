@@ -233,6 +233,8 @@ def _detail(noun: Token) -> Token | None:
 def _predicate(talk: Talk, verb: Token, core: Token, subject: Token | None) -> Mention | None:
     compared = {token.i for token in core.subtree if token.lower_ in _COMPARING and token.dep_ in ("prep", "mark")}
     groups = predicate_groups(core, 0.0, compared)
+    # "Costs less to make" is not "costs to make".
+    groups += [Group(0.0, (child,)) for child in core.children if child.dep_ == "advmod" and child.lower_ in ("more", "less")]
     content = [
         token
         for group in groups
@@ -274,7 +276,7 @@ def _manner_groups(verb: Token) -> list[Group]:
         Group(0.0, (child,))
         for child in verb.children
         if child.dep_ == "advmod"
-        and (child.tag_ in ("RBR", "RBS") or child.lower_.endswith("ly") or child.lower_ in _MANNERS)
+        and (child.tag_ in ("RBR", "RBS", "JJR") or child.lower_.endswith("ly") or child.lower_ in _MANNERS)
         and child.lower_ not in FILLERS
     ]
     for child in verb.children:
