@@ -8,6 +8,7 @@ import pytest
 
 from s2v.analysis.comparison import extract_comparison
 from s2v.analysis.content import Content
+from s2v.analysis.extractors import worth_drawing
 from s2v.analysis.language import Talk
 from s2v.v1.diagram_pb2 import NodeKind
 
@@ -85,3 +86,10 @@ def test_a_difference_or_an_opinion_is_no_cell(parse: Parse) -> None:
 def test_how_and_how_often_are_said_of_a_subject(parse: Parse) -> None:
     talk = parse("The 2.4GHz band reaches farther, while the 5GHz band is faster. The 2.4GHz band is often crowded.")
     assert columns(extract_comparison(talk, talk.sentences))["2.4GHz band"] == ["Reaches farther", "Often crowded"]
+
+
+def test_what_is_said_of_both_sides_alike_is_no_comparison(parse: Parse) -> None:
+    talk = parse("Trains and buses differ in comfort.")
+    assert not worth_drawing(extract_comparison(talk, talk.sentences))
+    talk = parse("Trains follow a fixed route, whereas cars reach remote villages.")
+    assert worth_drawing(extract_comparison(talk, talk.sentences))

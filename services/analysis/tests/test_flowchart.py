@@ -191,3 +191,8 @@ def test_a_branch_goes_on_after_its_name_and_after_and(parse: Parse) -> None:
     } <= _edges(content)
     content = _extract(parse, "If the pump fails, the alarm rings. And another pump takes over. The guard writes a report.")
     assert ("Pump fails?", "no", "Another pump takes over") not in _edges(content)
+
+
+def test_a_condition_without_content_is_no_decision(parse: Parse) -> None:
+    content = _extract(parse, "If that was still a thing, open the gate. Then close the door.")
+    assert NodeKind.NODE_KIND_DECISION not in [node.kind for node in content.nodes]

@@ -72,3 +72,16 @@ def test_talk_shows_a_phrase_soon_and_another_before_it_bores(analyst: Analyst) 
         assert MIN_SECONDS <= scene.end_seconds - scene.start_seconds < 2 * LONG_PHRASE_SECONDS
         assert scene.diagram.nodes, "an empty picture while someone speaks"
         assert scene.diagram.nodes[0].reveal_seconds - scene.start_seconds < 0.6 * (scene.end_seconds - scene.start_seconds)
+
+
+def test_a_sentence_that_is_too_long_by_itself_is_no_empty_picture(analyst: Analyst) -> None:
+    text = "Answered he the same that thou wishest thou maker of mischief that is to say long happiness upon the whole wide earth"
+    ((_, phrase),) = phrases(analyst, text)
+    assert phrase.startswith("Answered he the same")
+    assert phrase.endswith("…")
+    assert len(phrase) <= 90
+
+
+def test_what_somebody_is_made_to_do_is_no_statement(analyst: Analyst) -> None:
+    for _, phrase in phrases(analyst, "Her talk has many charms, and her good humor would make a plain person appear lovely."):
+        assert "lain person appear" not in phrase or "make" in phrase

@@ -63,3 +63,8 @@ def test_each_one_stands_for_the_subject_in_front(parse: Parse) -> None:
 def test_what_says_how_a_thing_is_kept_stays(parse: Parse) -> None:
     talk = parse("A safe home has two sides, keys and guests. Guests should use a separate door of their own.")
     assert branches(extract_mindmap(talk, talk.sentences), "Guests") == ["Separate door"]
+
+
+def test_a_list_alone_has_no_centre(parse: Parse) -> None:
+    talk = parse("He should note the place of the car, the state of the tyres, the marks on the road, and the oil.")
+    assert not extract_mindmap(talk, talk.sentences).nodes

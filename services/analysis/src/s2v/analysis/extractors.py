@@ -50,5 +50,8 @@ def worth_drawing(content: Content) -> bool:
         return len({node.date.label.text for node in content.nodes if node.date is not None}) >= MIN_NODES
     joined = {edge.source for edge in content.edges} | {edge.target for edge in content.edges}
     if content.type == DiagramType.DIAGRAM_TYPE_COMPARISON:
-        return sum(content.nodes[place].level == 0 for place in joined) >= 2
+        sides = [place for place in joined if content.nodes[place].level == 0]
+        # What is said of all sides alike sets nothing against anything.
+        own = [sum(edge.target == place for edge in content.edges) < len(sides) for place in joined if place not in sides]
+        return len(sides) >= 2 and any(own)
     return len(joined) >= MIN_NODES

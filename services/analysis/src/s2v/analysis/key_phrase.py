@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, Label, NodeDraft
+from s2v.analysis.influences import CAUSATIVE_VERBS
 from s2v.analysis.labels import capitalize, content_lemmas
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import FILLERS, OPENERS
@@ -116,7 +117,19 @@ def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
             score = sum(len(text) >= 5 for text in texts) - max(len(texts) - GOOD_WORDS[1], 0) - _lateness(talk, sentences, first)
             if len(texts) >= MIN_WORDS and len(_close(" ".join(texts))) <= MAX_CHARACTERS and (best is None or score > best[0]):
                 best = (score, (first, last))
-    return Content(DiagramType.DIAGRAM_TYPE_NONE) if best is None else _make_phrase(talk, *best[1])
+    return _make_opening(talk, sentences) if best is None else _make_phrase(talk, *best[1])
+
+
+def _make_opening(talk: Talk, sentences: Sequence[Span]) -> Content:
+    """As much of a scene's longest sentence as fits, where none of its parts does: better than an empty picture."""
+    begin, end = max((talk.words(sentence) for sentence in sentences), key=lambda span: span[1] - span[0])
+    last = end
+    while last > begin and len(_close(talk.speech.text(begin, last))) > MAX_CHARACTERS - 1:
+        last -= 1
+    first, last = _trim(talk, begin, last)
+    if first == last or not any(token.is_alpha for token in talk.doc[talk.tokens_of[first][0] : talk.tokens_of[last - 1][1]]):
+        return Content(DiagramType.DIAGRAM_TYPE_NONE)
+    return _make_phrase(talk, first, last, "…" if last < end else "")
 
 
 def _pieces(talk: Talk, begin: int, end: int) -> list[tuple[int, int]]:
@@ -130,9 +143,9 @@ def _lateness(talk: Talk, sentences: Sequence[Span], word: int) -> float:
     return LATE_COST * max(0.0, waited - PROMPT_SECONDS)
 
 
-def _make_phrase(talk: Talk, begin: int, end: int) -> Content:
+def _make_phrase(talk: Talk, begin: int, end: int, ending: str = "") -> Content:
     spoken = talk.speech.text(begin, end)
-    label = Label(capitalize(_close(spoken)), tuple(range(begin, end)))
+    label = Label(capitalize(_close(spoken)) + ending, tuple(range(begin, end)))
     return Content(DiagramType.DIAGRAM_TYPE_NONE, (NodeDraft(NodeKind.NODE_KIND_PHRASE, spoken, label, (begin, end)),))
 
 
@@ -151,7 +164,6 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         pieces = _pieces(talk, *talk.words(sentence))
         spans += pieces
         spans += [(begin, joint) for begin, end in pieces for joint in _joints(talk, sentence) if begin < joint < end]
-        spans += [talk.words(chunk) for chunk in talk.noun_phrases(sentence)]
     trimmed = [_trim(talk, begin, end) for begin, end in spans]
     return [
         (begin, end)
@@ -161,12 +173,20 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
 
 
 def _joints(talk: Talk, sentence: Span) -> list[int]:
-    """Returns the words behind the main verb with which a statement goes on that could end there: "and the …", "that some …"."""
-    return [talk.word(token) for token in sentence if token.i > sentence.root.i and token.dep_ in ("cc", "mark")]
+    """Returns the words behind the main verb with which a statement goes on that could end there: "and the …", "how much …"."""
+    return [
+        talk.word(token)
+        for token in sentence
+        if token.i > sentence.root.i
+        and (token.dep_ in ("cc", "mark") or token.tag_ == "WRB" or any(child.dep_ == "pcomp" for child in token.children))
+    ]
 
 
 def _stands_alone(clause: Token) -> bool:
     """Whether a clause that is an object says the same without its verb: not so "ask not what your country can do"."""
+    if clause.head.lemma_ in CAUSATIVE_VERBS:
+        # "Makes a plain person appear lovely": nobody appears so by himself.
+        return False
     asked = any(token.tag_ in ("WP", "WDT", "WRB") for token in clause.doc[clause.left_edge.i : clause.i])
     denied = any(child.dep_ == "neg" or child.lower_ == "not" for child in clause.head.children)
     return not asked and not denied

@@ -43,7 +43,7 @@ def extract_mindmap(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the topic of consecutive sentences and its branches; nothing when there is none."""
     told = [_read(talk, sentence) for sentence in sentences]
     topic = _find_topic(sentences, told)
-    if topic is None:
+    if topic is None or _is_list_alone(told):
         return Content(_KIND)
     outline, references = Outline(talk), resolve_references(sentences)
     centre = outline.add(topic)
@@ -52,6 +52,13 @@ def extract_mindmap(talk: Talk, sentences: Sequence[Span]) -> Content:
     for sentence in told:
         _tell(outline, centre, sentence, references)
     return outline.finish(_KIND, [centre]) if outline.parents else Content(_KIND)
+
+
+def _is_list_alone(told: Sequence[_Told]) -> bool:
+    """Whether all that is told is one list of which nobody says what has it: a list has no centre."""
+    lists = [enumeration for sentence in told for enumeration in sentence.enumerations]
+    wholes = [enumeration.whole for enumeration in lists] + [one.subject for sentence in told for one in sentence.statements]
+    return len(told) == 1 and len(lists) == 1 and all(whole is None or is_pronoun(whole) for whole in wholes)
 
 
 def _read(talk: Talk, sentence: Span) -> _Told:
