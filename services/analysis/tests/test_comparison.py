@@ -93,3 +93,13 @@ def test_what_is_said_of_both_sides_alike_is_no_comparison(parse: Parse) -> None
     assert not worth_drawing(extract_comparison(talk, talk.sentences))
     talk = parse("Trains follow a fixed route, whereas cars reach remote villages.")
     assert worth_drawing(extract_comparison(talk, talk.sentences))
+
+
+def test_while_in_front_sets_two_subjects_against_one_another(parse: Parse) -> None:
+    talk = parse(
+        "The edge of the marsh is marked by a change to the meadows of the valley. While the hills are dry and stony, the "
+        "valley is warmer and wetter, covered with grass."
+    )
+    found = columns(extract_comparison(talk, talk.sentences))
+    assert found["Hills"] == ["Dry", "Stony"]
+    assert {"Warmer", "Wetter"} <= set(found["Valley"])

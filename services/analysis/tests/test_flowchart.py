@@ -196,3 +196,8 @@ def test_a_branch_goes_on_after_its_name_and_after_and(parse: Parse) -> None:
 def test_a_condition_without_content_is_no_decision(parse: Parse) -> None:
     content = _extract(parse, "If that was still a thing, open the gate. Then close the door.")
     assert NodeKind.NODE_KIND_DECISION not in [node.kind for node in content.nodes]
+
+
+def test_a_step_keeps_its_verb_before_a_clause_that_was_misread(parse: Parse) -> None:
+    content = _extract(parse, "These four gears turn and interact as the history of a clock unfolds.")
+    assert "Interact as history of clock" in _labels(content)

@@ -85,3 +85,9 @@ def test_a_sentence_that_is_too_long_by_itself_is_no_empty_picture(analyst: Anal
 def test_what_somebody_is_made_to_do_is_no_statement(analyst: Analyst) -> None:
     for _, phrase in phrases(analyst, "Her talk has many charms, and her good humor would make a plain person appear lovely."):
         assert "lain person appear" not in phrase or "make" in phrase
+
+
+def test_a_quotation_that_was_cut_leaves_no_mark(analyst: Analyst) -> None:
+    text = 'Her answer was "Trust is cheaper than a key, and a town is a promise that strangers make to one another, for ever."'
+    for _, phrase in phrases(analyst, text):
+        assert phrase.count('"') % 2 == 0

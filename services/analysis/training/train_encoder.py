@@ -30,7 +30,6 @@ from encoder_graph import make_graph
 from mpnet import HALF, WIDTH, Layer, restore_layer
 from numpy.typing import NDArray
 from passages import CLASSES, NOTHING, Passage, is_held_out, read_passages, read_unlabelled
-from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -46,7 +45,7 @@ from s2v.analysis.base_weights import (
     unpack_base,
 )
 from s2v.analysis.classification import log_softmax
-from s2v.analysis.passage_encoder import GRAPH, LEARNED, MAX_TOKENS, Embedding, open_session
+from s2v.analysis.passage_encoder import GRAPH, LEARNED, Embedding, open_session, open_tokenizer
 from s2v.analysis.settings import AnalysisSettings
 
 LOWER, UPPER = range(LOWER_LAYERS), range(LOWER_LAYERS, LAYERS)
@@ -96,14 +95,11 @@ class Trainer:
     def __init__(self, texts: list[str], upper: Upper) -> None:
         """Runs the lower layers, in int8 as the service does."""
         arrays, vocabulary = read_lower(AnalysisSettings().model_cache.expanduser())
-        tokenizer = Tokenizer.from_file(str(vocabulary))
-        tokenizer.enable_truncation(MAX_TOKENS)
-        tokenizer.no_padding()
         self.upper = upper
         self._embedding = Embedding(arrays)
         lower = open_session(make_graph(LOWER, None), arrays, LOWER)
         self._hidden: list[NDArray[np.float16]] = []
-        for number, encoding in enumerate(tokenizer.encode_batch(texts), start=1):
+        for number, encoding in enumerate(open_tokenizer(vocabulary).encode_batch(texts), start=1):
             given = {"tokens": self._embedding.tokens(encoding.ids), "bias": self._embedding.bias(len(encoding.ids))}
             self._hidden.append(np.asarray(lower.run(None, given)[0], dtype=np.float16))
             if number % 1000 == 0:

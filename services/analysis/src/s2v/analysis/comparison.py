@@ -118,7 +118,9 @@ def _owners(table: _Table, statement: Statement) -> list[int]:
         found = _named_in(table, list(noun.subtree))
         if found:
             return found
-    found = _named_in(table, [token for token in statement.main.subtree if not _is_other_side(token)])
+    clauses = [child for child in statement.main.children if child.dep_ == "advcl" and _has_subject(child)]
+    apart = {token.i for clause in clauses for token in clause.subtree}
+    found = _named_in(table, [token for token in statement.main.subtree if not _is_other_side(token) and token.i not in apart])
     if len(found) == 1 and (subject is None or not is_pronoun(subject)):
         return found
     if subject is None or subject.lower_ in ("you", "we", "i"):
@@ -140,6 +142,10 @@ def _deny(table: _Table, statement: Statement, owners: Sequence[int]) -> None:
     text = table.talk.speech.text(*words).strip(" .,;:!?").lower()
     for owner in owners:
         table.edges.append(EdgeDraft(EdgeKind.EDGE_KIND_PART, owner, table.edges[-1].target, text, words))
+
+
+def _has_subject(verb: Token) -> bool:
+    return any(child.dep_ in ("nsubj", "nsubjpass") and not is_pronoun(child) for child in verb.children)
 
 
 def _is_other_side(token: Token) -> bool:

@@ -141,8 +141,9 @@ def _gather(sentences: Sequence[Span], told: Sequence[Sequence[Statement]]) -> E
                 if key is not None:
                     predicates[key] |= _said(statement) | {lemma(subject)}
                 if before is not None and before.i != subject.i:
-                    turned = any(token.lower_ in CONTRAST_OPENERS for token in sentence.doc[before.i : statement.verb.i])
-                    link(before, subject, 1.5 if turned else 0.3)
+                    between = sentence.doc[before.i : statement.verb.i]
+                    turned = any(token.lower_ in CONTRAST_OPENERS for token in between)
+                    link(before, subject, 3.0 if _is_set_against(before, statement.verb) else 1.5 if turned else 0.3)
                 if is_nominal(subject) and not is_pronoun(subject):
                     before = subject
             for place in (*fronted(statement.verb), *_wanted(statement)):
@@ -156,6 +157,13 @@ def _gather(sentences: Sequence[Span], told: Sequence[Sequence[Statement]]) -> E
     lemmas = [{lemma(token) for token in sentence} for sentence in sentences]
     coverage = {key: frozenset(number for number, words in enumerate(lemmas) if key <= words) for key in mentions}
     return Evidence(mentions, weights, links, predicates, coverage)
+
+
+def _is_set_against(subject: Token, verb: Token) -> bool:
+    """Whether the clause of a subject opens with "while" and hangs on the verb: "While the desert is dry, the savanna is wet"."""
+    clause = subject.head
+    marks = {child.lower_ for child in clause.children if child.dep_ in ("mark", "advmod") and child.i < subject.i}
+    return clause.dep_ == "advcl" and clause.head.i == verb.i and bool(marks & CONTRAST_OPENERS)
 
 
 def _merge(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -269,5 +270,6 @@ def _is_fragment(tokens: Span) -> bool:
 
 
 def _close(text: str) -> str:
-    """Drops the comma or colon at which a clause was cut; a full stop, question or exclamation mark stays."""
-    return text.rstrip(" ,;:-–—").strip('"“” ')
+    """Drops the comma or colon at which a clause was cut, and a quotation that was cut; a full stop or question mark stays."""
+    text = text.rstrip(" ,;:-–—").strip('"“” ')
+    return text if text.count('"') % 2 == 0 and text.count("“") == text.count("”") else re.sub('["“”]', "", text)

@@ -13,7 +13,7 @@ from s2v.analysis.coreference import resolve_references
 from s2v.analysis.enumerations import Enumeration, find_enumerations, find_lists, mention_of
 from s2v.analysis.headings import Point, find_points
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import VAGUE_NOUNS
+from s2v.analysis.lexicon import UNITS, VAGUE_NOUNS
 from s2v.analysis.mentions import Mention, announces_list, is_nominal, is_pronoun, lemma, make_mention, with_head_only
 from s2v.analysis.outline import Outline
 from s2v.analysis.propositions import subject_of
@@ -80,7 +80,7 @@ def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | N
 
     def note(noun: Token | None, weight: float) -> None:
         mention = mention_of(noun) if noun is not None and is_nominal(noun) else None
-        if mention is not None and mention.noun not in VAGUE_NOUNS:
+        if mention is not None and mention.noun not in VAGUE_NOUNS | UNITS:
             if len(mention.key) == 1:
                 # "The colony" after "a bee colony" is that one.
                 mention = next((known for known in mentions.values() if known.noun == mention.noun), mention)

@@ -53,9 +53,7 @@ class PassageEncoder:
         arrays, vocabulary = read_lower(cache)
         with np.load(BytesIO(learned)) as file:
             arrays = {**arrays, **{name: file[name] for name in file.files}}
-        self._tokenizer = Tokenizer.from_file(str(vocabulary))
-        self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._tokenizer.no_padding()
+        self._tokenizer = open_tokenizer(vocabulary)
         self._embedding = Embedding(arrays)
         self._session = open_session(graph, arrays, range(LAYERS))
         self._readings: OrderedDict[bytes, Logits] = OrderedDict()
@@ -101,6 +99,14 @@ class Embedding:
     def bias(self, length: int) -> Floats:
         """Returns the attention's bias, shape (1, 12, length, length)."""
         return np.ascontiguousarray(self._relative[relative_buckets(length)].transpose(2, 0, 1)[None], dtype=np.float32)
+
+
+def open_tokenizer(vocabulary: Path) -> Tokenizer:
+    """Returns the tokenizer of a file, which cuts a passage after `MAX_TOKENS`."""
+    tokenizer = Tokenizer.from_file(str(vocabulary))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def open_session(graph: bytes, arrays: Arrays, layers: range) -> onnxruntime.InferenceSession:

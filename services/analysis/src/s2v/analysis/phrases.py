@@ -158,7 +158,7 @@ def _subtree(head: Token, clause: Clause) -> list[Token]:
 
 def is_torn(noun: Token) -> bool:
     """Returns whether a coordinated noun is followed by a finite verb, whose subject it is."""
-    if noun.dep_ != "conj" or noun.right_edge.i + 1 >= len(noun.doc):
+    if noun.dep_ != "conj" or noun.pos_ in ("VERB", "AUX") or noun.right_edge.i + 1 >= len(noun.doc):
         return False
     after = noun.doc[noun.right_edge.i + 1]
     if after.sent != noun.sent or after.tag_ not in ("VBZ", "VBD", "VBP"):

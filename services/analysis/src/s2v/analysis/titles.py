@@ -261,8 +261,9 @@ def _apart(first: _Topic, second: _Topic) -> bool:
 
 
 def _is_name(talk: Talk, label: Label) -> bool:
-    """Whether a label's first word keeps its capital letter."""
-    return not label.text[1:].islower() or talk.doc[talk.tokens_of[label.words[0]][0]].pos_ == "PROPN"
+    """Whether a label's first word keeps its capital letter: what was written with one and is a name."""
+    first = talk.doc[talk.tokens_of[label.words[0]][0]]
+    return not label.text[1:].islower() or (first.pos_ == "PROPN" and not first.text.islower())
 
 
 def _join(earlier: Label, later: Label, proper: bool) -> Label | None:
