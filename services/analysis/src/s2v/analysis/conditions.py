@@ -80,7 +80,7 @@ def make_condition(talk: Talk, clauses: Sequence[Clause]) -> Condition | None:
     if label is None:
         return None
     tokens = [token for group in predicate for token in group.tokens]
-    if named is None and not any(token.pos_ in ("NOUN", "PROPN", "ADJ", "VERB") for token in tokens):
+    if named is None and not any(token.pos_ in ("NOUN", "PROPN", "ADJ", "VERB") and token.lemma_ != "do" for token in tokens):
         return None
     key = _key(verb, predicate, copular)
     words = [talk.word(token) for token in tokens]
