@@ -167,6 +167,40 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.integration
+def test_damaged_adapters_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bytearray(base_weights.ADAPTERS.read_bytes())
+    data[len(data) // 2] ^= 1
+    path = tmp_path / "passage_adapters.npz"
+    path.write_bytes(data)
+    monkeypatch.setattr(base_weights, "ADAPTERS", path)
+    with pytest.raises(SetupError, match="is damaged: its SHA-256 is"):
+        base_weights.read_lower(tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_what_is_added_to_a_layer_is_the_product_of_two_thin_matrices() -> None:
+    random = np.random.default_rng(5)
+    matrices = [name for names in base_weights.LINEAR.values() for name in names]
+    tensors = {f"{name}.weight": random.normal(size=(6, 4)).astype(np.float32) for name in matrices}
+    adapters = {}
+    for name in matrices:
+        adapters[f"7.{name}.down"] = random.integers(-127, 128, (2, 4)).astype(np.int8)
+        adapters[f"7.{name}.up"] = random.integers(-127, 128, (6, 2)).astype(np.int8)
+        adapters[f"7.{name}.scale"] = random.random(6).astype(np.float32) * 1e-4
+    for name in base_weights.NORMS.values():
+        for part in ("weight", "bias"):
+            tensors[f"{name}.{part}"] = np.ones(4, dtype=np.float32)
+            adapters[f"7.{name}.{part}"] = np.full(4, 2, dtype=np.float32)
+    adapted = base_weights.adapt_layer(7, tensors, adapters)
+    for name in matrices:
+        down, up, scale = (adapters[f"7.{name}.{part}"].astype(float) for part in ("down", "up", "scale"))
+        wanted = tensors[f"{name}.weight"] + np.einsum("or,ri,o->oi", up, down, scale)
+        assert np.allclose(adapted[f"{name}.weight"], wanted, atol=1e-6)
+        assert adapted[f"{name}.weight"].dtype == np.float32
+    assert adapted["output.LayerNorm.bias"].tolist() == [2, 2, 2, 2]
+
+
 @pytest.fixture
 def _no_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(passage_encoder, "LEARNED", tmp_path / "lost.npz")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from s2v.analysis.base_weights import LINEAR, NORMS, Arrays, Floats
+from s2v.analysis.base_weights import Arrays, Floats
 
 WIDTH, INNER, HEADS = 768, 3072, 12
 EPSILON = 1e-5
@@ -64,15 +66,49 @@ class Layer(nn.Module):
         }
 
 
-def restore_layer(arrays: Arrays, number: int) -> dict[str, Floats]:
-    """Returns the float tensors of a layer that `base_weights.quantize_layer` has made int8, by MPNet's names."""
-    tensors: dict[str, Floats] = {}
-    for short, names in LINEAR.items():
-        matrix = arrays[f"L{number}.{short}.w"].T.astype(np.float32) * arrays[f"L{number}.{short}.s"][:, None]
-        for name, weight, bias in zip(
-            names, np.split(matrix, len(names)), np.split(arrays[f"L{number}.{short}.b"], len(names)), strict=True
-        ):
-            tensors |= {f"{name}.weight": weight, f"{name}.bias": bias}
-    for short, name in NORMS.items():
-        tensors |= {f"{name}.weight": arrays[f"L{number}.{short}.g"], f"{name}.bias": arrays[f"L{number}.{short}.b"]}
-    return tensors
+class Adapted(nn.Module):
+    """A linear map that stays as it is, and the product of two thin ones that learns beside it."""
+
+    def __init__(self, fixed: nn.Linear, rank: int) -> None:
+        super().__init__()
+        self.fixed = fixed.requires_grad_(False)
+        self.down = nn.Parameter(torch.randn(rank, fixed.in_features) / fixed.in_features**0.5)
+        self.up = nn.Parameter(torch.zeros(fixed.out_features, rank))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Maps (…, inputs) to (…, outputs)."""
+        learned: Tensor = rows @ self.down.T @ self.up.T
+        return self.fixed(rows) + learned
+
+    def quantize(self) -> Arrays:
+        """Returns the learned part as `base_weights.adapt_layer` takes it."""
+        down, up = self.down.detach().numpy(), self.up.detach().numpy()
+        step = np.maximum(np.abs(down).max(axis=1), np.float32(1e-9)) / np.float32(127)
+        scaled = up * step[None]
+        scale = np.maximum(np.abs(scaled).max(axis=1), np.float32(1e-12)) / np.float32(127)
+        return {
+            "down": np.rint(down / step[:, None]).astype(np.int8),
+            "up": np.rint(scaled / scale[:, None]).astype(np.int8),
+            "scale": scale.astype(np.float32),
+        }
+
+
+class AdaptedLayer(Layer):
+    """A layer of which the normalisations learn and, beside each matrix, a product of two thin ones."""
+
+    def __init__(self, tensors: Mapping[str, Floats], rank: int) -> None:
+        super().__init__(tensors)
+        self.base = dict(tensors)
+        for short in ("q", "k", "v", "o", "i", "u"):
+            setattr(self, short, Adapted(getattr(self, short), rank))
+
+    def adapters(self, number: int) -> dict[str, NDArray[Any]]:
+        """Returns what was learned, by the names that `base_weights.adapt_layer` expects."""
+        learned: dict[str, NDArray[Any]] = {}
+        for short, name in NAMES.items():
+            part = getattr(self, short)
+            parts = (
+                part.quantize() if isinstance(part, Adapted) else {key: value.numpy() for key, value in part.state_dict().items()}
+            )
+            learned |= {f"{number}.{name}.{key}": value for key, value in parts.items()}
+        return learned

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from s2v.analysis.classification import NAMES
 
 CLASSES = len(NAMES)
-NOTHING = list(NAMES.values()).index("none")
-"""Place of the answer that no diagram fits."""
 HELD_OUT_FOLDS = 5
 """One document in so many is held out from the training of the encoder."""
 _ALTERNATIVE_SHARES = {3: 0.15, 2: 0.3, 1: 0.4}
@@ -22,7 +20,6 @@ _ALTERNATIVE_SHARES = {3: 0.15, 2: 0.3, 1: 0.4}
 _WEIGHTS = {3: 1.0, 2: 0.9, 1: 0.6}
 _SMOOTHING = 0.03
 """Probability that is spread over all types: any reading may be wrong."""
-_UNLABELLED_WEIGHT = 0.7
 
 
 @dataclass(frozen=True)
@@ -58,13 +55,6 @@ def read_passages(path: Path) -> list[Passage]:
         weight = _WEIGHTS[entry.get("confidence", 3)]
         passages.append(Passage(entry["text"], _document(entry["source"]), label, smooth, target > 0, weight))
     return passages
-
-
-def read_unlabelled(path: Path) -> list[Passage]:
-    """Reads JSON lines with "text" and "source"; any type is as likely."""
-    even = np.full(CLASSES, 1 / CLASSES, dtype=np.float32)
-    entries = [json.loads(line) for line in path.read_text().splitlines()]
-    return [Passage(entry["text"], _document(entry["source"]), 0, even, even > 0, _UNLABELLED_WEIGHT) for entry in entries]
 
 
 def _document(source: str) -> str:

@@ -1,16 +1,13 @@
-"""Learns the upper layers of the passage encoder from labelled passages, and from unlabelled ones that it has labelled itself.
+"""Learns the upper layers of the passage encoder, and what is added to those below, from labelled passages.
 
-    python training/train_encoder.py TRAIN.jsonl --dev DEV.jsonl [--unlabelled MORE.jsonl] [--continue]
+    python training/train_encoder.py TRAIN.jsonl --dev DEV.jsonl
 
 TRAIN and DEV as for `train_diagram_types.py`. One document of TRAIN in five is held out, and DEV is never learned from; both are
-scored, in int8 as the service reads, after each epoch. MORE holds "text" and "source". The encoder that has learned from TRAIN
-says how likely each type is of each of its passages, and then learns again from TRAIN and from what it has said, with other
-neurons dropped each time (noisy student, Xie et al. 2020, arXiv 1911.04252). `--continue` starts from the weights beside the
-module and leaves the epochs on TRAIN alone out.
+scored, in int8 as the service reads, after each epoch.
 
-Writes `passage_encoder.onnx` and `passage_encoder.npz` beside the module and prints their digests, which belong into
-`s2v.analysis.passage_encoder`; run `train_diagram_types.py` afterwards. Without AVX-512 an epoch of TRAIN takes 25 minutes of a
-core, one with 5,000 of MORE an hour; 5 GB.
+Writes `passage_encoder.onnx`, `passage_encoder.npz` and `passage_adapters.npz` beside the modules and prints their digests, which
+belong into `s2v.analysis.passage_encoder` and `s2v.analysis.base_weights`; run `train_diagram_types.py` afterwards. Without
+AVX-512 an epoch takes 30 minutes of a core; 5 GB.
 """
 
 from __future__ import annotations
@@ -20,45 +17,45 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from encoder_graph import make_graph
-from mpnet import HALF, WIDTH, Layer, restore_layer
+from mpnet import HALF, WIDTH, AdaptedLayer, Layer
 from numpy.typing import NDArray
-from passages import CLASSES, NOTHING, Passage, is_held_out, read_passages, read_unlabelled
+from passages import CLASSES, Passage, is_held_out, read_passages
 from torch import Tensor, nn
 from torch.nn import functional
 
 from s2v.analysis.base_weights import (
+    ADAPTED_LAYERS,
+    ADAPTERS,
     LAYERS,
     LOWER_LAYERS,
     Arrays,
     Floats,
+    adapt_layer,
+    digest_arrays,
+    embedding_arrays,
     layer_tensors,
     quantize_layer,
-    read_lower,
     read_tensors,
     unpack_base,
 )
-from s2v.analysis.classification import log_softmax
 from s2v.analysis.passage_encoder import GRAPH, LEARNED, Embedding, open_session, open_tokenizer
-from s2v.analysis.settings import AnalysisSettings
 
-LOWER, UPPER = range(LOWER_LAYERS), range(LOWER_LAYERS, LAYERS)
-EPOCHS = 3
-STUDENT_EPOCHS = 1
-STUDENT_SHARE = 0.7
-"""The student learns at this share of the rates below, as it starts from its teacher."""
-MOST_UNLABELLED = 5000
-"""Unlabelled passages that the student learns from: those that the teacher is least sure to be of no type."""
+FIXED, UPPER = range(ADAPTED_LAYERS.start), range(ADAPTED_LAYERS.start, LAYERS)
+EPOCHS = 2
+RANK = 32
+"""Of the products that are added to the matrices of the adapted layers."""
 BATCH = 16
 LEARNING_RATE = 3e-5
 LAYER_DECAY = 0.9
 """Each layer learns at this share of the rate of the one above it."""
+ADAPTER_RATE = 2e-4
 HEAD_RATE = 1e-3
 WARM_UP = 0.08
 """Share of the steps during which the rate rises; it falls to 0 over the rest."""
@@ -92,12 +89,21 @@ class Upper(nn.Module):
 class Trainer:
     """Passages by their hidden states, and the layers that learn from them."""
 
-    def __init__(self, texts: list[str], upper: Upper) -> None:
-        """Runs the lower layers, in int8 as the service does."""
-        arrays, vocabulary = read_lower(AnalysisSettings().model_cache.expanduser())
-        self.upper = upper
-        self._embedding = Embedding(arrays)
-        lower = open_session(make_graph(LOWER, None), arrays, LOWER)
+    def __init__(self, texts: list[str], tensors: Mapping[str, Floats], vocabulary: Path) -> None:
+        """Takes the packages' weights and the tokenizer's file. Runs the layers that stay, in int8 as the service does."""
+        self.upper = Upper(
+            [
+                AdaptedLayer(layer_tensors(tensors, number), RANK)
+                if number in ADAPTED_LAYERS
+                else Layer(layer_tensors(tensors, number))
+                for number in UPPER
+            ]
+        )
+        self.fixed = embedding_arrays(tensors)
+        for number in FIXED:
+            self.fixed |= quantize_layer(number, layer_tensors(tensors, number))
+        self._embedding = Embedding(self.fixed)
+        lower = open_session(make_graph(FIXED, None), self.fixed, FIXED)
         self._hidden: list[NDArray[np.float16]] = []
         for number, encoding in enumerate(open_tokenizer(vocabulary).encode_batch(texts), start=1):
             given = {"tokens": self._embedding.tokens(encoding.ids), "bias": self._embedding.bias(len(encoding.ids))}
@@ -106,25 +112,19 @@ class Trainer:
                 print(f"lower layers: {number} of {len(texts)} passages", file=sys.stderr, flush=True)
         self._lengths = np.asarray([len(states) for states in self._hidden])
 
-    def learn(
-        self,
-        chosen: NDArray[np.int64],
-        targets: Floats,
-        weights: Floats,
-        *,
-        epochs: int,
-        rate: float,
-        generator: np.random.Generator,
-    ) -> Iterator[int]:
+    def learn(self, chosen: NDArray[np.int64], targets: Floats, weights: Floats, generator: np.random.Generator) -> Iterator[int]:
         """Goes over the chosen passages, given the truth about each (passages, CLASSES); yields each epoch's number."""
         steps = 0
-        rounds = [self._cut_batches(chosen, generator) for _ in range(epochs)]
+        rounds = [self._cut_batches(chosen, generator) for _ in range(EPOCHS)]
         total = sum(len(batches) for batches in rounds)
-        groups = [
-            {"params": list(layer.parameters()), "lr": rate * LEARNING_RATE * LAYER_DECAY**above}
-            for above, layer in enumerate(reversed(self.upper.layers))
-        ]
-        groups.append({"params": list(self.upper.head.parameters()), "lr": rate * HEAD_RATE})
+        groups = [{"params": list(self.upper.head.parameters()), "lr": HEAD_RATE}]
+        for above, layer in enumerate(reversed(self.upper.layers)):
+            thin = [value for name, value in layer.named_parameters() if name.endswith((".down", ".up"))]
+            kept = {id(value) for value in thin}
+            whole = [value for value in layer.parameters() if value.requires_grad and id(value) not in kept]
+            groups.append({"params": whole, "lr": LEARNING_RATE * LAYER_DECAY**above})
+            if thin:
+                groups.append({"params": thin, "lr": ADAPTER_RATE * LAYER_DECAY ** (above - LAYERS + LOWER_LAYERS)})
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * total)) * max(0.0, 1 - step / total)
@@ -147,12 +147,49 @@ class Trainer:
 
     def read(self, chosen: NDArray[np.int64]) -> Floats:
         """Returns the logits of the chosen passages, shape (passages, CLASSES), as the service will."""
-        session = open_session(make_graph(UPPER, CLASSES), upper_arrays(self.upper), UPPER)
+        session = open_session(make_graph(UPPER, CLASSES), {**self.adapted_arrays(), **self.learned_arrays()}, UPPER)
         rows = []
         for place in chosen:
             states = self._hidden[place].astype(np.float32)
             rows.append(session.run(None, {"tokens": states, "bias": self._embedding.bias(len(states))})[0][0])
         return np.stack(rows)
+
+    def adapters(self) -> Arrays:
+        """Returns what is added to the adapted layers."""
+        return {
+            name: array
+            for number, layer in zip(UPPER, self.upper.layers, strict=True)
+            if isinstance(layer, AdaptedLayer)
+            for name, array in layer.adapters(number).items()
+        }
+
+    def adapted_arrays(self) -> Arrays:
+        """Returns the adapted layers in int8, as `base_weights` makes them."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for number, layer in zip(UPPER, self.upper.layers, strict=True):
+            if isinstance(layer, AdaptedLayer):
+                arrays |= quantize_layer(number, adapt_layer(number, layer.base, layer.adapters(number)))
+        return arrays
+
+    def learned_arrays(self) -> Arrays:
+        """Returns the layers that learn as a whole, in int8, and the head."""
+        arrays: dict[str, NDArray[Any]] = {
+            "head.w": np.ascontiguousarray(self.upper.head.weight.detach().numpy().T),
+            "head.b": self.upper.head.bias.detach().numpy().copy(),
+        }
+        for number, layer in zip(UPPER, self.upper.layers, strict=True):
+            if not isinstance(layer, AdaptedLayer):
+                arrays |= quantize_layer(number, layer.tensors())  # type: ignore[operator]
+        return arrays
+
+    def write(self) -> None:
+        """Writes graph and learned weights, and prints the digests."""
+        np.savez(ADAPTERS, allow_pickle=False, **self.adapters())
+        np.savez(LEARNED, allow_pickle=False, **self.learned_arrays())
+        GRAPH.write_bytes(make_graph(range(LAYERS), CLASSES))
+        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (GRAPH, LEARNED, ADAPTERS)}
+        digests["lower layers"] = digest_arrays({**self.fixed, **self.adapted_arrays()})
+        print(json.dumps(digests, indent=2))
 
     def _forward(self, batch: NDArray[np.int64]) -> Tensor:
         lengths = self._lengths[batch]
@@ -183,85 +220,31 @@ def weigh(passages: list[Passage], chosen: NDArray[np.int64]) -> Floats:
     return np.asarray(weights / weights[chosen].mean(), dtype=np.float32)
 
 
-def start(continued: bool) -> Upper:
-    """Returns the layers to learn: as the packages have them, or, to continue, as they are beside the module."""
-    if continued:
-        with np.load(LEARNED) as file:
-            arrays = {name: file[name] for name in file.files}
-        upper = Upper([Layer(restore_layer(arrays, number)) for number in UPPER])
-        upper.head.load_state_dict({"weight": torch.tensor(arrays["head.w"].T), "bias": torch.tensor(arrays["head.b"])})
-        return upper
-    with tempfile.TemporaryDirectory() as folder:
-        tensors = read_tensors(unpack_base(Path(folder)))
-        return Upper([Layer(layer_tensors(tensors, number)) for number in UPPER])
-
-
-def upper_arrays(upper: Upper) -> Arrays:
-    """Returns what is written: the layers in int8 and the head."""
-    arrays = {
-        "head.w": np.ascontiguousarray(upper.head.weight.detach().numpy().T),
-        "head.b": upper.head.bias.detach().numpy().copy(),
-    }
-    for number, layer in zip(UPPER, upper.layers, strict=True):
-        arrays |= quantize_layer(number, layer.tensors())  # type: ignore[operator]
-    return arrays
-
-
-def write_weights(upper: Upper) -> None:
-    """Writes graph and learned weights, and prints the digests."""
-    np.savez(LEARNED, allow_pickle=False, **upper_arrays(upper))
-    GRAPH.write_bytes(make_graph(range(LAYERS), CLASSES))
-    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (GRAPH, LEARNED)}
-    print(json.dumps(digests, indent=2))
-
-
 def main() -> None:
     """Reads, learns, scores, writes."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("passages", type=Path)
     arguments.add_argument("--dev", type=Path, required=True, help="passages that are only scored")
-    arguments.add_argument("--unlabelled", type=Path, help="passages that the encoder labels itself")
-    arguments.add_argument("--continue", dest="continued", action="store_true", help="start from the weights beside the module")
     options = arguments.parse_args()
     torch.manual_seed(SEED)
     generator = np.random.default_rng(SEED)
     known, dev = read_passages(options.passages), read_passages(options.dev)
-    more = read_unlabelled(options.unlabelled) if options.unlabelled else []
-    more = [passage for passage in more if not is_held_out(passage.document)]
-    passages = known + dev + more
+    passages = known + dev
     held = np.asarray([is_held_out(passage.document) for passage in known])
-    places = {"held_out": np.flatnonzero(held), "dev": np.arange(len(known), len(known) + len(dev))}
+    places = {"held_out": np.flatnonzero(held), "dev": np.arange(len(known), len(passages))}
     chosen = np.flatnonzero(~held)
-    trainer = Trainer([passage.text for passage in passages], start(options.continued))
-
-    def tell(stage: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        weights = unpack_base(Path(folder))
+        trainer = Trainer([passage.text for passage in passages], read_tensors(weights), weights.with_name("tokenizer.json"))
+    targets = np.stack([passage.target for passage in passages])
+    for epoch in trainer.learn(chosen, targets, weigh(passages, chosen), generator):
         for name, some in places.items():
             best = trainer.read(some).argmax(axis=1)
             strict = np.mean([passages[place].label == answer for place, answer in zip(some, best, strict=True)])
             lenient = np.mean([passages[place].accepted[answer] for place, answer in zip(some, best, strict=True)])
-            figures = {"stage": stage, name: len(some), "strict": round(strict, 3), "lenient": round(lenient, 3)}
+            figures = {"epoch": epoch, name: len(some), "strict": round(strict, 3), "lenient": round(lenient, 3)}
             print(json.dumps(figures), flush=True)
-
-    def learn(stage: str, epochs: int, rate: float) -> None:
-        targets = np.stack([passage.target for passage in passages])
-        for epoch in trainer.learn(chosen, targets, weigh(passages, chosen), epochs=epochs, rate=rate, generator=generator):
-            tell(f"{stage}, epoch {epoch}")
-
-    if options.continued:
-        tell("start")
-    else:
-        learn("teacher", EPOCHS, 1.0)
-    if more:
-        answers = log_softmax(trainer.read(np.arange(len(known) + len(dev), len(passages))))
-        answered = [replace(passage, target=np.exp(answer)) for passage, answer in zip(more, answers, strict=True)]
-        passages = known + dev + answered
-        telling = np.argsort(answers[:, NOTHING], kind="stable")[:MOST_UNLABELLED]
-        print(
-            json.dumps({"unlabelled": len(more), "learned": np.exp(answers[telling]).mean(axis=0).round(3).tolist()}), flush=True
-        )
-        chosen = np.concatenate([chosen, len(known) + len(dev) + telling])
-        learn("student", STUDENT_EPOCHS, STUDENT_SHARE)
-    write_weights(trainer.upper)
+    trainer.write()
 
 
 if __name__ == "__main__":

