@@ -154,3 +154,9 @@ def test_any_text_gives_a_drawable_graph(parser: Parser, extract: Extractor, cho
     scene = make_scene(talk, 0, plan, None)
     assert [node.level for node in scene.diagram.nodes] == [node.level for node in content.nodes]
     validate(Storyboard(scenes=[scene], duration_seconds=talk.speech.duration), talk)
+
+
+def test_what_an_activity_deals_with_is_the_whole(parse: Parse) -> None:
+    talk = parse("Running a village shop has three sides, staff, money, and goods.")
+    content = extract_hierarchy(talk, talk.sentences)
+    assert [node.label.text for node in content.nodes] == ["Village shop", "Staff", "Money", "Goods"]

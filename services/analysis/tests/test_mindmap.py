@@ -68,3 +68,11 @@ def test_what_says_how_a_thing_is_kept_stays(parse: Parse) -> None:
 def test_a_list_alone_has_no_centre(parse: Parse) -> None:
     talk = parse("He should note the place of the car, the state of the tyres, the marks on the road, and the oil.")
     assert not extract_mindmap(talk, talk.sentences).nodes
+
+
+def test_what_a_sentence_without_a_verb_lists_hangs_on_what_was_counted(parse: Parse) -> None:
+    talk = parse(
+        "On board was a crew of three. Captain Ann Smith, Commander Ben Jones, and Doctor Carl Brown. These people took a risk."
+    )
+    names = branches(extract_mindmap(talk, talk.sentences), "Crew of three")
+    assert names[:3] == ["Captain Ann Smith", "Commander Ben Jones", "Doctor Carl Brown"]

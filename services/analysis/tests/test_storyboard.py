@@ -82,14 +82,14 @@ def test_a_node_appears_at_its_word(talk: tuple[Transcript, Storyboard]) -> None
 def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure() -> None:
     text = (
         "Heavy rain washes the soil away. The lost soil clogs the river, and the clogged river causes floods. Floods destroy "
-        "the harvest. The dam was planned in 1950. It was built in 1962. In 1971, it was raised by ten meters. In 1990, a flood "
-        "broke its gates."
+        "the harvest. The story of the dam is soon told. The dam was planned in 1950. It was built in 1962. In 1971, it was "
+        "raised by ten meters. In 1983, a second dam followed. In 1990, a flood broke its gates."
     )
     storyboard, _ = analyze(make_transcript(text), strict=True)
     causes, dates = storyboard.scenes
     assert causes.diagram.type == DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT
     assert dates.diagram.type == DiagramType.DIAGRAM_TYPE_TIMELINE
-    assert causes.words.end == dates.words.begin == text[: text.index("The dam")].count(" ")
+    assert causes.words.end == dates.words.begin == text[: text.index("The story")].count(" ")
     assert min(causes.diagram.confidence, dates.diagram.confidence) > SURE
 
 

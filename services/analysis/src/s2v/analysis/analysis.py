@@ -47,6 +47,9 @@ REVISION = 11
 """Raised by hand whenever the same transcript gives another storyboard."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
+MAX_BRANCHES = 12
+"""The same for what branches from one thing: half of a tree makes no sense without the other."""
+_TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
 LONG_PHRASE_SECONDS = 16.0
 """A key phrase that would stand for longer is a bore: the scene is cut again, and each piece has a phrase of its own."""
 
@@ -135,7 +138,7 @@ class Analyst:
             return [*self._split(course, begin, turn), *self._split(course, turn, end)]
         if found.content.type == DiagramType.DIAGRAM_TYPE_NONE:
             return self._split_phrase(course, begin, end, found)
-        if len(found.content.nodes) <= MAX_NODES:
+        if len(found.content.nodes) <= (MAX_BRANCHES if found.content.type in _TREES else MAX_NODES):
             return [(begin, end, found, False)]
         cut = _halfway(course.talk, begin, end, lambda word: _share_before(found.content, word))
         if cut is None:

@@ -110,6 +110,9 @@ def subject_of(verb: Token) -> Token | None:
         return verb.head if verb.dep_ == "relcl" else own
     if own is not None:
         return own
+    activity = acted_on(verb)
+    if activity is not None:
+        return activity
     if verb.dep_ == "acl" and is_nominal(verb.head):
         return verb.head
     if verb.dep_ == "conj" and verb.head.pos_ in ("VERB", "AUX"):
@@ -117,6 +120,14 @@ def subject_of(verb: Token) -> Token | None:
     if verb.dep_ == "xcomp" and verb.head.pos_ in ("VERB", "AUX"):
         return subject_of(verb.head)
     return None
+
+
+def acted_on(verb: Token) -> Token | None:
+    """Returns what an activity deals with that is a subject: the network of "keeping a network safe has four sides"."""
+    activity = next((child for child in verb.children if child.dep_ == "csubj"), None)
+    if activity is None:
+        return None
+    return next((token for token in activity.subtree if token.dep_ in ("dobj", "nsubj") and is_nominal(token)), None)
 
 
 def _read_verb(verb: Token) -> Iterator[Found]:

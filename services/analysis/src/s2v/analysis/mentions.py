@@ -188,10 +188,13 @@ def _is_alike(first: Token, second: Token) -> bool:
 
 def _continues_list(child: Token) -> bool:
     """Whether an apposition is one more member: "a server, a cache, and a queue" with a comma before and more behind."""
+    # Of names in a row ("Ann Smith, Ben Jones, and Carl Brown") the second is no other name of the first.
+    named = child.pos_ == child.head.pos_ == "PROPN" and not any(part.dep_ == "det" for part in child.children)
+    holders = (child, child.head) if named else (child,)
     return (
         child.left_edge.i > 0
         and child.left_edge.nbor(-1).text in (",", ";")
-        and any(part.dep_ == "conj" for part in child.children)
+        and any(part.dep_ == "conj" and part.i > child.i for holder in holders for part in holder.children)
     )
 
 

@@ -10,11 +10,11 @@ from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content
 from s2v.analysis.coreference import resolve_references
-from s2v.analysis.enumerations import Enumeration, find_enumerations, find_lists, mention_of
+from s2v.analysis.enumerations import Enumeration, acted_on, find_enumerations, find_lists, mention_of
 from s2v.analysis.headings import Point, find_points
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import UNITS, VAGUE_NOUNS
-from s2v.analysis.mentions import Mention, announces_list, is_nominal, is_pronoun, lemma, make_mention, with_head_only
+from s2v.analysis.mentions import Mention, announces_list, is_nominal, is_pronoun, lemma, make_members, with_head_only
 from s2v.analysis.outline import Outline
 from s2v.analysis.propositions import subject_of
 from s2v.analysis.statements import Statement, find_statements, with_subject
@@ -33,7 +33,7 @@ class _Told:
 
     enumerations: tuple[Enumeration, ...]
     statements: tuple[Statement, ...]
-    fragment: Mention | None
+    fragment: tuple[Mention, ...]
     """What a sentence without a verb names."""
     points: tuple[Point, ...] = ()
     """A headed list."""
@@ -64,13 +64,13 @@ def _is_list_alone(told: Sequence[_Told]) -> bool:
 def _read(talk: Talk, sentence: Span) -> _Told:
     points = find_points(sentence)
     if points:
-        return _Told((), (), None, tuple(points))
+        return _Told((), (), (), tuple(points))
     enumerations = find_enumerations(talk, sentence)
     known = {member.head.i for enumeration in enumerations for member in enumeration.members}
     lists = [found for found in find_lists(talk, sentence) if not any(member.head.i in known for member in found.members)]
     statements = find_statements(talk, sentence)
     fragment = sentence.root if is_nominal(sentence.root) and not statements else None
-    return _Told((*enumerations, *lists), tuple(statements), make_mention(fragment) if fragment is not None else None)
+    return _Told((*enumerations, *lists), tuple(statements), tuple(make_members(fragment)) if fragment is not None else ())
 
 
 def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | None:
@@ -89,7 +89,7 @@ def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | N
 
     for number, sentence in enumerate(told):
         if number == 0:
-            note(_acted_on(sentences[0]), FIRST_WEIGHT)
+            note(acted_on(sentences[0].root), FIRST_WEIGHT)
         for enumeration in sentence.enumerations:
             note(enumeration.whole, 0.2 * len(enumeration.members))
         for place, statement in enumerate(sentence.statements):
@@ -98,6 +98,9 @@ def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | N
                 for child in statement.verb.children:
                     if child.dep_ == "dobj":
                         note(child, 0.7)
+                    elif child.dep_ == "attr" and statement.subject is None:
+                        # "On board was a crew of seven."
+                        note(child, FIRST_WEIGHT if place == 0 else 0.7)
         # "Alerts for …, alerts for …": what the points of a list have in common.
         heads = [point.matter.noun for point in sentence.points if point.matter is not None]
         for point in sentence.points:
@@ -115,14 +118,6 @@ def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | N
     return mentions[max(weights, key=lambda key: weights[key])] if weights else None
 
 
-def _acted_on(sentence: Span) -> Token | None:
-    """What an activity deals with that is a sentence's subject: the network of "keeping a network safe has four sides"."""
-    activity = next((child for child in sentence.root.children if child.dep_ == "csubj"), None)
-    if activity is None:
-        return None
-    return next((token for token in activity.subtree if token.dep_ in ("dobj", "nsubj") and is_nominal(token)), None)
-
-
 def _tell(outline: Outline, centre: int, told: _Told, references: Mapping[int, Token]) -> None:
     for point in told.points:
         branch = outline.add(point.name)
@@ -135,11 +130,11 @@ def _tell(outline: Outline, centre: int, told: _Told, references: Mapping[int, T
     covered: set[int] = set()
     subjects = [statement.subject.i for statement in told.statements if statement.subject is not None]
     shared = {place for place in subjects if subjects.count(place) > 1}
-    if told.fragment is not None:
-        child = outline.add(told.fragment)
+    for fragment in told.fragment:
+        child = outline.add(fragment)
         if child is not None and child != centre:
             outline.attach(centre, child)
-            covered.add(told.fragment.head.i)
+            covered.add(fragment.head.i)
     for enumeration in told.enumerations:
         counts = enumeration.whole is not None and announces_list(enumeration.whole)
         whole = centre if counts else _resolve(outline, centre, enumeration.whole)
@@ -170,6 +165,7 @@ def _tell(outline: Outline, centre: int, told: _Told, references: Mapping[int, T
             whole != centre
             and whole not in outline.parents
             and len(items) == 1
+            and items[0].head.pos_ in ("VERB", "AUX")
             and statement.subject is not None
             and statement.subject.i not in shared
         ):
