@@ -132,13 +132,18 @@ def test_what_something_consists_of_and_what_stands_in_brackets_is_no_relation(p
 
 def test_a_verb_without_an_ending_is_found_behind_two_nouns(parse: Parse) -> None:
     ends = _edges(_extract(parse, "The laptop and the phone connect to the router by radio. Strapi runs on railway.app."))
-    assert {("Laptop", "connect to", "Router"), ("Phone", "connects to", "Router")} <= ends
+    assert {("Laptop", "connects to", "Router"), ("Phone", "connects to", "Router")} <= ends
     assert ("Strapi", "runs on", "Railway.app") in ends
 
 
 def test_a_verb_that_looks_like_a_plural_joins_its_ends(parse: Parse) -> None:
     content = _extract(parse, "A service gives the pods a stable name and an ingress controller routes traffic to the service.")
     assert ("Ingress controller", "traffic", "Service") in _edges(content)
+
+
+def test_each_of_two_sources_takes_its_own_verb(parse: Parse) -> None:
+    content = _extract(parse, "The laptop and the phone connect to the router.")
+    assert _edges(content) == {("Laptop", "connects to", "Router"), ("Phone", "connects to", "Router")}
 
 
 def test_a_name_that_ends_in_s_is_one_thing(parse: Parse) -> None:

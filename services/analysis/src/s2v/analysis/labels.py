@@ -259,10 +259,10 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
     return [], {verb.i: third_person(verb.lemma_) if form == "singular" else verb.lemma_}
 
 
-def is_plural(noun: Token) -> bool:
-    """Returns whether a subject takes a plural verb; a name such as "Kubernetes" does not."""
+def is_plural(noun: Token, *, alone: bool = False) -> bool:
+    """Returns whether a subject takes a plural verb, `alone` or with what is joined to it; the name "Kubernetes" does not."""
     if any(child.dep_ == "conj" for child in noun.children):
-        return True
+        return noun.tag_ == "NNS" if alone else True
     if noun.dep_ == "nsubj" and noun.head.tag_ == "VBZ":
         return False
     if noun.tag_ == "NNPS":

@@ -152,7 +152,9 @@ def _name(relation: Relation) -> tuple[str, tuple[Token, ...]]:
     if passive and near and relation.preposition is not None and not any(child.dep_ == "neg" for child in relation.verb.children):
         return f"{relation.verb.lower_} {relation.preposition.lower_}", (relation.verb, relation.preposition)
     denial = tuple(child for child in relation.verb.children if child.dep_ == "neg")
-    text = verb_label(relation.verb, plural=is_plural(relation.source), preposition=relation.preposition if near else None)
+    text = verb_label(
+        relation.verb, plural=is_plural(relation.source, alone=True), preposition=relation.preposition if near else None
+    )
     cue = (
         (relation.verb, *denial) if denial or not near or relation.preposition is None else (relation.verb, relation.preposition)
     )
