@@ -133,12 +133,17 @@ def test_unreadable_weights_are_named(tmp_path: Path, monkeypatch: pytest.Monkey
         Classifier()
 
 
-def test_a_flipped_bit_in_the_encoder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = bytearray(passage_encoder.LEARNED.read_bytes())
+def _flip_a_bit(path: Path, folder: Path) -> Path:
+    """Returns a copy of a file that differs by one bit."""
+    data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
-    path = tmp_path / "passage_encoder.npz"
-    path.write_bytes(data)
-    monkeypatch.setattr(passage_encoder, "LEARNED", path)
+    copy = folder / path.name
+    copy.write_bytes(data)
+    return copy
+
+
+def test_a_flipped_bit_in_the_encoder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passage_encoder, "LEARNED", _flip_a_bit(passage_encoder.LEARNED, tmp_path))
     with pytest.raises(SetupError, match="is damaged: its SHA-256 is"):
         PassageEncoder(tmp_path)
 
@@ -169,11 +174,7 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.integration
 def test_damaged_adapters_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = bytearray(base_weights.ADAPTERS.read_bytes())
-    data[len(data) // 2] ^= 1
-    path = tmp_path / "passage_adapters.npz"
-    path.write_bytes(data)
-    monkeypatch.setattr(base_weights, "ADAPTERS", path)
+    monkeypatch.setattr(base_weights, "ADAPTERS", _flip_a_bit(base_weights.ADAPTERS, tmp_path))
     with pytest.raises(SetupError, match="is damaged: its SHA-256 is"):
         base_weights.read_lower(tmp_path / "cache")
     assert not list((tmp_path / "cache").iterdir())

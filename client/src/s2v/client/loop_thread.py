@@ -75,14 +75,15 @@ class LoopThread:
         self._refuse_own_thread()
         with self._lock:
             first, self._closed = not self._closed, True
-        if first:
-            try:
-                asyncio.run_coroutine_threadsafe(_end(last), self._loop).result()
-            finally:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._thread.join()
-                self._loop.close()
-        self._thread.join()
+        if not first:
+            self._thread.join()
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(_end(last), self._loop).result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
     def _refuse_own_thread(self) -> None:
         if threading.current_thread() is self._thread:
