@@ -80,6 +80,7 @@ def test_levels_follow_what_is_said_to_belong_to_what(parse: Parse) -> None:
         ("These trees can be evergreen or deciduous trees.", "Trees", ["Evergreen trees", "Deciduous trees"]),
         ("Some berries are sweet. Examples are cherries and figs.", "Berries", ["Cherries", "Figs"]),
         ("The engineers report to the manager.", "Manager", ["Engineers"]),
+        ("The old road and the new canal are two trade routes.", "Two trade routes", ["Old road", "New canal"]),
     ],
 )
 def test_each_way_of_saying_it(parse: Parse, text: str, whole: str, parts: list[str]) -> None:
@@ -104,6 +105,7 @@ def test_a_longer_name_is_a_kind_of_the_shorter(parse: Parse) -> None:
         ("There are three types of soil: sandy, silty, and clayey.", ["Sandy", "Silty", "Clayey"]),
         ("It has four stages: (1) egg, (2) larva, (3) pupa, and (4) adult.", ["Egg", "Larva", "Pupa", "Adult"]),
         ("The plan has two parts: a budget drawn by hand and a map.", ["Budget", "Map"]),
+        ("There are two types of flood, depending on where the water comes from: coastal and inland.", ["Coastal", "Inland"]),
         ("The plan is divided into three parts, a budget, a map, and a list of tools.", ["Budget", "Map", "List of tools"]),
     ],
 )
@@ -112,13 +114,19 @@ def test_a_series_behind_a_colon(parse: Parse, text: str, parts: list[str]) -> N
     assert [node.label.text for node in extract_hierarchy(talk, talk.sentences).nodes][1:] == parts
 
 
+def test_what_is_included_belongs_to_what_was_counted(parse: Parse) -> None:
+    talk = parse("Every town has various markets within it, including a fish market, a flower market, and a flea market.")
+    parts = tree(extract_hierarchy(talk, talk.sentences))
+    assert parts["Markets within it"] == ["Fish market", "Flower market", "Flea market"]
+
+
 def test_trees_that_nothing_joins_stay_apart(parse: Parse) -> None:
     talk = parse("The fleet includes trucks, vans, and buses. Fruits such as apples are cheap.")
     assert tree(extract_hierarchy(talk, talk.sentences)) == {"Fleet": ["Trucks", "Vans", "Buses"]}
 
 
 def test_nothing_is_divided(parse: Parse) -> None:
-    talk = parse("We walked home in the rain. It never includes that.")
+    talk = parse("We walked home in the rain. It never includes that. He and Ann are two friends.")
     assert extract_hierarchy(talk, talk.sentences).nodes == ()
 
 

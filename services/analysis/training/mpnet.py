@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from s2v.analysis.base_weights import Arrays, Floats
+from s2v.analysis.base_weights import LINEAR, NORMS, Arrays, Floats
 
 WIDTH, INNER, HEADS = 768, 3072, 12
 EPSILON = 1e-5
@@ -32,6 +32,20 @@ HALF = "bf16" in Path("/proc/cpuinfo").read_text()
 """Whether the processor multiplies bfloat16 by itself: one that does not takes four times as long forward and thirty back."""
 
 
+def restore_layer(number: int, arrays: Arrays) -> dict[str, Floats]:
+    """Returns a layer's float tensors by MPNet's names from the int8 arrays that `base_weights.quantize_layer` makes."""
+    tensors: dict[str, Floats] = {}
+    for short, names in LINEAR.items():
+        matrix = arrays[f"L{number}.{short}.w"].T * arrays[f"L{number}.{short}.s"][:, None]
+        for name, part, bias in zip(
+            names, np.split(matrix, len(names)), np.split(arrays[f"L{number}.{short}.b"], len(names)), strict=True
+        ):
+            tensors |= {f"{name}.weight": part, f"{name}.bias": bias}
+    for short, name in NORMS.items():
+        tensors |= {f"{name}.weight": arrays[f"L{number}.{short}.g"], f"{name}.bias": arrays[f"L{number}.{short}.b"]}
+    return tensors
+
+
 class Layer(nn.Module):
     """A transformer layer with normalisation after each half."""
 
@@ -40,6 +54,10 @@ class Layer(nn.Module):
         self.q, self.k, self.v, self.o = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
         self.i, self.u = nn.Linear(WIDTH, INNER), nn.Linear(INNER, WIDTH)
         self.n1, self.n2 = nn.LayerNorm(WIDTH, EPSILON), nn.LayerNorm(WIDTH, EPSILON)
+        self.load(tensors)
+
+    def load(self, tensors: Mapping[str, Floats]) -> None:
+        """Takes the weights by MPNet's names."""
         self.load_state_dict(
             {
                 f"{short}.{part}": torch.tensor(tensors[f"{name}.{part}"])
@@ -80,6 +98,15 @@ class Adapted(nn.Module):
         learned: Tensor = rows @ self.down.T @ self.up.T
         return self.fixed(rows) + learned
 
+    def resume(self, learned: Arrays) -> None:
+        """Goes on from what `quantize` returned."""
+        down, up = learned["down"].astype(np.float32), learned["up"] * learned["scale"][:, None]
+        # The rows as they begin, so that both matrices learn at the rate that is meant for them.
+        size = np.linalg.norm(down, axis=1)
+        with torch.no_grad():
+            self.down.copy_(torch.tensor(down / size[:, None]))
+            self.up.copy_(torch.tensor(up * size[None]))
+
     def quantize(self) -> Arrays:
         """Returns the learned part as `base_weights.adapt_layer` takes it."""
         down, up = self.down.detach().numpy(), self.up.detach().numpy()
@@ -101,6 +128,16 @@ class AdaptedLayer(Layer):
         self.base = dict(tensors)
         for short in ("q", "k", "v", "o", "i", "u"):
             setattr(self, short, Adapted(getattr(self, short), rank))
+
+    def resume(self, number: int, learned: Arrays) -> None:
+        """Goes on from what `adapters` returned, of all layers."""
+        for short, name in NAMES.items():
+            start, part = f"{number}.{name}.", getattr(self, short)
+            arrays = {key.removeprefix(start): value for key, value in learned.items() if key.startswith(start)}
+            if isinstance(part, Adapted):
+                part.resume(arrays)
+            else:
+                part.load_state_dict({key: torch.tensor(value) for key, value in arrays.items()})
 
     def adapters(self, number: int) -> dict[str, NDArray[Any]]:
         """Returns what was learned, by the names that `base_weights.adapt_layer` expects."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from numpy.typing import NDArray
 
 from s2v.analysis.classification import NAMES
 
+READINGS = Path(__file__).with_name("readings.tsv")
+"""What was read beside the labels that passages come with: start of the text's SHA-256, label, confidence, alternatives."""
 CLASSES = len(NAMES)
+_PLACES = {name: place for place, name in enumerate(NAMES.values())}
 HELD_OUT_FOLDS = 5
 """One document in so many is held out from the training of the encoder."""
 _ALTERNATIVE_SHARES = {3: 0.15, 2: 0.3, 1: 0.4}
@@ -34,27 +38,72 @@ class Passage:
     target: NDArray[np.float32]
     """Probability of each type."""
     accepted: NDArray[np.bool_]
-    """Label and alternatives."""
+    """The label, and what at least half of the readings name."""
     weight: float
 
 
-def read_passages(path: Path) -> list[Passage]:
-    """Reads JSON lines with "text", "label", "source" and optionally "alt_labels" and "confidence" (or "agreement"), 1 to 3."""
-    names = list(NAMES.values())
+def read_passages(*paths: Path) -> list[Passage]:
+    """Reads JSON lines with "text", "source" and optionally "label", "alt_labels" and "confidence" (or "agreement"), 1 to 3.
+
+    What `READINGS` says about a text is added: several readings of one passage are its votes. A passage that nobody has read is
+    left out.
+    """
+    added = read_readings()
     passages = []
-    for line in path.read_text().splitlines():
+    for line in (line for path in paths for line in path.read_text().splitlines()):
         entry = json.loads(line)
-        label = names.index(entry["label"])
-        alternatives = [names.index(name) for name in entry.get("alt_labels", []) if name in names and name != entry["label"]]
-        sure = entry.get("confidence", entry.get("agreement", 3))
-        share = _ALTERNATIVE_SHARES[sure] if alternatives else 0.0
-        target = np.zeros(CLASSES, dtype=np.float32)
-        target[label] = 1.0 - share
-        target[alternatives] = share / max(len(alternatives), 1)
-        smooth = target * (1 - _SMOOTHING) + _SMOOTHING / CLASSES
-        weight = _WEIGHTS[entry.get("confidence", 3)]
-        passages.append(Passage(entry["text"], _document(entry["source"]), label, smooth, target > 0, weight))
+        readings = list(added.get(digest_text(entry["text"]), ()))
+        if "label" in entry:
+            sure = entry.get("confidence", entry.get("agreement", 3))
+            readings.append(Reading(entry["label"], tuple(entry.get("alt_labels", ())), sure))
+        if readings:
+            passages.append(_weigh_readings(entry["text"], _document(entry["source"]), readings))
     return passages
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one reader would draw for a passage."""
+
+    label: str
+    alternatives: tuple[str, ...]
+    """Others that can as well be defended."""
+    confidence: int
+    """3 clear, 2 arguable, 1 a guess."""
+
+
+def read_readings() -> dict[str, list[Reading]]:
+    """Returns the readings of `READINGS` by the digest of the text."""
+    readings: dict[str, list[Reading]] = {}
+    for line in READINGS.read_text().splitlines():
+        digest, label, confidence, alternatives = line.split("\t")
+        others = tuple(name for name in alternatives.split(",") if name)
+        readings.setdefault(digest, []).append(Reading(label, others, int(confidence)))
+    return readings
+
+
+def digest_text(text: str) -> str:
+    """Returns by what `READINGS` knows a text: the start of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _weigh_readings(text: str, document: str, readings: list[Reading]) -> Passage:
+    votes, named = np.zeros((2, CLASSES))
+    target = np.zeros(CLASSES, dtype=np.float32)
+    for reading in readings:
+        label = _PLACES[reading.label]
+        others = [_PLACES[name] for name in set(reading.alternatives) - {reading.label}]
+        share = _ALTERNATIVE_SHARES[reading.confidence] if others else 0.0
+        target[label] += (1.0 - share) / len(readings)
+        target[others] += share / max(len(others), 1) / len(readings)
+        votes[label] += 1
+        named[[label, *others]] += 1
+    label = int(np.argmax(votes + target))
+    accepted = 2 * named >= len(readings)
+    accepted[label] = True
+    smooth = target * (1 - _SMOOTHING) + _SMOOTHING / CLASSES
+    weight = sum(_WEIGHTS[reading.confidence] for reading in readings) / len(readings)
+    return Passage(text, document, label, smooth, accepted, weight)
 
 
 def _document(source: str) -> str:

@@ -1,10 +1,11 @@
 """Learns the weights of `s2v.analysis.classification` from labelled passages that the passage encoder has not seen.
 
-    python training/train_diagram_types.py TRAIN.jsonl --unseen DEV.jsonl
+    python training/train_diagram_types.py TRAIN.jsonl [MORE.jsonl …] --unseen DEV.jsonl
 
-Each line holds "text", "label", "source" and optionally "alt_labels" (as defensible) and "confidence" (1 to 3). Of TRAIN only
-the documents that `train_encoder.py` held out are used, of DEV all. Prints the accuracy of a cross-validation by document, then
-learns from everything and writes the weights beside the module. The texts are not kept.
+Each line holds "text", "source" and optionally "label", "alt_labels" (as defensible) and "confidence" (1 to 3); `readings.tsv`
+adds what it knows of a text. Of TRAIN and MORE only the documents that `train_encoder.py` held out are used, of DEV all.
+Prints the accuracy of a cross-validation by document, then learns from everything and writes the weights beside the module. The
+texts are not kept.
 """
 
 from __future__ import annotations
@@ -145,10 +146,10 @@ def score(logits: Matrix, described: Described, chosen: NDArray[np.bool_]) -> di
 def main() -> None:
     """Cross-validates, learns, writes."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("passages", type=Path, help="what the encoder was trained on; only held-out documents are used")
+    arguments.add_argument("passages", type=Path, nargs="+", help="what the encoder learned from; held-out documents are used")
     arguments.add_argument("--unseen", type=Path, required=True, help="passages that the encoder has not seen at all")
     options = arguments.parse_args()
-    passages = [passage for passage in read_passages(options.passages) if is_held_out(passage.document)]
+    passages = [passage for passage in read_passages(*options.passages) if is_held_out(passage.document)]
     unseen = read_passages(options.unseen)
     described = describe(passages + unseen)
     late = np.arange(len(described.labels)) >= len(passages)

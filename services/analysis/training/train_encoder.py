@@ -1,13 +1,13 @@
 """Learns the upper layers of the passage encoder, and what is added to those below, from labelled passages.
 
-    python training/train_encoder.py TRAIN.jsonl --dev DEV.jsonl
+    python training/train_encoder.py TRAIN.jsonl [MORE.jsonl …] --dev DEV.jsonl [--epochs 2] [--continue]
 
-TRAIN and DEV as for `train_diagram_types.py`. One document of TRAIN in five is held out, and DEV is never learned from; both are
-scored, in int8 as the service reads, after each epoch.
+TRAIN, MORE and DEV as for `train_diagram_types.py`. One document in five is held out, and DEV is never learned from; both are
+scored, in int8 as the service reads, after each epoch. With --continue learning goes on from the weights beside the modules.
 
 Writes `passage_encoder.onnx`, `passage_encoder.npz` and `passage_adapters.npz` beside the modules and prints their digests, which
 belong into `s2v.analysis.passage_encoder` and `s2v.analysis.base_weights`; run `train_diagram_types.py` afterwards. Without
-AVX-512 an epoch takes 30 minutes of a core; 5 GB.
+AVX-512 an epoch of 3,600 passages takes 30 minutes of a core; 5 GB.
 """
 
 from __future__ import annotations
@@ -15,20 +15,24 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from encoder_graph import make_graph
-from mpnet import HALF, WIDTH, AdaptedLayer, Layer
+from mpnet import HALF, WIDTH, AdaptedLayer, Layer, restore_layer
 from numpy.typing import NDArray
 from passages import CLASSES, Passage, is_held_out, read_passages
+from tokenizers import Encoding
 from torch import Tensor, nn
 from torch.nn import functional
+from tqdm import tqdm
 
 from s2v.analysis.base_weights import (
     ADAPTED_LAYERS,
@@ -48,7 +52,6 @@ from s2v.analysis.base_weights import (
 from s2v.analysis.passage_encoder import GRAPH, LEARNED, Embedding, open_session, open_tokenizer
 
 FIXED, UPPER = range(ADAPTED_LAYERS.start), range(ADAPTED_LAYERS.start, LAYERS)
-EPOCHS = 2
 RANK = 32
 """Of the products that are added to the matrices of the adapted layers."""
 BATCH = 16
@@ -65,6 +68,16 @@ RARITY = 0.5
 BUCKET_BATCHES = 24
 """Batches whose passages are sorted by length together, so that little padding is computed."""
 SEED = 1
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is right about each passage, and how much it counts."""
+
+    targets: Floats
+    """Shape (passages, CLASSES): probabilities."""
+    weights: Floats
+    """Shape (passages,)."""
 
 
 class Upper(nn.Module):
@@ -104,18 +117,30 @@ class Trainer:
             self.fixed |= quantize_layer(number, layer_tensors(tensors, number))
         self._embedding = Embedding(self.fixed)
         lower = open_session(make_graph(FIXED, None), self.fixed, FIXED)
-        self._hidden: list[NDArray[np.float16]] = []
-        for number, encoding in enumerate(open_tokenizer(vocabulary).encode_batch(texts), start=1):
+
+        def read(encoding: Encoding) -> NDArray[np.float16]:
             given = {"tokens": self._embedding.tokens(encoding.ids), "bias": self._embedding.bias(len(encoding.ids))}
-            self._hidden.append(np.asarray(lower.run(None, given)[0], dtype=np.float16))
-            if number % 1000 == 0:
-                print(f"lower layers: {number} of {len(texts)} passages", file=sys.stderr, flush=True)
+            return np.asarray(lower.run(None, given)[0], dtype=np.float16)
+
+        encodings = open_tokenizer(vocabulary).encode_batch(texts)
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            self._hidden = list(tqdm(threads.map(read, encodings), "lower layers", len(texts), mininterval=20))
         self._lengths = np.asarray([len(states) for states in self._hidden])
 
-    def learn(self, chosen: NDArray[np.int64], targets: Floats, weights: Floats, generator: np.random.Generator) -> Iterator[int]:
-        """Goes over the chosen passages, given the truth about each (passages, CLASSES); yields each epoch's number."""
-        steps = 0
-        rounds = [self._cut_batches(chosen, generator) for _ in range(EPOCHS)]
+    def resume(self, learned: Arrays, adapters: Arrays) -> None:
+        """Starts from what was learned before instead of the packages' weights."""
+        for number, layer in zip(UPPER, self.upper.layers, strict=True):
+            if isinstance(layer, AdaptedLayer):
+                layer.resume(number, adapters)
+            else:
+                layer.load(restore_layer(number, learned))  # type: ignore[operator]
+        with torch.no_grad():
+            self.upper.head.weight.copy_(torch.tensor(learned["head.w"].T))
+            self.upper.head.bias.copy_(torch.tensor(learned["head.b"]))
+
+    def learn(self, chosen: NDArray[np.int64], truth: Truth, epochs: int, generator: np.random.Generator) -> Iterator[int]:
+        """Goes over the chosen passages; yields each epoch's number."""
+        rounds = [self._cut_batches(chosen, generator) for _ in range(epochs)]
         total = sum(len(batches) for batches in rounds)
         groups = [{"params": list(self.upper.head.parameters()), "lr": HEAD_RATE}]
         for above, layer in enumerate(reversed(self.upper.layers)):
@@ -129,7 +154,8 @@ class Trainer:
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * total)) * max(0.0, 1 - step / total)
         )
-        right, counts = torch.tensor(targets), torch.tensor(weights)
+        bar = tqdm(desc="batches", total=total, mininterval=20)
+        right, counts = torch.tensor(truth.targets), torch.tensor(truth.weights)
         for epoch, batches in enumerate(rounds, start=1):
             self.upper.train()
             for batch in batches:
@@ -140,9 +166,8 @@ class Trainer:
                 nn.utils.clip_grad_norm_(self.upper.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-                steps += 1
-                if steps % 50 == 0:
-                    print(f"{steps} of {total} batches, loss {loss.item():.3f}", file=sys.stderr, flush=True)
+                bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+                bar.update()
             yield epoch
 
     def read(self, chosen: NDArray[np.int64]) -> Floats:
@@ -212,23 +237,25 @@ class Trainer:
         return [batches[place] for place in generator.permutation(len(batches))]
 
 
-def weigh(passages: list[Passage], chosen: NDArray[np.int64]) -> Floats:
-    """Returns the weight of each passage in the loss, 1 on average over the chosen ones."""
+def weigh(passages: list[Passage], chosen: NDArray[np.int64]) -> Truth:
+    """Returns the truth, with weights that are 1 on average over the chosen passages."""
     targets = np.stack([passage.target for passage in passages])
     rare = (1 / CLASSES / targets[chosen].mean(axis=0)) ** RARITY
     weights = (targets * rare).sum(axis=1) * np.asarray([passage.weight for passage in passages])
-    return np.asarray(weights / weights[chosen].mean(), dtype=np.float32)
+    return Truth(targets, np.asarray(weights / weights[chosen].mean(), dtype=np.float32))
 
 
 def main() -> None:
     """Reads, learns, scores, writes."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("passages", type=Path)
+    arguments.add_argument("passages", type=Path, nargs="+", help="files of passages to learn from")
     arguments.add_argument("--dev", type=Path, required=True, help="passages that are only scored")
+    arguments.add_argument("--epochs", type=int, default=2, help="how often to go over the passages (2)")
+    arguments.add_argument("--continue", dest="resumed", action="store_true", help="go on from the weights in use")
     options = arguments.parse_args()
     torch.manual_seed(SEED)
     generator = np.random.default_rng(SEED)
-    known, dev = read_passages(options.passages), read_passages(options.dev)
+    known, dev = read_passages(*options.passages), read_passages(options.dev)
     passages = known + dev
     held = np.asarray([is_held_out(passage.document) for passage in known])
     places = {"held_out": np.flatnonzero(held), "dev": np.arange(len(known), len(passages))}
@@ -236,15 +263,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         weights = unpack_base(Path(folder))
         trainer = Trainer([passage.text for passage in passages], read_tensors(weights), weights.with_name("tokenizer.json"))
-    targets = np.stack([passage.target for passage in passages])
-    for epoch in trainer.learn(chosen, targets, weigh(passages, chosen), generator):
+    if options.resumed:
+        with np.load(LEARNED) as learned, np.load(ADAPTERS) as adapters:
+            trainer.resume(dict(learned), dict(adapters))
+    for epoch in trainer.learn(chosen, weigh(passages, chosen), options.epochs, generator):
         for name, some in places.items():
             best = trainer.read(some).argmax(axis=1)
             strict = np.mean([passages[place].label == answer for place, answer in zip(some, best, strict=True)])
             lenient = np.mean([passages[place].accepted[answer] for place, answer in zip(some, best, strict=True)])
             figures = {"epoch": epoch, name: len(some), "strict": round(strict, 3), "lenient": round(lenient, 3)}
             print(json.dumps(figures), flush=True)
-    trainer.write()
+        trainer.write()
 
 
 if __name__ == "__main__":

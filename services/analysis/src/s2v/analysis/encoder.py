@@ -23,7 +23,7 @@ SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 DIMENSIONS = 384
 MAX_TOKENS = 256
 """Tokens of a text that are read; the model was trained on no more."""
-BATCH_TOKENS = 2048
+BATCH_TOKENS = 512
 """Tokens that are encoded together, padding included."""
 
 Vectors = NDArray[np.float32]

@@ -75,16 +75,21 @@ def _read_series(talk: Talk, sentence: Span) -> Iterator[Enumeration]:
         if colon.text not in (":", "-", "–", "—", "--") or colon.i == sentence.start or colon.i + 1 >= sentence.end:
             continue
         noun = noun_before(colon)
-        if noun is None:
-            continue
-        heads = [noun, *(place for place in noun.ancestors if is_nominal(place) and place.i < noun.i)]
-        counted = next((head for head in heads if lemma(head) in KIND_NOUNS or _is_numbered(head)), None)
+        heads = [] if noun is None else [noun, *(place for place in noun.ancestors if is_nominal(place) and place.i < noun.i)]
+        counted = next((head for head in heads if lemma(head) in KIND_NOUNS or _is_numbered(head)), _counted_before(colon))
         if counted is None:
             continue
         members = read_series(sentence.doc, colon.i + 1, sentence.end)
         if len(members) > 1:
             word = talk.word(counted)
             yield Enumeration(counted, tuple(members), (word, word + 1), counted.i)
+
+
+def _counted_before(colon: Token) -> Token | None:
+    """The counted kinds of the clause that a list closes: "there are two types of stroke, depending on …: x and y"."""
+    holders = (colon.head, *colon.head.ancestors)
+    places = (child for holder in holders for child in holder.children if child.dep_ in ("attr", "dobj") and child.i < colon.i)
+    return next((noun for noun in places if lemma(noun) in KIND_NOUNS and _is_numbered(noun)), None)
 
 
 def _is_numbered(noun: Token) -> bool:
@@ -251,6 +256,14 @@ def _read_copula(verb: Token, subject: Token | None) -> Iterator[Found]:
     if lemma(attribute) in KIND_NOUNS | EXAMPLE_NOUNS | {"part", "member", "subset"} and of_noun(attribute) is not None:
         inner = of_noun(attribute)
         yield inner, [subject], [verb, attribute], True
+    elif (
+        len(subjects) > 1
+        and _is_numbered(attribute)
+        and attribute.tag_ in ("NNS", "NNPS")
+        and not any(is_pronoun(part) for part in subjects)
+    ):
+        # "X and Y are two paths": what is counted has them as its kinds.
+        yield attribute, [subject], [verb, attribute], True
     elif lemma(subject) in EXAMPLE_NOUNS:
         yield _whole(subject), [attribute], [subject, verb], True
     elif (
@@ -287,6 +300,10 @@ def _read_preposition(preposition: Token) -> Iterator[Found]:
         return
     head = preposition.head
     whole = head if is_nominal(head) else noun_before(preposition)
+    if whole is None or is_pronoun(whole):
+        # "It has various layers within it, including …": the layers.
+        objects = [child for child in head.children if child.dep_ in ("dobj", "attr") and child.i < preposition.i]
+        whole = objects[-1] if objects and preposition.lower_ == "including" else whole
     if head.dep_ == "relcl" and is_nominal(head.head):
         whole = head.head
     if preposition.lower_ == "like" and (not is_nominal(head) or head.tag_ not in ("NNS", "NNPS")):

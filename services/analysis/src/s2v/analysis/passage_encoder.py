@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -27,7 +29,7 @@ GRAPH = Path(__file__).with_name("passage_encoder.onnx")
 LEARNED = Path(__file__).with_name("passage_encoder.npz")
 """Weights of the upper layers and of the head."""
 GRAPH_SHA256 = "e290793fef71b05c45a51e67157d30a8306050b797db6fa95de97ea7487d4353"
-SHA256 = "11e3063da6cd4b9e147fea930fd836a4c7a75deda954be802b49909ac7f85faf"
+SHA256 = "483719f335fafbdac2bbbed4c7d86733e51aabb9cb15ff9e95325024e0e76695"
 """Digest of the learned weights' file."""
 MAX_TOKENS = 256
 """Tokens of a passage that are read."""
@@ -44,7 +46,7 @@ Logits = NDArray[np.float32]
 
 
 class PassageEncoder:
-    """The transformer with its head, on one thread."""
+    """The transformer with its head; a passage is read on one thread. One caller at a time."""
 
     def __init__(self, cache: Path) -> None:
         """Loads the weights; `cache` is the directory of models. Errors: SetupError when they are missing or damaged."""
@@ -56,6 +58,19 @@ class PassageEncoder:
         self._embedding = Embedding(arrays)
         self._session = open_session(graph, arrays, range(LAYERS))
         self._readings: OrderedDict[bytes, Logits] = OrderedDict()
+        self._ahead: dict[bytes, Future[Logits]] = {}
+
+    @contextmanager
+    def reading_ahead(self, texts: Sequence[str]) -> Iterator[None]:
+        """Reads passages in order on a thread of its own, beside the caller who will `encode` them; at the end it stops."""
+        with ThreadPoolExecutor(1, thread_name_prefix="passages") as thread:
+            wanted = {_digest(text): text for text in texts}
+            self._ahead = {key: thread.submit(self._run, text) for key, text in wanted.items() if key not in self._readings}
+            try:
+                yield
+            finally:
+                self._ahead = {}
+                thread.shutdown(cancel_futures=True)
 
     def encode(self, text: str) -> Logits:
         """Returns the logits of a passage, read-only.
@@ -63,10 +78,12 @@ class PassageEncoder:
         A passage that was read lately, in this talk or another, is not read again. What is kept is known by the text's digest
         alone and holds none of it.
         """
-        key = hashlib.sha256(text.encode()).digest()
+        key = _digest(text)
         logits = self._readings.pop(key, None)
         if logits is None:
-            logits = self._run(text)
+            coming = self._ahead.pop(key, None)
+            # What the other thread has not begun is read here: nobody waits for more than one passage.
+            logits = self._run(text) if coming is None or coming.cancel() else coming.result()
         self._readings[key] = logits
         if len(self._readings) > KEPT_READINGS:
             self._readings.popitem(last=False)
@@ -78,6 +95,10 @@ class PassageEncoder:
         reading = np.asarray(logits[0], dtype=np.float32)
         reading.setflags(write=False)
         return reading
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 class Embedding:

@@ -1,0 +1,58 @@
+"""What several readers say about one passage becomes one truth; the data that the training keeps hold no text."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from s2v.analysis.classification import NAMES
+
+TRAINING = Path(__file__).parents[1] / "training"
+TEXT = "Rain fell for a week, so the river rose."
+
+
+@pytest.fixture(scope="module")
+def passages() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("passages", TRAINING / "passages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["passages"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_readings_are_votes(passages: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = passages.digest_text(TEXT)
+    readings = tmp_path / "readings.tsv"
+    readings.write_text(f"{digest}\tcause-effect\t3\t\n{digest}\tcause-effect\t2\tflowchart,timeline\n")
+    monkeypatch.setattr(passages, "READINGS", readings)
+    known, unknown = tmp_path / "known.jsonl", tmp_path / "unknown.jsonl"
+    known.write_text(json.dumps({"text": TEXT, "source": "book#1", "label": "timeline", "confidence": 1}) + "\n")
+    unknown.write_text(json.dumps({"text": "Nobody has read this.", "source": "book#2"}) + "\n")
+    (passage,) = passages.read_passages(known, unknown)
+    names = list(NAMES.values())
+    assert names[passage.label] == "cause-effect", "two readers of three"
+    assert {name for name, accepted in zip(names, passage.accepted, strict=True) if accepted} == {"cause-effect", "timeline"}
+    assert passage.target.sum() == pytest.approx(1)
+    shares = dict(zip(names, passage.target, strict=True))
+    assert shares["cause-effect"] > shares["timeline"] > shares["flowchart"] > shares["cycle"] > 0
+
+
+def test_the_kept_readings_and_graphs_are_whole(passages: ModuleType) -> None:
+    readings = passages.read_readings()
+    names = set(NAMES.values())
+    assert all(
+        {reading.label, *reading.alternatives} <= names and reading.confidence in (1, 2, 3) and len(reading.alternatives) <= 2
+        for several in readings.values()
+        for reading in several
+    )
+    graphs = [json.loads(line) for line in (TRAINING / "graphs.jsonl").read_text().splitlines()]
+    assert {graph["text"] for graph in graphs} <= set(readings), "each graph is of a passage whose type was read"
+    for graph in graphs:
+        assert graph["label"] in names
+        assert all(graph["nodes"])
+        assert all(0 <= end < len(graph["nodes"]) for edge in graph["edges"] for end in edge)
