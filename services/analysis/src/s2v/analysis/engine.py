@@ -26,7 +26,7 @@ class Analyzed:
 
 def preload_engine() -> None:
     """Starts the fork server of the worker processes; before gRPC or NATS have threads."""
-    # Each worker has a core, and a second only while it reads ahead: without this NumPy starts a thread for every core in every worker.
+    # Each worker has one core, and a second while it reads ahead: without this NumPy starts a thread for every core in each.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     preload(PRELOADED)
 
