@@ -69,7 +69,9 @@ def encoder() -> PassageEncoder:
 def test_int8_says_what_float_says(encoder: PassageEncoder) -> None:
     exact = Reference().encode(TEXT)
     quantised = encoder.encode(TEXT)
-    assert np.abs(exact - quantised).mean() < 0.1, "int8 costs hundredths; one scale for all rows costs tenths and more"
+    off = np.abs(exact - quantised)
+    assert off.mean() < 0.1, "int8 costs hundredths; one scale for all rows costs tenths and more"
+    assert off.max() < 0.25, "one logit in nine may be off by more"
     assert exact.argmax() == quantised.argmax()
 
 

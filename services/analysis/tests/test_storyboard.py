@@ -79,11 +79,9 @@ def test_a_node_appears_at_its_word(talk: tuple[Transcript, Storyboard]) -> None
     assert node.reveal_seconds == spoken.start_seconds, "not at the article or the sequence word in front"
 
 
-def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
-    # How torn the two are, told in one breath, is up to the learned weights.
-    monkeypatch.setattr("s2v.analysis.choice.SURE", 0.6)
+def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure() -> None:
     text = (
-        "Heavy rain washes the soil away. The lost soil clogs the river, and the clogged river causes floods. Floods destroy "
+        "Because heavy rain washes the soil away, the river clogs. The clogged river causes floods. Floods destroy "
         "the harvest. The story of the dam is soon told. The dam was planned in 1950. It was built in 1962. In 1971, it was "
         "raised by ten meters. In 1983, a second dam followed. In 1990, a flood broke its gates."
     )

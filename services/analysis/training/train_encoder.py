@@ -273,7 +273,7 @@ def main() -> None:
             lenient = np.mean([passages[place].accepted[answer] for place, answer in zip(some, best, strict=True)])
             figures = {"epoch": epoch, name: len(some), "strict": round(strict, 3), "lenient": round(lenient, 3)}
             print(json.dumps(figures), flush=True)
-        trainer.write()
+    trainer.write()
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ def _read_series(talk: Talk, sentence: Span) -> Iterator[Enumeration]:
             continue
         noun = noun_before(colon)
         heads = [] if noun is None else [noun, *(place for place in noun.ancestors if is_nominal(place) and place.i < noun.i)]
-        counted = next((head for head in heads if lemma(head) in KIND_NOUNS or _is_numbered(head)), _counted_before(colon))
+        counted = next((head for head in heads if lemma(head) in KIND_NOUNS or _is_numbered(head)), None)
+        counted = counted or _counted_before(colon)
         if counted is None:
             continue
         members = read_series(sentence.doc, colon.i + 1, sentence.end)
@@ -300,10 +301,10 @@ def _read_preposition(preposition: Token) -> Iterator[Found]:
         return
     head = preposition.head
     whole = head if is_nominal(head) else noun_before(preposition)
-    if whole is None or is_pronoun(whole):
+    if preposition.lower_ == "including" and (whole is None or is_pronoun(whole)):
         # "It has various layers within it, including …": the layers.
         objects = [child for child in head.children if child.dep_ in ("dobj", "attr") and child.i < preposition.i]
-        whole = objects[-1] if objects and preposition.lower_ == "including" else whole
+        whole = objects[-1] if objects else whole
     if head.dep_ == "relcl" and is_nominal(head.head):
         whole = head.head
     if preposition.lower_ == "like" and (not is_nominal(head) or head.tag_ not in ("NNS", "NNPS")):

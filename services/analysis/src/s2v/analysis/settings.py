@@ -15,7 +15,7 @@ class AnalysisSettings(RuntimeSettings):
     analysis_workers: int = Field(default=1, ge=1)
     """Worker processes, each with one thread, a second one while it reads a talk ahead, and about 850 MB."""
     analysis_seconds: float = Field(default=300.0, gt=0)
-    """Longest analysis of one talk, in seconds; 10,000 words take less than 30."""
+    """Longest analysis of one talk, in seconds; 10,000 words take about 30."""
     model_cache: Path = Path("~/.cache/s2v/models")
     """Directory in which the passage encoder's base weights are kept, about 110 MB; made from their packages on first use."""
     llm_url: str = ""
