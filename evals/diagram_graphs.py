@@ -1,16 +1,17 @@
 """Graphs of every type of diagram, the type given, against a reader's.
 
-`python -m evals.diagram_graphs FILE.jsonl [--predictions OUT.json] [--words-only]`
+`python -m evals.diagram_graphs FILE.jsonl [--predictions OUT.json] [--words-only] [--rules]`
 """
 
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evals.graphs import Embed, Graph, Passage, read_passages, say, score_graphs, write_predictions
+from s2v.analysis.analysis import load_analyst
 from s2v.analysis.content import Content
 from s2v.analysis.encoder import Encoder
 from s2v.analysis.extractors import EXTRACTORS
@@ -34,7 +35,7 @@ def main() -> None:
     """Draws the passages of a file, each as its own type, and prints the figures of each type."""
     arguments = parse_arguments("Graphs of every type, the type given.")
     passages = [passage for passage in read_passages(arguments.file) if passage.label in _TYPES]
-    run = draw(passages)
+    run = draw(passages, arguments.rules)
     if arguments.predictions is not None:
         write_predictions(arguments.predictions, run.graphs)
     embed = None if arguments.words_only else Encoder().encode
@@ -48,25 +49,35 @@ def main() -> None:
 
 
 def parse_arguments(description: str) -> argparse.Namespace:
-    """Reads the command line: `file`, `predictions`, `words_only`."""
+    """Reads the command line: `file`, `predictions`, `words_only`, `rules`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("file", type=Path, help='lines of {"id", "text", "label", "gold"}')
     parser.add_argument("--predictions", type=Path, help="write the graphs here")
     parser.add_argument("--words-only", action="store_true", help="match nodes by their words, not by the sentence encoder too")
+    parser.add_argument("--rules", action="store_true", help="draw by the extractors alone, as without the learned weights")
     return parser.parse_args()
 
 
-def draw(passages: Sequence[Passage]) -> _Run:
-    """Draws each passage as the type that it is labelled with."""
-    parser = Parser("en")
+def draw(passages: Sequence[Passage], rules: bool) -> _Run:
+    """Draws each passage as the type that it is labelled with, as the service would or by the extractors alone."""
+    render = _draw_by_rules() if rules else load_analyst("en").draw
     graphs: dict[str, Graph] = {}
     start = time.process_time()
     for passage in passages:
-        talk = parser.parse(read_speech(make_transcript(passage.text)))
-        graphs[passage.id] = read_graph(EXTRACTORS[_TYPES[passage.label]](talk, talk.sentences))
+        graphs[passage.id] = read_graph(render(passage.text, _TYPES[passage.label]))
         if len(graphs) % 50 == 0:
             say(f"{len(graphs)} of {len(passages)}")
     return _Run(graphs, time.process_time() - start)
+
+
+def _draw_by_rules() -> Callable[[str, DiagramType.ValueType], Content]:
+    parser = Parser("en")
+
+    def render(text: str, kind: DiagramType.ValueType) -> Content:
+        talk = parser.parse(read_speech(make_transcript(text)))
+        return EXTRACTORS[kind](talk, talk.sentences)
+
+    return render
 
 
 def read_graph(content: Content) -> Graph:

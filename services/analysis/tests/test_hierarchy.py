@@ -19,6 +19,7 @@ from s2v.analysis.mindmap import extract_mindmap
 from s2v.analysis.speech import read_speech
 from s2v.analysis.storyboard import ScenePlan, make_scene
 from s2v.analysis.text import make_transcript
+from s2v.analysis.typography import close_brackets
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 from s2v.v1.storyboard_pb2 import Storyboard
 
@@ -128,6 +129,11 @@ def test_trees_that_nothing_joins_stay_apart(parse: Parse) -> None:
 def test_nothing_is_divided(parse: Parse) -> None:
     talk = parse("We walked home in the rain. It never includes that. He and Ann are two friends.")
     assert extract_hierarchy(talk, talk.sentences).nodes == ()
+
+
+def test_a_bracket_inside_a_word_parts_it() -> None:
+    assert close_brackets("1)1") == "1 1", "two numbers are no third one"
+    assert close_brackets("a) word (or two)") == "a word or two"
 
 
 @pytest.mark.parametrize("extract", [extract_hierarchy, extract_mindmap, extract_comparison])

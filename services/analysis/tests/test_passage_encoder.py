@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from s2v.analysis.base_weights import LAYERS, read_lower
-from s2v.analysis.passage_encoder import LEARNED, Logits, PassageEncoder, relative_buckets
+from s2v.analysis.passage_encoder import LEARNED, PassageEncoder, PassageReading, relative_buckets
 from s2v.analysis.settings import AnalysisSettings
 
 HEADS, WIDTH = 12, 64
@@ -68,7 +68,7 @@ def encoder() -> PassageEncoder:
 @pytest.mark.integration
 def test_int8_says_what_float_says(encoder: PassageEncoder) -> None:
     exact = Reference().encode(TEXT)
-    quantised = encoder.encode(TEXT)
+    quantised = encoder.encode(TEXT).logits
     off = np.abs(exact - quantised)
     assert off.mean() < 0.1, "int8 costs hundredths; one scale for all rows costs tenths and more"
     assert off.max() < 0.25, "one logit in nine may be off by more"
@@ -82,14 +82,16 @@ def test_a_text_that_comes_again_is_read_once(encoder: PassageEncoder, monkeypat
     monkeypatch.setattr(encoder, "_session", None)
     assert encoder.encode(TEXT) is first, "known by its digest"
     assert encoder.encode(TEXT + " So it goes.") is other
-    assert not np.array_equal(first, other)
+    assert not np.array_equal(first.logits, other.logits)
     monkeypatch.setattr("s2v.analysis.passage_encoder.KEPT_READINGS", 2)
     monkeypatch.setattr(encoder, "_session", session)
     encoder.encode("A third text.")
     encoder.encode("A fourth text.")
     again = encoder.encode(TEXT)
     assert again is not first, "the oldest are let go"
-    assert np.array_equal(again, first)
+    assert np.array_equal(again.logits, first.logits)
+    assert np.array_equal(again.states, first.states)
+    assert again.states.shape == (len(again.offsets), 768)
 
 
 @pytest.mark.integration
@@ -100,7 +102,7 @@ def test_what_is_read_ahead_is_not_read_again(encoder: PassageEncoder, monkeypat
         (coming,) = encoder._ahead.values()
         coming.result(60)
         monkeypatch.setattr(encoder, "_run", None)
-        assert np.array_equal(encoder.encode(TEXT + " Read by itself."), alone)
+        assert np.array_equal(encoder.encode(TEXT + " Read by itself.").logits, alone.logits)
 
 
 @pytest.mark.integration
@@ -108,7 +110,7 @@ def test_nobody_waits_for_what_is_not_begun(encoder: PassageEncoder, monkeypatch
     run, begun, may_end = encoder._run, Event(), Event()
     read: list[tuple[str, bool]] = []
 
-    def slow(text: str) -> Logits:
+    def slow(text: str) -> PassageReading:
         read.append((text, current_thread() is main_thread()))
         if text == "First.":
             begun.set()

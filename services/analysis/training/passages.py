@@ -57,7 +57,7 @@ def read_passages(*paths: Path) -> list[Passage]:
             sure = entry.get("confidence", entry.get("agreement", 3))
             readings.append(Reading(entry["label"], tuple(entry.get("alt_labels", ())), sure))
         if readings:
-            passages.append(_weigh_readings(entry["text"], _document(entry["source"]), readings))
+            passages.append(_weigh_readings(entry["text"], find_document(entry["source"]), readings))
     return passages
 
 
@@ -106,7 +106,8 @@ def _weigh_readings(text: str, document: str, readings: list[Reading]) -> Passag
     return Passage(text, document, label, smooth, accepted, weight)
 
 
-def _document(source: str) -> str:
+def find_document(source: str) -> str:
+    """Returns the document that a passage's source names."""
     return source.split("#", maxsplit=1)[0].split(" (", maxsplit=1)[0]
 
 

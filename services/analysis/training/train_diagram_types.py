@@ -67,7 +67,7 @@ def describe(passages: list[Passage]) -> Described:
         talk = parser.parse(read_speech(make_transcript(passage.text)))
         text = scene_text(talk.sentences)
         features.append(make_features(text, extract_contents(talk, talk.sentences)))
-        spoken.append(log_softmax(encoder.encode(text)))
+        spoken.append(log_softmax(encoder.encode(text).logits))
         if number % 200 == 0:
             print(f"{number} of {len(passages)} passages described", file=sys.stderr, flush=True)
     return Described(

@@ -140,7 +140,7 @@ class Trainer:
 
     def learn(self, chosen: NDArray[np.int64], truth: Truth, epochs: int, generator: np.random.Generator) -> Iterator[int]:
         """Goes over the chosen passages; yields each epoch's number."""
-        rounds = [self._cut_batches(chosen, generator) for _ in range(epochs)]
+        rounds = [cut_batches(self._lengths, chosen, generator) for _ in range(epochs)]
         total = sum(len(batches) for batches in rounds)
         groups = [{"params": list(self.upper.head.parameters()), "lr": HEAD_RATE}]
         for above, layer in enumerate(reversed(self.upper.layers)):
@@ -227,14 +227,16 @@ class Trainer:
         logits: Tensor = self.upper(rows, torch.tensor(self._embedding.bias(width)) + hidden, torch.tensor(lengths))
         return logits
 
-    def _cut_batches(self, chosen: NDArray[np.int64], generator: np.random.Generator) -> list[NDArray[np.int64]]:
-        mixed = generator.permutation(chosen)
-        batches: list[NDArray[np.int64]] = []
-        for begin in range(0, len(mixed), BATCH * BUCKET_BATCHES):
-            bucket = mixed[begin : begin + BATCH * BUCKET_BATCHES]
-            bucket = bucket[np.argsort(self._lengths[bucket])]
-            batches += [bucket[start : start + BATCH] for start in range(0, len(bucket), BATCH)]
-        return [batches[place] for place in generator.permutation(len(batches))]
+
+def cut_batches(lengths: NDArray[np.int64], chosen: NDArray[np.int64], generator: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Returns the chosen passages in batches of about one length each, in a random order; `lengths` are those of all."""
+    mixed = generator.permutation(chosen)
+    batches: list[NDArray[np.int64]] = []
+    for begin in range(0, len(mixed), BATCH * BUCKET_BATCHES):
+        bucket = mixed[begin : begin + BATCH * BUCKET_BATCHES]
+        bucket = bucket[np.argsort(lengths[bucket])]
+        batches += [bucket[start : start + BATCH] for start in range(0, len(bucket), BATCH)]
+    return [batches[place] for place in generator.permutation(len(batches))]
 
 
 def weigh(passages: list[Passage], chosen: NDArray[np.int64]) -> Truth:

@@ -16,19 +16,21 @@ from spacy.tokens import Span
 from s2v.analysis import rules
 from s2v.analysis.base_weights import LOWER_SHA256
 from s2v.analysis.boundaries import WEIGHTS as BOUNDARY_WEIGHTS
-from s2v.analysis.choice import SURE, Choice, choose, is_torn, take
+from s2v.analysis.choice import SURE, Choice, choose, eligible, is_torn, take
 from s2v.analysis.classification import WEIGHTS, Classifier, Ranking
 from s2v.analysis.content import Content
 from s2v.analysis.encoder import NAME as ENCODER_NAME
 from s2v.analysis.encoder import SHA256 as ENCODER_SHA256
 from s2v.analysis.encoder import Encoder, Vectors
 from s2v.analysis.evidence import validate
-from s2v.analysis.extractors import Contents, extract_contents, worth_drawing
+from s2v.analysis.extractors import EXTRACTORS, Contents, extract_contents, worth_drawing
 from s2v.analysis.features import make_features
+from s2v.analysis.graph_reader import SHA256 as GRAPH_READER_SHA256
+from s2v.analysis.graph_reader import GraphReader
 from s2v.analysis.key_phrase import extract_key_phrase, extract_plain_phrase
 from s2v.analysis.language import PIPELINES, Parser, PlainParser, Talk, scene_text
 from s2v.analysis.llm import LanguageModel, Readings
-from s2v.analysis.passage_encoder import GRAPH_SHA256, PassageEncoder
+from s2v.analysis.passage_encoder import GRAPH_SHA256, PassageEncoder, PassageReading
 from s2v.analysis.passage_encoder import NAME as PASSAGE_NAME
 from s2v.analysis.passage_encoder import SHA256 as PASSAGE_SHA256
 from s2v.analysis.scenes import MIN_SECONDS, cut_scenes, goes_on, scene_start, weigh_cuts
@@ -44,7 +46,7 @@ from s2v.v1.storyboard_pb2 import Scene, Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
 ENGINE = "s2v-analysis"
-REVISION = 12
+REVISION = 13
 """Raised by hand whenever the same transcript gives another storyboard."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
@@ -80,6 +82,7 @@ class Analyst:
         self._encoder = Encoder()
         self._classifier = Classifier()
         self._passages: PassageEncoder | None = None
+        self._graphs: GraphReader | None = None
         self.degradations: tuple[Degradation, ...] = ()
         models = [
             ModelUse(name=f"{self._parser.name} {self._parser.version}"),
@@ -92,9 +95,12 @@ class Analyst:
             models.append(ModelUse(name=self._language_model.name))
         try:
             self._passages = PassageEncoder(settings.model_cache.expanduser())
+            self._graphs = GraphReader()
             models.append(ModelUse(name=PASSAGE_NAME, sha256=PASSAGE_SHA256))
+            models.append(ModelUse(name="graph-reader", sha256=GRAPH_READER_SHA256))
         except SetupError as error:
-            reason = f"types of diagrams are told by rules, which err twice as often: {error}"
+            self._passages = None
+            reason = f"types of diagrams and their graphs are told by rules, which err more often: {error}"
             self.degradations = (Degradation(code=rules.CODE, reason=reason),)
         self.models = tuple(models)
 
@@ -132,6 +138,11 @@ class Analyst:
         """Ranks the types for a text that is one scene. Errors: InvalidInputError when it holds no words."""
         talk = self._parser.parse(read_speech(make_transcript(text)))
         return self._rank(talk.sentences, extract_contents(talk, talk.sentences))
+
+    def draw(self, text: str, kind: DiagramType.ValueType) -> Content:
+        """Draws a text that is one scene as a diagram of a type. Errors: InvalidInputError when it holds no words."""
+        talk = self._parser.parse(read_speech(make_transcript(text)))
+        return self._draw(talk, talk.sentences, EXTRACTORS[kind](talk, talk.sentences))
 
     def _split(self, course: _Course, begin: int, end: int) -> list[tuple[int, int, Choice, bool]]:
         """Returns a scene, cut again where it has too many nodes or is two scenes: (begin, end, found, whether it goes on)."""
@@ -203,12 +214,22 @@ class Analyst:
         contents = extract_contents(talk, sentences)
         ranking, phrase = self._rank(sentences, contents), self._find_phrase(course, begin, end)
         read = None if course.readings is None else course.readings.find(talk, sentences)
-        return choose(ranking, contents, phrase) if read is None else take(read, ranking, phrase)
+        if read is not None:
+            return take(read, ranking, phrase)
+        drawn = {kind: self._draw(talk, sentences, contents[kind]) for kind in eligible(ranking)}
+        return choose(ranking, {**contents, **drawn}, phrase)
+
+    def _draw(self, talk: Talk, sentences: Sequence[Span], drawn: Content) -> Content:
+        """Returns what was learned to draw of a scene, given what the extractor of a type finds in it."""
+        reading = self._read(sentences)
+        return drawn if reading is None or self._graphs is None else self._graphs.draw(talk, sentences, drawn, reading)
 
     def _rank(self, sentences: Sequence[Span], contents: Contents) -> Ranking:
-        text = scene_text(sentences)
-        logits = None if self._passages is None else self._passages.encode(text)
-        return self._classifier.rank(make_features(text, contents), logits)
+        reading = self._read(sentences)
+        return self._classifier.rank(make_features(scene_text(sentences), contents), None if reading is None else reading.logits)
+
+    def _read(self, sentences: Sequence[Span]) -> PassageReading | None:
+        return None if self._passages is None else self._passages.encode(scene_text(sentences))
 
     def _reading_ahead(self, talk: Talk, cuts: Sequence[tuple[int, int]]) -> AbstractContextManager[None]:
         """Has the passages of scenes read while the extractors are at work on those before."""
@@ -261,7 +282,7 @@ def engine_identity() -> tuple[str, ...]:
     """Returns what every storyboard depends on: versions of the packages and digests of the weights, without loading them."""
     packages = ("s2v-analysis", "spacy", "onnxruntime", *(name.replace("_", "-") for name in PIPELINES.values()))
     learned = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (WEIGHTS, BOUNDARY_WEIGHTS))
-    weights = (ENCODER_SHA256, LOWER_SHA256, GRAPH_SHA256, PASSAGE_SHA256, *learned)
+    weights = (ENCODER_SHA256, LOWER_SHA256, GRAPH_SHA256, PASSAGE_SHA256, GRAPH_READER_SHA256, *learned)
     settings = AnalysisSettings()
     model = (LanguageModel.from_settings(settings).name,) if settings.llm_url else ()
     return (*(f"{name} {version(name)}" for name in packages), *weights, *model)

@@ -44,17 +44,24 @@ def choose(ranking: Ranking, contents: Contents, phrase: Content) -> Choice:
     thin = len(contents[best].nodes) <= THIN_NODES
     if thin and probability < SURE and none >= NONE_SHARE * probability:
         return Choice(phrase, ranking, note=f"{NAMES[best]} is hardly likelier than no diagram; shown as a key phrase")
-    for kind, chance in zip(ranking.types, ranking.probabilities, strict=True):
-        if kind == DiagramType.DIAGRAM_TYPE_NONE or (
-            kind != best and chance < max(SECOND_CONFIDENCE, SECOND_SHARE * probability)
-        ):
-            break
+    for kind in eligible(ranking):
         if worth_drawing(contents[kind]):
             note = (
                 "" if kind == best else f"too little of a {NAMES[best]} was found; shown as the {NAMES[kind]} that it may be too"
             )
             return Choice(contents[kind], ranking, note=note)
     return Choice(phrase, ranking, best, f"too little of a {NAMES[best]} was found to draw it; shown as a key phrase")
+
+
+def eligible(ranking: Ranking) -> list[DiagramType.ValueType]:
+    """Returns the likeliest type of diagram, then those that may stand in for it; none where no diagram is likelier."""
+    kinds: list[DiagramType.ValueType] = []
+    for kind, chance in zip(ranking.types, ranking.probabilities, strict=True):
+        far = bool(kinds) and chance < max(SECOND_CONFIDENCE, SECOND_SHARE * ranking.probabilities[0])
+        if kind == DiagramType.DIAGRAM_TYPE_NONE or far:
+            break
+        kinds.append(kind)
+    return kinds
 
 
 def take(read: Content, ranking: Ranking, phrase: Content) -> Choice:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,12 +27,15 @@ MAX_TOKENS = 256
 BATCH_TOKENS = 512
 """Tokens that are encoded together, padding included."""
 
+THREADS = 2
+"""Batches that are encoded side by side: a worker has one core, and a second beside what can't be shared."""
+
 Vectors = NDArray[np.float32]
 """Shape (texts, DIMENSIONS), each row of length 1."""
 
 
 class Encoder:
-    """The sentence encoder, on one thread."""
+    """The sentence encoder; a talk's sentences are encoded on `THREADS` threads."""
 
     def __init__(self) -> None:
         """Loads the weights. Errors: SetupError when they are missing or not the ones that are expected."""
@@ -59,15 +63,15 @@ class Encoder:
         """Returns a vector for each text, shape (len(texts), 384), each of length 1."""
         encoded = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        order = sorted(range(len(texts)), key=lambda text: len(encoded[text]))
-        batch: list[int] = []
-        for text in order:
-            if batch and len(encoded[text]) * (len(batch) + 1) > BATCH_TOKENS:
-                vectors[batch] = self._run([encoded[number] for number in batch])
-                batch = []
-            batch.append(text)
-        if batch:
-            vectors[batch] = self._run([encoded[number] for number in batch])
+        batches: list[list[int]] = []
+        for text in sorted(range(len(texts)), key=lambda text: len(encoded[text])):
+            if not batches or len(encoded[text]) * (len(batches[-1]) + 1) > BATCH_TOKENS:
+                batches.append([])
+            batches[-1].append(text)
+        with ThreadPoolExecutor(min(THREADS, max(len(batches), 1)), thread_name_prefix="sentences") as threads:
+            found = threads.map(lambda batch: self._run([encoded[text] for text in batch]), batches)
+            for batch, rows in zip(batches, found, strict=True):
+                vectors[batch] = rows
         return vectors
 
     def _run(self, rows: Sequence[Sequence[int]]) -> Vectors:

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -28,13 +29,13 @@ GRAPH = Path(__file__).with_name("passage_encoder.onnx")
 """The operations, without any weights."""
 LEARNED = Path(__file__).with_name("passage_encoder.npz")
 """Weights of the upper layers and of the head."""
-GRAPH_SHA256 = "e290793fef71b05c45a51e67157d30a8306050b797db6fa95de97ea7487d4353"
-SHA256 = "483719f335fafbdac2bbbed4c7d86733e51aabb9cb15ff9e95325024e0e76695"
+GRAPH_SHA256 = "51d7ee627fdf8716cdcc2b561f1532d0c45a42a9644abe6145242f164bbb071c"
+SHA256 = "066088d7b7095f5b84175e2e13362c622865d5e146b22c64caadeb00ce2f6caa"
 """Digest of the learned weights' file."""
 MAX_TOKENS = 256
 """Tokens of a passage that are read."""
-KEPT_READINGS = 2048
-"""Readings kept for texts that come again: those of some hours of speech, 100 bytes each."""
+KEPT_READINGS = 128
+"""Readings kept for texts that come again: those of half an hour of speech, 150 kB each."""
 _BUCKETS = 32
 _MAX_DISTANCE = 128
 """Distances between tokens fall into buckets, the far ones by their logarithm, as in T5 (arXiv 1910.10683)."""
@@ -43,6 +44,17 @@ _EPSILON = 1e-5
 
 Logits = NDArray[np.float32]
 """Shape (types,), in the order of `classification.NAMES`; not calibrated."""
+
+
+@dataclass(frozen=True)
+class PassageReading:
+    """What the encoder says of a passage. The arrays are read-only."""
+
+    logits: Logits
+    states: NDArray[np.float16]
+    """What each token means in its place, shape (tokens, 768)."""
+    offsets: tuple[tuple[int, int], ...]
+    """Characters of each token in the passage as (begin, end); (0, 0) for the marks at its ends."""
 
 
 class PassageEncoder:
@@ -57,8 +69,8 @@ class PassageEncoder:
         self._tokenizer = open_tokenizer(vocabulary)
         self._embedding = Embedding(arrays)
         self._session = open_session(graph, arrays, range(LAYERS))
-        self._readings: OrderedDict[bytes, Logits] = OrderedDict()
-        self._ahead: dict[bytes, Future[Logits]] = {}
+        self._readings: OrderedDict[bytes, PassageReading] = OrderedDict()
+        self._ahead: dict[bytes, Future[PassageReading]] = {}
 
     @contextmanager
     def reading_ahead(self, texts: Sequence[str]) -> Iterator[None]:
@@ -72,29 +84,31 @@ class PassageEncoder:
                 self._ahead = {}
                 thread.shutdown(cancel_futures=True)
 
-    def encode(self, text: str) -> Logits:
-        """Returns the logits of a passage, read-only.
+    def encode(self, text: str) -> PassageReading:
+        """Reads a passage.
 
         A passage that was read lately, in this talk or another, is not read again. What is kept is known by the text's digest
         alone and holds none of it.
         """
         key = _digest(text)
-        logits = self._readings.pop(key, None)
-        if logits is None:
+        reading = self._readings.pop(key, None)
+        if reading is None:
             coming = self._ahead.pop(key, None)
             # What the other thread has not begun is read here: nobody waits for more than one passage.
-            logits = self._run(text) if coming is None or coming.cancel() else coming.result()
-        self._readings[key] = logits
+            reading = self._run(text) if coming is None or coming.cancel() else coming.result()
+        self._readings[key] = reading
         if len(self._readings) > KEPT_READINGS:
             self._readings.popitem(last=False)
-        return logits
-
-    def _run(self, text: str) -> Logits:
-        ids = self._tokenizer.encode(text).ids
-        (logits,) = self._session.run(None, {"tokens": self._embedding.tokens(ids), "bias": self._embedding.bias(len(ids))})
-        reading = np.asarray(logits[0], dtype=np.float32)
-        reading.setflags(write=False)
         return reading
+
+    def _run(self, text: str) -> PassageReading:
+        encoding = self._tokenizer.encode(text)
+        given = {"tokens": self._embedding.tokens(encoding.ids), "bias": self._embedding.bias(len(encoding.ids))}
+        scores, rows = self._session.run(None, given)
+        logits, states = np.asarray(scores[0], dtype=np.float32), np.asarray(rows, dtype=np.float16)
+        logits.setflags(write=False)
+        states.setflags(write=False)
+        return PassageReading(logits, states, tuple(encoding.offsets))
 
 
 def _digest(text: str) -> bytes:

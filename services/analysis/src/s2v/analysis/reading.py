@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from spacy.tokens import Span, Token
 
 from s2v.analysis.answer import TYPES, Answer, AnswerEdge, AnswerNode
+from s2v.analysis.assembly import KINDS, TREES, assemble, fits_tree
 from s2v.analysis.content import Content, Date, EdgeDraft, Label, NodeDraft
 from s2v.analysis.dates import find_dates
 from s2v.analysis.evidence import MARKS
@@ -23,18 +24,6 @@ NEGATION_WORDS = 3
 """Words in front of a label's own in which something may deny it."""
 _NEGATIONS = frozenset({"no", "not", "never", "nor", "without"})
 _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
-_TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP, DiagramType.DIAGRAM_TYPE_COMPARISON)
-_KINDS = {
-    DiagramType.DIAGRAM_TYPE_FLOWCHART: (NodeKind.NODE_KIND_STEP, EdgeKind.EDGE_KIND_SEQUENCE),
-    DiagramType.DIAGRAM_TYPE_HIERARCHY: (NodeKind.NODE_KIND_ITEM, EdgeKind.EDGE_KIND_PART),
-    DiagramType.DIAGRAM_TYPE_TIMELINE: (NodeKind.NODE_KIND_EVENT, EdgeKind.EDGE_KIND_SEQUENCE),
-    DiagramType.DIAGRAM_TYPE_CYCLE: (NodeKind.NODE_KIND_STEP, EdgeKind.EDGE_KIND_SEQUENCE),
-    DiagramType.DIAGRAM_TYPE_MINDMAP: (NodeKind.NODE_KIND_ITEM, EdgeKind.EDGE_KIND_PART),
-    DiagramType.DIAGRAM_TYPE_COMPARISON: (NodeKind.NODE_KIND_ITEM, EdgeKind.EDGE_KIND_PART),
-    DiagramType.DIAGRAM_TYPE_NETWORK: (NodeKind.NODE_KIND_COMPONENT, EdgeKind.EDGE_KIND_RELATION),
-    DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT: (NodeKind.NODE_KIND_EFFECT, EdgeKind.EDGE_KIND_CAUSE),
-}
-"""What nodes and edges of a type are, unless their place in it says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ def read_answer(talk: Talk, sentences: Sequence[Span], answer: Answer) -> Readin
         draft.add_node(place, node)
     for edge in answer.edges:
         draft.add_edge(edge)
-    return Reading(draft.finish(), draft.dropped)
+    return Reading(assemble(kind, draft.nodes, draft.edges), draft.dropped)
 
 
 @dataclass
@@ -98,7 +87,7 @@ class _Draft:
                 self.nodes[known] = replace(first, repeats=(*first.repeats, span))
             self.places[place] = known
             return
-        kind = _KINDS[self.kind][0]
+        kind = KINDS[self.kind][0]
         if self.kind == DiagramType.DIAGRAM_TYPE_FLOWCHART and node.decision:
             kind = NodeKind.NODE_KIND_DECISION
         topics = content_lemmas(token for word in label.words for token in self.talk.doc[slice(*self.talk.tokens_of[word])])
@@ -115,7 +104,7 @@ class _Draft:
             or source == target
             or (source, target) in known
             or self.kind == DiagramType.DIAGRAM_TYPE_TIMELINE
-            or (self.kind in _TREES and not self._is_tree(source, target))
+            or (self.kind in TREES and not fits_tree([(edge.source, edge.target) for edge in self.edges], source, target))
         ):
             self.dropped += 1
             return
@@ -130,44 +119,13 @@ class _Draft:
                 text = said.text if said.text[1:2].isupper() else said.text[:1].lower() + said.text[1:]
             else:
                 self.dropped += 1
-        kind = EdgeKind.EDGE_KIND_BRANCH if decision else _KINDS[self.kind][1]
+        kind = EdgeKind.EDGE_KIND_BRANCH if decision else KINDS[self.kind][1]
         self.edges.append(EdgeDraft(kind, source, target, text, cue))
-
-    def finish(self) -> Content:
-        """Returns the content: nodes in the order of speech, with the kinds and levels that their places give them."""
-        order = sorted(range(len(self.nodes)), key=lambda place: self.nodes[place].label.words)
-        rank = {place: number for number, place in enumerate(order)}
-        edges = tuple(replace(edge, source=rank[edge.source], target=rank[edge.target]) for edge in self.edges)
-        parents = {edge.target: edge.source for edge in edges}
-        causes = {edge.source for edge in edges} - set(parents)
-        nodes = []
-        for number, place in enumerate(order):
-            node = self.nodes[place]
-            if self.kind in _TREES:
-                level = len(_lineage(number, parents))
-                top = NodeKind.NODE_KIND_TOPIC if level == 0 else node.kind
-                node = replace(node, level=level, kind=top)
-            elif self.kind == DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT and number in causes:
-                node = replace(node, kind=NodeKind.NODE_KIND_CAUSE)
-            nodes.append(node)
-        return Content(self.kind, tuple(nodes), edges)
 
     def _span(self, first: int, last: int) -> tuple[int, int] | None:
         """The words of the talk that the scene's words `first` to `last` are."""
         begin, end = self.begin + first, self.begin + last + 1
         return (begin, end) if self.begin <= begin < end <= self.end else None
-
-    def _is_tree(self, source: int, target: int) -> bool:
-        parents = {edge.target: edge.source for edge in self.edges}
-        return target not in parents and target not in _lineage(source, parents)
-
-
-def _lineage(place: int, parents: dict[int, int]) -> list[int]:
-    line = []
-    while place in parents:
-        place = parents[place]
-        line.append(place)
-    return line
 
 
 def find_label(talk: Talk, text: str, begin: int, end: int) -> Label | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from spacy.attrs import LOWER, NORM, PREFIX, SHAPE, SUFFIX
@@ -43,5 +44,7 @@ def close_brackets(text: str) -> str:
         if last > 0 and closing not in text[last:]:
             text = text[:last]
         if text.count(opening) != text.count(closing) or (text.startswith(opening) and text.endswith(closing)):
+            # Between two letters a bracket parts words.
+            text = re.sub(rf"(?<=\w)[\{opening}\{closing}](?=\w)", " ", text)
             text = text.replace(opening, "").replace(closing, "")
     return text

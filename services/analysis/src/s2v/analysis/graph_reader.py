@@ -1,0 +1,321 @@
+"""Draws the graph of a scene by what was learned from graphs that readers drew.
+
+Each candidate is scored as a node, then each pair of the likeliest as an edge, from what the passage encoder says of their words
+and from `candidate_features`; a span-based reader of entities and relations (Eberts and Ulges, "Span-based joint entity and
+relation extraction with transformer pre-training", 2020, arXiv 1909.07755). `training/train_graphs.py` learns the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Span
+
+from s2v.analysis.assembly import KINDS as PARTS
+from s2v.analysis.assembly import assemble, fits_tree
+from s2v.analysis.base_weights import read_learned
+from s2v.analysis.candidate_features import SAME_NODE, Features, Floats, describe
+from s2v.analysis.candidates import Candidate, find_candidates
+from s2v.analysis.content import Content, EdgeDraft
+from s2v.analysis.extractors import worth_drawing
+from s2v.analysis.language import Talk
+from s2v.analysis.passage_encoder import PassageReading
+from s2v.analysis.spoken_edges import denies_edge, name_edge
+from s2v.runtime.errors import SetupError
+from s2v.v1.diagram_pb2 import DiagramType, NodeKind
+
+WEIGHTS = Path(__file__).with_name("graph_reader.npz")
+SHA256 = "7d4344936adc375876690d427252ad298ca2bae59e44225fdb661bb59666b6e0"
+"""Digest of the learned weights' file."""
+KINDS = {
+    DiagramType.DIAGRAM_TYPE_FLOWCHART: 0,
+    DiagramType.DIAGRAM_TYPE_HIERARCHY: 1,
+    DiagramType.DIAGRAM_TYPE_CYCLE: 2,
+    DiagramType.DIAGRAM_TYPE_MINDMAP: 3,
+    DiagramType.DIAGRAM_TYPE_COMPARISON: 4,
+    DiagramType.DIAGRAM_TYPE_NETWORK: 5,
+    DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT: 6,
+}
+"""Places of the types whose graphs are learned. Timelines go by their dates."""
+INNER, HEADS = 128, 4
+NODE_LAYERS, EDGE_LAYERS = 1, 2
+"""Layers of attention among candidates, and between those chosen."""
+RANK_SIZE = 12
+MAX_CHOSEN = 14
+"""Candidates that are chosen at most."""
+MIN_CHANCE = 0.15
+"""Probability below which a candidate is no node."""
+TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
+THIN = (DiagramType.DIAGRAM_TYPE_COMPARISON, DiagramType.DIAGRAM_TYPE_NETWORK, DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT)
+"""Types of which the extractor's graph is better than none where too little is drawn."""
+PROCEDURE_SHARE = 0.35
+"""Share of the words that are steps from which a talk is a procedure."""
+ONCE_MORE = 3.0
+"""How many times likelier than others an edge must be between nodes that are joined already."""
+MIN_RING = 3
+SAME_WORDS = 0.5
+"""Share of the shorter one's words from which two candidates are one thing."""
+
+Scores = NDArray[np.float32]
+"""Probabilities of candidates, or of edges between chosen ones."""
+
+
+class GraphReader:
+    """The learned weights."""
+
+    def __init__(self) -> None:
+        """Loads the weights. Errors: SetupError when the file is missing or damaged."""
+        try:
+            with np.load(BytesIO(read_learned(WEIGHTS, SHA256))) as arrays:
+                self._weights = {name: arrays[name].astype(np.float32) for name in arrays.files}
+        except (ValueError, BadZipFile) as error:
+            raise SetupError(f"{WEIGHTS} can't be read ({error}): reinstall s2v-analysis") from error
+
+    def draw(self, talk: Talk, sentences: Sequence[Span], drawn: Content, reading: PassageReading) -> Content:
+        """Returns the graph of consecutive sentences, of the type of `drawn`, which is what the extractor finds in them.
+
+        `reading` is that of `language.scene_text(sentences)`.
+        """
+        kind = KINDS.get(drawn.type)
+        candidates = find_candidates(talk, sentences)
+        if kind is None or not candidates or _is_procedure(talk, sentences, drawn):
+            return drawn
+        features = describe(sentences, candidates, drawn)
+        rows = align(sentences, reading.offsets)
+        states = reading.states.astype(np.float32)
+        vectors, chances = self._read(kind, features, _mean_states(talk, candidates, rows, states))
+        chosen = select(
+            [candidate.name for candidate in candidates],
+            [candidate.node.label.words for candidate in candidates],
+            chances,
+            MIN_CHANCE,
+        )
+        if not chosen:
+            return Content(drawn.type)
+        grid = np.ix_(chosen, chosen)
+        joint = states[[(rows.get(int(token)) or [0])[0] for token in features.joint[grid].flat]]
+        found = self._join(kind, vectors[chosen], features.pair[grid], joint) * np.outer(chances[chosen], chances[chosen])
+        some = [candidates[place] for place in chosen]
+        joints = features.joint[grid]
+        edges = [
+            (source, target)
+            for source, target in find_edges(drawn.type, found, float(self._weights["least"][kind]))
+            if not denies_edge(talk, some[source], some[target], talk.doc[int(joints[source, target])])
+        ]
+        content = _connect(talk, drawn, some, edges, joints)
+        return drawn if drawn.type in THIN and not worth_drawing(content) else content
+
+    def _read(self, kind: int, features: Features, states: Floats) -> tuple[Floats, Scores]:
+        """Returns the candidates' vectors, shape (candidates, INNER), and their probabilities."""
+        mixed = _gelu(self._map("words", states) + self._map("single", features.single) + self._weights["kind.weight"][kind])
+        node, edge = mixed[:, :INNER], mixed[:, INNER:]
+        for layer in range(NODE_LAYERS):
+            node = self._attend(f"among.{layer}", node, features.pair)
+        return edge, _sigmoid(self._map("node", node)[:, 0] + node @ self._weights["node_kind.weight"][kind])
+
+    def _join(self, kind: int, vectors: Floats, pair: Floats, joint: Floats) -> Scores:
+        """Returns the probability of each edge between nodes, shape (nodes, nodes)."""
+        count = len(vectors)
+        pair = np.concatenate([pair, describe_ranks(count)], axis=2)
+        vectors = vectors + self._map("place", describe_places(count))
+        for layer in range(EDGE_LAYERS):
+            vectors = self._attend(f"between.{layer}", vectors, pair)
+        source, target = self._map("source", vectors), self._map("target", vectors)
+        meeting = self._map("joint", joint).reshape(count, count, INNER)
+        given = source[:, None] + target[None] + meeting + self._map("pair", pair) + self._weights["edge_kind.weight"][kind]
+        mixed = _gelu(self._map("inner", _gelu(given)))
+        scores = self._map("edge", mixed)[..., 0] + mixed @ self._weights["edge_weight.weight"][kind]
+        return _sigmoid(scores + source @ target.T / np.float32(INNER**0.5)) * (1 - np.eye(count, dtype=np.float32))
+
+    def _map(self, name: str, rows: Floats) -> Floats:
+        """Multiplies by a matrix and adds its bias, if it has one."""
+        mapped = rows @ self._weights[f"{name}.weight"].T
+        return np.asarray(mapped + self._weights.get(f"{name}.bias", np.float32(0)), dtype=np.float32)
+
+    def _attend(self, name: str, rows: Floats, pair: Floats) -> Floats:
+        """A transformer layer whose attention adds what `pair` says of each two rows."""
+        parts = np.split(self._map(f"{name}.qkv", self._normalize(f"{name}.first", rows)), 3, axis=1)
+        query, key, value = (part.reshape(len(rows), HEADS, -1).transpose(1, 0, 2) for part in parts)
+        scores = query @ key.transpose(0, 2, 1) / np.float32((INNER / HEADS) ** 0.5)
+        scores += self._map(f"{name}.pair", pair).transpose(2, 0, 1)
+        shares = np.exp(scores - scores.max(axis=2, keepdims=True))
+        attended = (shares / shares.sum(axis=2, keepdims=True)) @ value
+        rows = rows + self._map(f"{name}.out", attended.transpose(1, 0, 2).reshape(len(rows), INNER))
+        inner = _gelu(self._map(f"{name}.wide", self._normalize(f"{name}.second", rows)))
+        return np.asarray(rows + self._map(f"{name}.narrow", inner), dtype=np.float32)
+
+    def _normalize(self, name: str, rows: Floats) -> Floats:
+        centred = rows - rows.mean(axis=1, keepdims=True)
+        scale = np.sqrt((centred**2).mean(axis=1, keepdims=True) + np.float32(1e-5))
+        return np.asarray(centred / scale * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"], dtype=np.float32)
+
+
+def _is_procedure(talk: Talk, sentences: Sequence[Span], drawn: Content) -> bool:
+    """Whether a flowchart is told step by step, or asks: the extractor reads what follows from which step and answer."""
+    if drawn.type != DiagramType.DIAGRAM_TYPE_FLOWCHART:
+        return False
+    told = talk.words(sentences[-1])[1] - talk.words(sentences[0])[0]
+    steps = sum(len(node.phrase.split()) for node in drawn.nodes)
+    return steps >= PROCEDURE_SHARE * told or any(node.kind == NodeKind.NODE_KIND_DECISION for node in drawn.nodes)
+
+
+def select(names: Sequence[str], words: Sequence[Sequence[int]], chances: Scores, least: float) -> list[int]:
+    """Returns the likeliest candidates that are not one thing, in the order of speech; `words` are those of their labels."""
+    chosen: list[int] = []
+    for place in np.argsort(-chances, kind="stable"):
+        if chances[place] < least or len(chosen) == MAX_CHOSEN:
+            break
+        own = set(words[place])
+        if all(
+            names[other] != names[place] and len(own.intersection(words[other])) <= SAME_WORDS * min(len(own), len(words[other]))
+            for other in chosen
+        ):
+            chosen.append(int(place))
+    return sorted(chosen, key=lambda place: tuple(words[place]))
+
+
+def describe_ranks(count: int) -> Floats:
+    """Returns how chosen candidates stand to one another in the order of speech, shape (count, count, RANK_SIZE)."""
+    one, other = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
+    apart = other - one
+    flags = (
+        *(apart == 1, apart == 2, apart > 2, apart == -1, apart == -2, apart < -2),
+        *(one == 0, other == 0, one == count - 1, other == count - 1),
+        *(np.full_like(one, count) / 10, apart / max(count, 1)),
+    )
+    return np.stack([np.asarray(flag, dtype=np.float32) for flag in flags], axis=2)
+
+
+def describe_places(count: int) -> Floats:
+    """Returns where each of the chosen candidates is in the order of speech, shape (count, 2)."""
+    places = np.arange(count)
+    return np.stack([places / 10, places == 0], axis=1).astype(np.float32)
+
+
+def align(sentences: Sequence[Span], offsets: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    """Returns by token number the encoder's rows that read it; `offsets` are theirs in the text of the sentences."""
+    rows: dict[int, list[int]] = {}
+    row, start = 0, 0
+    for sentence in sentences:
+        for token in sentence:
+            begin = start + token.idx - sentence.start_char
+            end = begin + len(token.text)
+            while row < len(offsets) and offsets[row][1] <= begin:
+                row += 1
+            place = row
+            while place < len(offsets) and offsets[place][0] < end:
+                if offsets[place][1] > begin:
+                    rows.setdefault(token.i, []).append(place)
+                place += 1
+        start += len(sentence.text) + 1
+    return rows
+
+
+def candidate_rows(talk: Talk, candidates: Sequence[Candidate], rows: Mapping[int, Sequence[int]]) -> tuple[list[list[int]], ...]:
+    """Returns for each candidate the rows that read its words, its head and what governs the head."""
+    words = [
+        [row for word in candidate.node.label.words for token in range(*talk.tokens_of[word]) for row in rows.get(token, ())]
+        for candidate in candidates
+    ]
+    heads = [list(rows.get(candidate.head.i, ())) for candidate in candidates]
+    return words, heads, [list(rows.get(candidate.head.head.i, ())) for candidate in candidates]
+
+
+def _mean_states(talk: Talk, candidates: Sequence[Candidate], rows: Mapping[int, Sequence[int]], states: Floats) -> Floats:
+    """What is read of each candidate, shape (candidates, 3 · 768); nothing of what lies beyond the encoder's reach."""
+    shares = np.zeros((3, len(candidates), len(states)), dtype=np.float32)
+    for part, lists in enumerate(candidate_rows(talk, candidates, rows)):
+        for place, read in enumerate(lists):
+            for row in read:
+                shares[part, place, row] += 1 / len(read)
+    return np.concatenate(list(shares @ states), axis=1)
+
+
+def find_edges(kind: DiagramType.ValueType, found: Scores, least: float) -> list[tuple[int, int]]:
+    """Returns edges as (source, target): the likeliest first, as long as they make a graph of the type.
+
+    `found` holds the probability of each edge between nodes, shape (nodes, nodes). A hierarchy and a mindmap are trees. Elsewhere
+    what is joined already is joined once more only if that is likely: few readers draw more edges than nodes. A cycle comes back.
+    """
+    edges: list[tuple[int, int]] = []
+    group = list(range(len(found)))
+    for flat in np.argsort(-found, axis=None, kind="stable"):
+        source, target = divmod(int(flat), len(found))
+        if found[source, target] < least:
+            break
+        if (target, source) in edges:
+            continue
+        once_more = group[source] == group[target] and found[source, target] < ONCE_MORE * least
+        comes_back = kind == DiagramType.DIAGRAM_TYPE_CYCLE and source in _reach(edges, target)
+        if not fits_tree(edges, source, target) if kind in TREES else once_more and not comes_back:
+            continue
+        edges.append((source, target))
+        group = [group[source] if own == group[target] else own for own in group]
+    return [*edges, *_closing(edges)] if kind == DiagramType.DIAGRAM_TYPE_CYCLE else edges
+
+
+def _reach(edges: Sequence[tuple[int, int]], start: int) -> set[int]:
+    """The nodes to which edges lead from one, itself included."""
+    reached, ahead = {start}, [start]
+    while ahead:
+        place = ahead.pop()
+        further = {target for source, target in edges if source == place} - reached
+        reached |= further
+        ahead.extend(further)
+    return reached
+
+
+def _closing(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The edge that leads from the end of the longest way back to its start; none where a way comes back already."""
+    if any(source in _reach(edges, target) for source, target in edges):
+        return []
+    ways = [list(edge) for edge in edges]
+    longest: list[int] = []
+    while ways:
+        way = ways.pop()
+        longest = max(longest, way, key=len)
+        ways += [[*way, target] for source, target in edges if source == way[-1]]
+    return [(longest[-1], longest[0])] if len(longest) >= MIN_RING else []
+
+
+def _connect(
+    talk: Talk, drawn: Content, candidates: Sequence[Candidate], edges: Sequence[tuple[int, int]], joints: NDArray[np.int64]
+) -> Content:
+    """Makes the graph of those candidates that have edges; what the extractor says of an edge is kept."""
+    joined = sorted({end for edge in edges for end in edge})
+    rank = {place: number for number, place in enumerate(joined)}
+    known = {place: _find_node(drawn, frozenset(candidates[place].node.label.words)) for place in joined}
+    said = {(edge.source, edge.target): edge for edge in drawn.edges}
+    node_kind, edge_kind = PARTS[drawn.type]
+    made: list[EdgeDraft] = []
+    for source, target in edges:
+        edge = said.get((known[source], known[target]))
+        if edge is None:
+            label, cue = "", None
+            if drawn.type == DiagramType.DIAGRAM_TYPE_NETWORK:
+                label, cue = name_edge(talk, candidates[source], candidates[target], talk.doc[int(joints[source, target])])
+            edge = EdgeDraft(edge_kind, source, target, label, cue)
+        made.append(replace(edge, source=rank[source], target=rank[target], kind=edge_kind))
+    return assemble(drawn.type, [replace(candidates[place].node, kind=node_kind) for place in joined], made)
+
+
+def _find_node(drawn: Content, words: frozenset[int]) -> int:
+    """The node of the extractor that has the same words; -1 for none."""
+    shares = [len(words & set(node.label.words)) / len(words | set(node.label.words)) for node in drawn.nodes]
+    best = int(np.argmax(shares)) if shares else -1
+    return best if shares and shares[best] >= SAME_NODE else -1
+
+
+def _sigmoid(scores: Floats) -> Scores:
+    return np.asarray(1 / (1 + np.exp(-scores)), dtype=np.float32)
+
+
+def _gelu(rows: Floats) -> Floats:
+    """By its tangent form (Hendrycks and Gimpel 2016, arXiv 1606.08415)."""
+    return np.asarray(0.5 * rows * (1 + np.tanh(0.7978846 * (rows + 0.044715 * rows**3))), dtype=np.float32)

@@ -1,0 +1,167 @@
+"""Graphs that are drawn by what was learned: whatever the weights say, they are graphs of their type, of words that were said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from s2v.analysis import graph_reader
+from s2v.analysis.analysis import Analyst
+from s2v.analysis.assembly import lineage
+from s2v.analysis.candidate_features import PAIR_SIZE, SIZE, describe
+from s2v.analysis.candidates import find_candidates
+from s2v.analysis.content import Content
+from s2v.analysis.extractors import EXTRACTORS, worth_drawing
+from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, TREES, GraphReader, align, find_edges, select
+from s2v.analysis.language import Talk, scene_text
+from s2v.analysis.passage_encoder import PassageEncoder
+from s2v.analysis.settings import AnalysisSettings
+from s2v.runtime.errors import SetupError
+from s2v.v1.diagram_pb2 import DiagramType
+
+TEXT = (
+    "Connective tissue comes in three kinds. Supportive tissue, such as bone and cartilage, keeps the body's shape. "
+    "Fluid tissue, which includes blood and lymph, carries cells. It isn't rigid."
+)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> PassageEncoder:
+    return PassageEncoder(AnalysisSettings().model_cache.expanduser())
+
+
+@pytest.fixture(scope="module")
+def reader() -> GraphReader:
+    return GraphReader()
+
+
+@given(
+    st.sampled_from(list(KINDS)),
+    arrays(np.float32, st.integers(0, 7).map(lambda count: (count, count)), elements=st.floats(0, 1, width=32)),
+)
+def test_edges_make_a_graph_of_the_type(
+    kind: DiagramType.ValueType, found: np.ndarray[tuple[int, int], np.dtype[np.float32]]
+) -> None:
+    np.fill_diagonal(found, 0)
+    edges = find_edges(kind, found, 0.2)
+    assert len(set(edges)) == len(edges)
+    if kind != DiagramType.DIAGRAM_TYPE_CYCLE:
+        assert all(found[source, target] >= np.float32(0.2) and (target, source) not in edges for source, target in edges)
+    if kind in TREES:
+        parents = {target: source for source, target in edges}
+        assert len(parents) == len(edges), "one parent each"
+        assert all(place not in lineage(place, parents) for place in parents), "no ring"
+
+
+def test_a_cycle_comes_back() -> None:
+    found = np.zeros((5, 5), dtype=np.float32)
+    found[0, 1] = found[1, 2] = found[2, 3] = found[4, 1] = 0.5
+    cycle = DiagramType.DIAGRAM_TYPE_CYCLE
+    assert find_edges(cycle, found, 0.2)[-1] in {(3, 0), (3, 4)}
+    found[3, 1] = 0.7
+    assert set(find_edges(cycle, found, 0.2)) == {(0, 1), (1, 2), (2, 3), (4, 1), (3, 1)}, "it does already"
+    assert find_edges(cycle, np.asarray([[0, 0.9], [0.3, 0]], dtype=np.float32), 0.2) == [(0, 1)], "two make no ring"
+
+
+def test_what_is_joined_is_joined_once_more_only_if_that_is_likely() -> None:
+    found = np.zeros((3, 3), dtype=np.float32)
+    found[0, 1], found[1, 2], found[0, 2] = 0.9, 0.8, 0.5
+    network = DiagramType.DIAGRAM_TYPE_NETWORK
+    assert find_edges(network, found, 0.2) == [(0, 1), (1, 2)]
+    assert find_edges(network, found, 0.1) == [(0, 1), (1, 2), (0, 2)]
+    assert find_edges(DiagramType.DIAGRAM_TYPE_MINDMAP, found, 0.1) == [(0, 1), (1, 2)]
+
+
+def test_the_likeliest_of_what_is_one_thing_is_chosen() -> None:
+    names = ["oxygen", "blood", "red blood", "blood", "lymph"]
+    words = [(4,), (1,), (0, 1), (9,), (6,)]
+    chances = np.asarray([0.5, 0.7, 0.9, 0.8, 0.1], dtype=np.float32)
+    assert select(names, words, chances, 0.15) == [2, 0, 3], "in the order of speech; no two share most of their words"
+    same = np.full(20, 0.9, dtype=np.float32)
+    places = [(place,) for place in range(20)]
+    assert select(["cell"] * 20, places, same, 0.15) == [0]
+    assert len(select([f"cell {place}" for place in range(20)], places, same, 0.15)) == MAX_CHOSEN
+
+
+@pytest.mark.integration
+def test_candidates_are_what_is_said_with_and_without_its_company(parse: Callable[[str], Talk]) -> None:
+    talk = parse(TEXT)
+    labels = [candidate.node.label.text for candidate in find_candidates(talk, talk.sentences)]
+    assert {"Supportive tissue", "Bone", "Cartilage", "Fluid tissue", "Blood", "Lymph"} <= set(labels)
+    assert "Carries cells" in labels or "Carry cells" in labels
+    assert len({candidate.node.label.words for candidate in find_candidates(talk, talk.sentences)}) == len(labels)
+    cells = parse("Each class has an order. Classes don't overlap.")
+    assert [candidate.name for candidate in find_candidates(cells, cells.sentences)].count("class") == 2
+
+
+@pytest.mark.integration
+def test_tokens_find_the_rows_that_read_them(parse: Callable[[str], Talk], encoder: PassageEncoder) -> None:
+    talk = parse(TEXT)
+    text = scene_text(talk.sentences)
+    offsets = encoder.encode(text).offsets
+    rows = align(talk.sentences, offsets)
+    for sentence in talk.sentences:
+        for token in sentence:
+            begin, end = offsets[rows[token.i][0]][0], offsets[rows[token.i][-1]][1]
+            assert text[begin:end] in (token.text, f"{token.text}{token.whitespace_}") or token.text in text[begin:end]
+    assert max(row for read in rows.values() for row in read) < len(offsets)
+
+
+@pytest.mark.integration
+def test_pairs_are_described_by_grammar_and_by_what_the_extractor_draws(parse: Callable[[str], Talk]) -> None:
+    talk = parse(TEXT)
+    drawn = EXTRACTORS[DiagramType.DIAGRAM_TYPE_HIERARCHY](talk, talk.sentences)
+    candidates = find_candidates(talk, talk.sentences)
+    features = describe(talk.sentences, candidates, drawn)
+    assert features.single.shape == (len(candidates), SIZE)
+    assert features.pair.shape == (len(candidates), len(candidates), PAIR_SIZE)
+    labels = [candidate.node.label.text for candidate in candidates]
+    bone, whole = labels.index("Bone"), labels.index("Supportive tissue")
+    assert any(edge.source != edge.target for edge in drawn.edges)
+    assert features.pair[whole, bone, 0] == features.pair[bone, whole, 1] == 1, "the extractor draws this edge"
+    assert features.pair[bone, whole, 0] == 0
+    assert talk.doc[int(features.joint[whole, bone])].i in {token.i for token in talk.sentences[1]}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_drawn_was_said(
+    parse: Callable[[str], Talk], encoder: PassageEncoder, reader: GraphReader, kind: DiagramType.ValueType
+) -> None:
+    # Longer than what the encoder reads: what lies beyond has no states.
+    talk = parse(f"{TEXT} " * 9)
+    reading = encoder.encode(scene_text(talk.sentences))
+    content = reader.draw(talk, talk.sentences, EXTRACTORS[kind](talk, talk.sentences), reading)
+    assert content.type == kind
+    assert all(0 <= end < len(content.nodes) for edge in content.edges for end in (edge.source, edge.target))
+    assert all(word < len(talk.speech) for node in content.nodes for word in node.label.words)
+    assert [node.label.words for node in content.nodes] == sorted(node.label.words for node in content.nodes)
+
+
+@pytest.mark.integration
+def test_a_hierarchy_of_plain_speech_is_drawn(analyst: Analyst) -> None:
+    content = analyst.draw(TEXT, DiagramType.DIAGRAM_TYPE_HIERARCHY)
+    labels = [node.label.text for node in content.nodes]
+    edges = {(labels[edge.source], labels[edge.target]) for edge in content.edges}
+    assert worth_drawing(content)
+    assert {("Fluid tissue", "Blood"), ("Fluid tissue", "Lymph")} <= edges
+
+
+@pytest.mark.integration
+def test_nothing_that_could_be_a_node_leaves_what_the_extractor_finds(
+    parse: Callable[[str], Talk], encoder: PassageEncoder, reader: GraphReader
+) -> None:
+    talk = parse("Um, well. So.")
+    drawn = Content(DiagramType.DIAGRAM_TYPE_MINDMAP)
+    assert reader.draw(talk, talk.sentences, drawn, encoder.encode(scene_text(talk.sentences))) == drawn
+
+
+def test_damaged_weights_are_named(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_reader, "SHA256", "0" * 64)
+    with pytest.raises(SetupError, match=r"graph_reader\.npz is damaged"):
+        GraphReader()

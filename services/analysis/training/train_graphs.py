@@ -1,0 +1,277 @@
+"""Learns to draw graphs, and goes on learning types, from labelled passages and the graphs that readers drew of them.
+
+    python training/train_graphs.py TRAIN.jsonl [MORE.jsonl …] [--epochs 2]
+
+TRAIN and MORE as for `train_encoder.py`, whose weights are taken up: the upper four layers read for both, so that a scene is
+read once. First the heads of `graph_heads` learn what the layers say as they are, then all learn together. One document in five
+is held out; on these the probability from which an edge is drawn is chosen for each type, and the graphs are scored.
+
+Writes `passage_encoder.onnx`, `passage_encoder.npz` and `graph_reader.npz` beside the modules and prints their digests, which
+belong into `s2v.analysis.passage_encoder` and `s2v.analysis.graph_reader`; run `train_diagram_types.py` afterwards. An hour and a
+half of two cores without AVX-512; 8 GB. Run it from the project's root, whose `evals` it scores by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from drawn_graphs import read_drawn
+from encoder_graph import make_graph
+from graph_examples import Drawn, describe_passage
+from graph_heads import GraphHeads
+from mpnet import WIDTH, Layer, restore_layer
+from numpy.typing import NDArray
+from passages import CLASSES, Passage, is_held_out, read_passages
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+from train_encoder import HEAD_DROPOUT, LAYER_DECAY, SEED, cut_batches, weigh
+
+from evals.graphs import Graph, Tally, score_graph
+from s2v.analysis.base_weights import LAYERS, LOWER_LAYERS, quantize_layer, read_lower
+from s2v.analysis.classification import NAMES
+from s2v.analysis.graph_reader import KINDS, MIN_CHANCE, WEIGHTS, find_edges, select
+from s2v.analysis.language import Parser
+from s2v.analysis.passage_encoder import GRAPH, LEARNED, Embedding, open_session, open_tokenizer
+from s2v.analysis.settings import AnalysisSettings
+
+UPPER = range(LOWER_LAYERS, LAYERS)
+FIRST_EPOCHS = 4
+"""How often the heads alone go over the graphs."""
+FIRST_RATE = 1.5e-3
+RATE = 5e-5
+HEAD_RATE = 3e-4
+GRAPH_RATE = 8e-4
+WARM_UP = 0.06
+TYPES_SHARE = 0.7
+"""What the loss of the types counts beside that of the graphs."""
+OTHERS = 1200
+"""Passages without a graph that each epoch takes, so that the types without one are not forgotten."""
+GRID = tuple(np.round(np.arange(0.03, 0.31, 0.01), 2))
+"""Probabilities from which an edge may be drawn."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is learned from."""
+
+    passages: list[Passage]
+    drawn: list[Drawn | None]
+    hidden: list[NDArray[np.float16]]
+    """States of the lower layers."""
+    held: NDArray[np.bool_]
+
+    def places(self, *, held: bool) -> NDArray[np.int64]:
+        """Returns the passages with a graph that are held out, or that are not."""
+        has_graph = np.asarray([drawn is not None for drawn in self.drawn])
+        return np.flatnonzero(has_graph & (self.held == held))
+
+
+class Reader(nn.Module):
+    """The upper layers with both kinds of heads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with np.load(LEARNED) as file:
+            learned = {name: file[name] for name in file.files}
+        self.layers = nn.ModuleList([Layer(restore_layer(number, learned)) for number in UPPER])
+        self.types, self.graphs = nn.Linear(WIDTH, CLASSES), GraphHeads()
+        with torch.no_grad():
+            self.types.weight.copy_(torch.tensor(learned["head.w"].T))
+            self.types.bias.copy_(torch.tensor(learned["head.b"]))
+
+    def forward(self, hidden: Sequence[NDArray[np.float16]], embedding: Embedding) -> tuple[Tensor, Tensor]:
+        """Returns the last layer's states, shape (passages, tokens, WIDTH), and the types' logits."""
+        rows, lengths = pad(hidden), torch.tensor([len(states) for states in hidden])
+        beyond = torch.arange(rows.shape[1])[None] >= lengths[:, None]
+        padding = torch.zeros(len(hidden), 1, 1, rows.shape[1]).masked_fill(beyond[:, None, None], -1e4)
+        bias = torch.tensor(embedding.bias(rows.shape[1])) + padding
+        for layer in self.layers:
+            rows = layer(rows, bias)
+        rows = rows.masked_fill(beyond[..., None], 0.0)
+        pooled = rows.sum(1) / lengths[:, None]
+        return rows, self.types(functional.dropout(pooled, HEAD_DROPOUT, self.training))
+
+
+def pad(states: Sequence[NDArray[np.float16]]) -> Tensor:
+    """Returns states of passages as one tensor."""
+    rows = torch.zeros(len(states), max(map(len, states)), WIDTH)
+    for place, own in enumerate(states):
+        rows[place, : len(own)] = torch.from_numpy(own.astype(np.float32))
+    return rows
+
+
+class Trainer:
+    """The way from passages to weights."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Describes the passages and runs the layers that stay, in int8 as the service does."""
+        self.lower, vocabulary = read_lower(AnalysisSettings().model_cache.expanduser())
+        self.embedding = Embedding(self.lower)
+        tokenizer, parser = open_tokenizer(vocabulary), Parser("en")
+        graphs = {graph.text: graph for graph in read_drawn(paths)}
+        passages = read_passages(*paths)
+        drawn: list[Drawn | None] = []
+        for passage in tqdm(passages, "candidates", mininterval=20):
+            graph = graphs.get(passage.text)
+            drawn.append(None if graph is None else describe_passage(parser, tokenizer, graph))
+        session = open_session(make_graph(range(LOWER_LAYERS), None), self.lower, range(LOWER_LAYERS))
+
+        def read(place: int) -> NDArray[np.float16]:
+            found = drawn[place]
+            ids = tokenizer.encode(passages[place].text if found is None else found.scene).ids
+            given = {"tokens": self.embedding.tokens(ids), "bias": self.embedding.bias(len(ids))}
+            return np.asarray(session.run(None, given)[0], dtype=np.float16)
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            hidden = list(tqdm(threads.map(read, range(len(passages))), "lower layers", len(passages), mininterval=20))
+        held = np.asarray([is_held_out(passage.document) for passage in passages])
+        self.course = Course(passages, drawn, hidden, held)
+        self.reader = Reader()
+        self.generator = np.random.default_rng(SEED)
+
+    def learn_heads(self) -> None:
+        """Teaches the graph heads what the layers say as they are."""
+        course, chosen = self.course, self.course.places(held=False)
+        states = dict(zip(chosen.tolist(), self._read_states(chosen), strict=True))
+        lengths = np.asarray([len(hidden) for hidden in course.hidden])
+        rounds = [cut_batches(lengths, chosen, self.generator) for _ in range(FIRST_EPOCHS)]
+        optimizer = torch.optim.AdamW(self.reader.graphs.parameters(), lr=FIRST_RATE, weight_decay=0.03)
+        schedule = _fall(optimizer, sum(map(len, rounds)))
+        self.reader.graphs.train()
+        for epoch, batches in enumerate(rounds):
+            for batch in tqdm(batches, "heads", mininterval=20):
+                examples = [course.drawn[place].example for place in batch]
+                # At first the reader's nodes, as those that the heads choose are not worth much.
+                loss = self.reader.graphs.loss(
+                    pad([states[place] for place in batch]), examples, self.generator, 0.4 if epoch else 0.9
+                )
+                _step(self.reader.graphs, loss, optimizer, schedule)
+
+    def learn(self, epochs: int) -> None:
+        """Teaches layers and heads together."""
+        course, chosen = self.course, self.course.places(held=False)
+        others = np.flatnonzero(~course.held & np.asarray([drawn is None for drawn in course.drawn]))
+        truth = weigh(course.passages, np.concatenate([chosen, others]))
+        right, counts = torch.tensor(truth.targets), torch.tensor(truth.weights)
+        lengths = np.asarray([len(hidden) for hidden in course.hidden])
+        rounds = [
+            cut_batches(lengths, np.concatenate([chosen, self.generator.permutation(others)[:OTHERS]]), self.generator)
+            for _ in range(epochs)
+        ]
+        groups: list[dict[str, Any]] = [
+            {"params": list(self.reader.types.parameters()), "lr": HEAD_RATE},
+            {"params": list(self.reader.graphs.parameters()), "lr": GRAPH_RATE, "weight_decay": 0.03},
+        ]
+        groups += [
+            {"params": list(layer.parameters()), "lr": RATE * LAYER_DECAY**above}
+            for above, layer in enumerate(reversed(self.reader.layers))
+        ]
+        optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+        schedule = _fall(optimizer, sum(map(len, rounds)))
+        self.reader.train()
+        for batch in tqdm([batch for batches in rounds for batch in batches], "all", mininterval=20):
+            states, logits = self.reader([course.hidden[place] for place in batch], self.embedding)
+            loss = TYPES_SHARE * (-(right[batch] * functional.log_softmax(logits, 1)).sum(1) * counts[batch]).mean()
+            rows = [row for row, place in enumerate(batch) if course.drawn[place] is not None]
+            if len(rows) > 1:
+                examples = [course.drawn[batch[row]].example for row in rows]
+                loss = loss + self.reader.graphs.loss(states[rows], examples, self.generator, 0.3) * len(rows) / len(batch)
+            _step(self.reader, loss, optimizer, schedule)
+
+    def choose_least(self) -> NDArray[np.float32]:
+        """Returns for each type the probability from which edges are drawn, best for the held-out graphs; prints how good."""
+        chosen = self.course.places(held=True)
+        least = np.zeros(len(KINDS), dtype=np.float32)
+        scored = {kind: [Tally() for _ in GRID] for kind in KINDS}
+        rules = dict.fromkeys(KINDS, Tally())
+        for place, states in zip(chosen, self._read_states(chosen), strict=True):
+            drawn = self.course.drawn[place]
+            found, some = self._score(drawn, states)
+            rules[drawn.kind] += score_graph(drawn.gold, drawn.rules)[1]
+            for rank, bound in enumerate(GRID):
+                edges = tuple((one, "", other) for one, other in find_edges(drawn.kind, found, float(bound)))
+                graph = Graph(tuple(drawn.phrases[one] for one in some), edges)
+                scored[drawn.kind][rank] += score_graph(drawn.gold, graph)[1]
+        for kind, number in KINDS.items():
+            best = int(np.argmax([tally.f1 for tally in scored[kind]]))
+            least[number] = GRID[best]
+            figures = {"edge_f1": round(scored[kind][best].f1, 3), "rules": round(rules[kind].f1, 3)}
+            print(json.dumps({"type": NAMES[kind], "least": float(GRID[best]), **figures}), flush=True)
+        return least
+
+    def write(self, least: NDArray[np.float32]) -> None:
+        """Writes graph and weights, and prints the digests."""
+        arrays: dict[str, NDArray[Any]] = {
+            "head.w": np.ascontiguousarray(self.reader.types.weight.detach().numpy().T),
+            "head.b": self.reader.types.bias.detach().numpy().copy(),
+        }
+        for number, layer in zip(UPPER, self.reader.layers, strict=True):
+            arrays |= quantize_layer(number, layer.tensors())  # type: ignore[operator]
+        np.savez(LEARNED, allow_pickle=False, **arrays)
+        np.savez(WEIGHTS, allow_pickle=False, least=least, **self.reader.graphs.arrays())
+        GRAPH.write_bytes(make_graph(range(LAYERS), CLASSES))
+        print(
+            json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (GRAPH, LEARNED, WEIGHTS)}, indent=2)
+        )
+
+    @torch.no_grad()
+    def _score(self, drawn: Drawn, states: NDArray[np.float16]) -> tuple[NDArray[np.float32], list[int]]:
+        """Probabilities of the edges between the chosen candidates, and which these are."""
+        self.reader.eval()
+        rows = pad([states])
+        vectors, logits = self.reader.graphs.read(rows, [drawn.example])
+        chances = torch.sigmoid(logits[0]).numpy()
+        some = select(drawn.example.names, drawn.example.words, chances, MIN_CHANCE)
+        if len(some) < 2:
+            return np.zeros((len(some), len(some)), dtype=np.float32), some
+        joined = torch.sigmoid(self.reader.graphs.join(rows, vectors, [drawn.example], [some]))[0].numpy()
+        return joined * (1 - np.eye(len(some))) * np.outer(chances[some], chances[some]), some
+
+    @torch.no_grad()
+    def _read_states(self, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float16]]:
+        self.reader.eval()
+        for place in tqdm(chosen, "upper layers", mininterval=20):
+            states, _ = self.reader([self.course.hidden[place]], self.embedding)
+            yield states[0].numpy().astype(np.float16)
+
+
+def _fall(optimizer: torch.optim.Optimizer, total: int) -> torch.optim.lr_scheduler.LambdaLR:
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * total)) * max(0.01, 1 - step / total)
+    )
+
+
+def _step(module: nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LambdaLR) -> None:
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
+
+
+def main() -> None:
+    """Reads, learns, scores, writes."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("passages", type=Path, nargs="+", help="files of passages to learn from")
+    arguments.add_argument("--epochs", type=int, default=2, help="how often all learn together (2)")
+    options = arguments.parse_args()
+    torch.manual_seed(SEED)
+    trainer = Trainer(options.passages)
+    trainer.learn_heads()
+    trainer.learn(options.epochs)
+    trainer.write(trainer.choose_least())
+
+
+if __name__ == "__main__":
+    main()
