@@ -12,15 +12,16 @@ from hypothesis.extra.numpy import arrays
 
 from s2v.analysis import graph_reader
 from s2v.analysis.analysis import Analyst
-from s2v.analysis.assembly import lineage
+from s2v.analysis.assembly import TREES, lineage
 from s2v.analysis.candidate_features import PAIR_SIZE, SIZE, describe
 from s2v.analysis.candidates import find_candidates
 from s2v.analysis.content import Content
 from s2v.analysis.extractors import EXTRACTORS, worth_drawing
-from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, TREES, GraphReader, align, find_edges, select
+from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, GraphReader, align, find_edges, select
 from s2v.analysis.language import Talk, scene_text
 from s2v.analysis.passage_encoder import PassageEncoder
 from s2v.analysis.settings import AnalysisSettings
+from s2v.analysis.spoken_edges import denies_edge, name_edge
 from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType
 
@@ -65,6 +66,9 @@ def test_a_cycle_comes_back() -> None:
     assert find_edges(cycle, found, 0.2)[-1] in {(3, 0), (3, 4)}
     found[3, 1] = 0.7
     assert set(find_edges(cycle, found, 0.2)) == {(0, 1), (1, 2), (2, 3), (4, 1), (3, 1)}, "it does already"
+    apart = np.pad(found, ((0, 2), (0, 2)))
+    apart[5, 6] = 0.9
+    assert (5, 6) not in find_edges(cycle, apart, 0.2), "no part of the ring"
     assert find_edges(cycle, np.asarray([[0, 0.9], [0.3, 0]], dtype=np.float32), 0.2) == [(0, 1)], "two make no ring"
 
 
@@ -150,6 +154,35 @@ def test_a_hierarchy_of_plain_speech_is_drawn(analyst: Analyst) -> None:
     edges = {(labels[edge.source], labels[edge.target]) for edge in content.edges}
     assert worth_drawing(content)
     assert {("Fluid tissue", "Blood"), ("Fluid tissue", "Lymph")} <= edges
+
+
+@pytest.mark.integration
+def test_where_both_see_the_same_the_extractors_graph_stands(
+    parse: Callable[[str], Talk], encoder: PassageEncoder, reader: GraphReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = parse(
+        "Heavy pumping lowers the water table. When the water table falls, layers of clay are squeezed together, "
+        "so the land sinks. The sinking land causes flooding."
+    )
+    drawn = EXTRACTORS[DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT](talk, talk.sentences)
+    reading = encoder.encode(scene_text(talk.sentences))
+    assert reader.draw(talk, talk.sentences, drawn, reading) is drawn
+    monkeypatch.setattr(graph_reader, "AGREEMENT", 1.1)
+    assert reader.draw(talk, talk.sentences, drawn, reading) is not drawn
+
+
+@pytest.mark.integration
+def test_what_is_denied_joins_nothing(parse: Callable[[str], Talk]) -> None:
+    talk = parse("Rain does not cause floods. Rain causes mud. The clerk that isn't seen calls the guard.")
+    candidates = {
+        (candidate.node.label.text, candidate.head.sent.start): candidate for candidate in find_candidates(talk, talk.sentences)
+    }
+    first, second, _ = (sentence.start for sentence in talk.sentences)
+    cause, causes = (next(token for token in sentence if token.lemma_ == "cause") for sentence in talk.sentences[:2])
+    assert denies_edge(talk, candidates["Rain", first], candidates["Floods", first], cause)
+    assert not denies_edge(talk, candidates["Rain", second], candidates["Mud", second], causes)
+    assert name_edge(talk, candidates["Rain", second], candidates["Mud", second], causes)[0] == "causes"
+    assert name_edge(talk, candidates["Mud", second], candidates["Rain", second], causes) == ("", None)
 
 
 @pytest.mark.integration

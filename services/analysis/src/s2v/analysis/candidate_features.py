@@ -20,6 +20,7 @@ ROLES = (
 """Parts of a sentence that a head can play."""
 SIZE = len(Form) + len(ROLES) + 10
 PAIR_SIZE = 17
+SAME = 0.99
 SAME_NODE = 0.5
 """Share of words from which a candidate is a node that the extractor draws."""
 _FAR = 4
@@ -39,6 +40,10 @@ class Features:
     joint: NDArray[np.int64]
     """Shape (candidates, candidates): number of the token where their branches of the tree meet; of two sentences the later one's
     first."""
+    same: NDArray[np.bool_]
+    """Whether the extractor draws a candidate as it is, shape (candidates,)."""
+    like: NDArray[np.bool_]
+    """Whether it draws something with most of its words."""
 
 
 def describe(sentences: Sequence[Span], candidates: Sequence[Candidate], drawn: Content) -> Features:
@@ -54,7 +59,8 @@ def describe(sentences: Sequence[Span], candidates: Sequence[Candidate], drawn: 
     single = np.zeros((len(candidates), SIZE), dtype=np.float32)
     for row, candidate in enumerate(candidates):
         single[row] = _describe_one(candidate, sentences, sentence_of[candidate.head.i], float(shares[row].max()), said)
-    return Features(single, *_describe_pairs(sentences, candidates, sentence_of, best, drawn))
+    most = shares.max(axis=1)
+    return Features(single, *_describe_pairs(sentences, candidates, sentence_of, best, drawn), most > SAME, most >= SAME_NODE)
 
 
 def _describe_one(candidate: Candidate, sentences: Sequence[Span], place: int, share: float, said: Counter[str]) -> list[float]:
@@ -66,7 +72,7 @@ def _describe_one(candidate: Candidate, sentences: Sequence[Span], place: int, s
         place / len(sentences),
         float(place == 0),
         float(head.i - sentences[place].start < 4),
-        float(share > 0.99),
+        float(share > SAME),
         float(share >= SAME_NODE),
         share,
         min(said[head.lemma_.lower()], 4) / 4,

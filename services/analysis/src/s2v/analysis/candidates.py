@@ -56,7 +56,7 @@ def find_candidates(talk: Talk, sentences: Sequence[Span]) -> list[Candidate]:
         for token in sentence:
             for node, form in _readings(talk, token, refer):
                 if node is not None and node.label.words:
-                    name = " ".join(part.lemma_.lower() for part in label_tokens(talk, node))
+                    name = " ".join(part.lemma_.lower() for part in label_tokens(talk, node) if not part.is_punct)
                     found.setdefault(node.label.words, Candidate(node, token, form, name))
     return list(found.values())
 

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from spacy.tokens import Span
 
 from s2v.analysis.assembly import KINDS as PARTS
-from s2v.analysis.assembly import assemble, fits_tree
+from s2v.analysis.assembly import TREES, assemble, fits_tree
 from s2v.analysis.base_weights import read_learned
 from s2v.analysis.candidate_features import SAME_NODE, Features, Floats, describe
 from s2v.analysis.candidates import Candidate, find_candidates
 from s2v.analysis.content import Content, EdgeDraft
-from s2v.analysis.extractors import worth_drawing
+from s2v.analysis.extractors import MIN_NODES, worth_drawing
 from s2v.analysis.language import Talk
 from s2v.analysis.passage_encoder import PassageReading
 from s2v.analysis.spoken_edges import denies_edge, name_edge
@@ -51,11 +51,10 @@ MAX_CHOSEN = 14
 """Candidates that are chosen at most."""
 MIN_CHANCE = 0.15
 """Probability below which a candidate is no node."""
-TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
 THIN = (DiagramType.DIAGRAM_TYPE_COMPARISON, DiagramType.DIAGRAM_TYPE_NETWORK, DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT)
 """Types of which the extractor's graph is better than none where too little is drawn."""
-PROCEDURE_SHARE = 0.35
-"""Share of the words that are steps from which a talk is a procedure."""
+AGREEMENT = 0.5
+"""Mean probability of what an extractor draws, and share of what is likely that it draws, from which its graph stands."""
 ONCE_MORE = 3.0
 """How many times likelier than others an edge must be between nodes that are joined already."""
 MIN_RING = 3
@@ -84,7 +83,7 @@ class GraphReader:
         """
         kind = KINDS.get(drawn.type)
         candidates = find_candidates(talk, sentences)
-        if kind is None or not candidates or _is_procedure(talk, sentences, drawn):
+        if kind is None or not candidates:
             return drawn
         features = describe(sentences, candidates, drawn)
         rows = align(sentences, reading.offsets)
@@ -96,8 +95,8 @@ class GraphReader:
             chances,
             MIN_CHANCE,
         )
-        if not chosen:
-            return Content(drawn.type)
+        if _agrees(drawn, features, chances, chosen):
+            return drawn
         grid = np.ix_(chosen, chosen)
         joint = states[[(rows.get(int(token)) or [0])[0] for token in features.joint[grid].flat]]
         found = self._join(kind, vectors[chosen], features.pair[grid], joint) * np.outer(chances[chosen], chances[chosen])
@@ -156,13 +155,15 @@ class GraphReader:
         return np.asarray(centred / scale * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"], dtype=np.float32)
 
 
-def _is_procedure(talk: Talk, sentences: Sequence[Span], drawn: Content) -> bool:
-    """Whether a flowchart is told step by step, or asks: the extractor reads what follows from which step and answer."""
-    if drawn.type != DiagramType.DIAGRAM_TYPE_FLOWCHART:
+def _agrees(drawn: Content, features: Features, chances: Scores, chosen: Sequence[int]) -> bool:
+    """Whether the extractor draws what a reader would: then its graph stands, whose words and edges are the speaker's grammar."""
+    marks = (NodeKind.NODE_KIND_DECISION, NodeKind.NODE_KIND_TERMINAL)
+    things = sum(node.kind not in marks for node in drawn.nodes)
+    if things < MIN_NODES or not chosen:
         return False
-    told = talk.words(sentences[-1])[1] - talk.words(sentences[0])[0]
-    steps = sum(len(node.phrase.split()) for node in drawn.nodes)
-    return steps >= PROCEDURE_SHARE * told or any(node.kind == NodeKind.NODE_KIND_DECISION for node in drawn.nodes)
+    right = chances[features.same].sum() / things
+    seen = chances[chosen][features.like[chosen]].sum() / chances[chosen].sum()
+    return bool(right >= AGREEMENT and seen >= AGREEMENT)
 
 
 def select(names: Sequence[str], words: Sequence[Sequence[int]], chances: Scores, least: float) -> list[int]:
@@ -240,7 +241,7 @@ def _mean_states(talk: Talk, candidates: Sequence[Candidate], rows: Mapping[int,
 def find_edges(kind: DiagramType.ValueType, found: Scores, least: float) -> list[tuple[int, int]]:
     """Returns edges as (source, target): the likeliest first, as long as they make a graph of the type.
 
-    `found` holds the probability of each edge between nodes, shape (nodes, nodes). A hierarchy and a mindmap are trees. Elsewhere
+    `found` holds the probability of each edge between nodes, shape (nodes, nodes). Of a tree each node has one parent. Elsewhere
     what is joined already is joined once more only if that is likely: few readers draw more edges than nodes. A cycle comes back.
     """
     edges: list[tuple[int, int]] = []
@@ -257,7 +258,12 @@ def find_edges(kind: DiagramType.ValueType, found: Scores, least: float) -> list
             continue
         edges.append((source, target))
         group = [group[source] if own == group[target] else own for own in group]
-    return [*edges, *_closing(edges)] if kind == DiagramType.DIAGRAM_TYPE_CYCLE else edges
+    if kind != DiagramType.DIAGRAM_TYPE_CYCLE or not edges:
+        return edges
+    # A ring is one: what stands apart from most of it is no part.
+    main = max(group, key=lambda own: (group.count(own), -own))
+    ring = [(source, target) for source, target in edges if group[source] == main]
+    return [*ring, *_closing(ring)]
 
 
 def _reach(edges: Sequence[tuple[int, int]], start: int) -> set[int]:
