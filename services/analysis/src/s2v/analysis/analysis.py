@@ -52,6 +52,8 @@ MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
 MAX_BRANCHES = 12
 """The same for what branches from one thing: half of a tree makes no sense without the other."""
+RICH_NODES, RICH_EDGES = 4, 3
+"""Less than this that was learned to draw is left for what the extractor finds."""
 _TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
 LONG_PHRASE_SECONDS = 16.0
 """A key phrase that would stand for longer is a bore: the scene is cut again, and each piece has a phrase of its own."""
@@ -217,7 +219,8 @@ class Analyst:
         if read is not None:
             return take(read, ranking, phrase)
         drawn = {kind: self._draw(talk, sentences, contents[kind]) for kind in eligible(ranking)}
-        return choose(ranking, {**contents, **drawn}, phrase)
+        rich = {kind: graph for kind, graph in drawn.items() if len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES}
+        return choose(ranking, {**contents, **rich}, phrase)
 
     def _draw(self, talk: Talk, sentences: Sequence[Span], drawn: Content) -> Content:
         """Returns what was learned to draw of a scene, given what the extractor of a type finds in it."""

@@ -53,8 +53,9 @@ MIN_CHANCE = 0.15
 """Probability below which a candidate is no node."""
 THIN = (DiagramType.DIAGRAM_TYPE_COMPARISON, DiagramType.DIAGRAM_TYPE_NETWORK, DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT)
 """Types of which the extractor's graph is better than none where too little is drawn."""
-AGREEMENT = 0.5
-"""Mean probability of what an extractor draws, and share of what is likely that it draws, from which its graph stands."""
+MIN_AGREEMENT, AGREEMENT = 0.4, 0.95
+"""Mean probability of what an extractor draws, and share of what is likely that it draws: each and in sum at least so much, and
+its graph stands."""
 ONCE_MORE = 3.0
 """How many times likelier than others an edge must be between nodes that are joined already."""
 MIN_RING = 3
@@ -163,7 +164,7 @@ def _agrees(drawn: Content, features: Features, chances: Scores, chosen: Sequenc
         return False
     right = chances[features.same].sum() / things
     seen = chances[chosen][features.like[chosen]].sum() / chances[chosen].sum()
-    return bool(right >= AGREEMENT and seen >= AGREEMENT)
+    return bool(min(right, seen) >= MIN_AGREEMENT and right + seen >= AGREEMENT)
 
 
 def select(names: Sequence[str], words: Sequence[Sequence[int]], chances: Scores, least: float) -> list[int]:
