@@ -228,14 +228,17 @@ class Trainer:
         return logits
 
 
-def cut_batches(lengths: NDArray[np.int64], chosen: NDArray[np.int64], generator: np.random.Generator) -> list[NDArray[np.int64]]:
+def cut_batches(
+    lengths: NDArray[np.int64], chosen: NDArray[np.int64], generator: np.random.Generator, size: int = BATCH
+) -> list[NDArray[np.int64]]:
     """Returns the chosen passages in batches of about one length each, in a random order; `lengths` are those of all."""
+    bucket_size = BATCH * BUCKET_BATCHES
     mixed = generator.permutation(chosen)
     batches: list[NDArray[np.int64]] = []
-    for begin in range(0, len(mixed), BATCH * BUCKET_BATCHES):
-        bucket = mixed[begin : begin + BATCH * BUCKET_BATCHES]
+    for begin in range(0, len(mixed), bucket_size):
+        bucket = mixed[begin : begin + bucket_size]
         bucket = bucket[np.argsort(lengths[bucket])]
-        batches += [bucket[start : start + BATCH] for start in range(0, len(bucket), BATCH)]
+        batches += [bucket[start : start + size] for start in range(0, len(bucket), size)]
     return [batches[place] for place in generator.permutation(len(batches))]
 
 
