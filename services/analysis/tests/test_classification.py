@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2v.analysis import analysis, base_weights, classification, passage_encoder
+from s2v.analysis import analysis, base_weights, classification, graph_reader, passage_encoder
 from s2v.analysis.analysis import Analyst, analyze, load_analyst
 from s2v.analysis.classification import NAMES, Classifier
 from s2v.analysis.content import Content
@@ -225,5 +225,5 @@ def test_without_the_encoder_rules_answer_and_say_so() -> None:
 
 def test_the_identity_names_all_weights() -> None:
     identity = analysis.engine_identity()
-    for digest in (base_weights.LOWER_SHA256, passage_encoder.SHA256, passage_encoder.GRAPH_SHA256):
+    for digest in (base_weights.LOWER_SHA256, passage_encoder.SHA256, passage_encoder.GRAPH_SHA256, graph_reader.SHA256):
         assert digest in identity

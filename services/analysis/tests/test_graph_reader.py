@@ -157,6 +157,16 @@ def test_a_hierarchy_of_plain_speech_is_drawn(analyst: Analyst) -> None:
 
 
 @pytest.mark.integration
+def test_where_nothing_is_likely_the_extractors_graph_stands(
+    parse: Callable[[str], Talk], encoder: PassageEncoder, reader: GraphReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_reader, "MIN_CHANCE", 1.1)
+    talk = parse(TEXT)
+    drawn = EXTRACTORS[DiagramType.DIAGRAM_TYPE_HIERARCHY](talk, talk.sentences)
+    assert reader.draw(talk, talk.sentences, drawn, encoder.encode(scene_text(talk.sentences))) is drawn
+
+
+@pytest.mark.integration
 def test_where_both_see_the_same_the_extractors_graph_stands(
     parse: Callable[[str], Talk], encoder: PassageEncoder, reader: GraphReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,7 @@ class GraphReader:
         `reading` is that of `language.scene_text(sentences)`.
         """
         kind = KINDS.get(drawn.type)
-        candidates = find_candidates(talk, sentences)
+        candidates = [] if kind is None else find_candidates(talk, sentences)
         if kind is None or not candidates:
             return drawn
         features = describe(sentences, candidates, drawn)
@@ -96,13 +96,13 @@ class GraphReader:
             chances,
             MIN_CHANCE,
         )
-        if _agrees(drawn, features, chances, chosen):
+        if not chosen or _agrees(drawn, features, chances, chosen):
             return drawn
         grid = np.ix_(chosen, chosen)
-        joint = states[[(rows.get(int(token)) or [0])[0] for token in features.joint[grid].flat]]
+        joints = features.joint[grid]
+        joint = states[[(rows.get(int(token)) or [0])[0] for token in joints.flat]]
         found = self._join(kind, vectors[chosen], features.pair[grid], joint) * np.outer(chances[chosen], chances[chosen])
         some = [candidates[place] for place in chosen]
-        joints = features.joint[grid]
         edges = [
             (source, target)
             for source, target in find_edges(drawn.type, found, float(self._weights["least"][kind]))
@@ -160,7 +160,7 @@ def _agrees(drawn: Content, features: Features, chances: Scores, chosen: Sequenc
     """Whether the extractor draws what a reader would: then its graph stands, whose words and edges are the speaker's grammar."""
     marks = (NodeKind.NODE_KIND_DECISION, NodeKind.NODE_KIND_TERMINAL)
     things = sum(node.kind not in marks for node in drawn.nodes)
-    if things < MIN_NODES or not chosen:
+    if things < MIN_NODES:
         return False
     right = chances[features.same].sum() / things
     seen = chances[chosen][features.like[chosen]].sum() / chances[chosen].sum()
