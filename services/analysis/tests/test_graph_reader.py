@@ -204,7 +204,7 @@ def test_nothing_that_could_be_a_node_leaves_what_the_extractor_finds(
     assert reader.draw(talk, talk.sentences, drawn, encoder.encode(scene_text(talk.sentences))) == drawn
 
 
-def test_damaged_weights_are_named(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(graph_reader, "SHA256", "0" * 64)
     with pytest.raises(SetupError, match=r"graph_reader\.npz is damaged"):
         GraphReader()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from drawn_graphs import DrawnPassage
 from graph_heads import Example
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from evals.diagram_graphs import read_graph
@@ -17,7 +15,7 @@ from s2v.analysis.candidate_features import describe
 from s2v.analysis.candidates import find_candidates
 from s2v.analysis.classification import NAMES
 from s2v.analysis.extractors import EXTRACTORS
-from s2v.analysis.graph_reader import KINDS, align, candidate_rows
+from s2v.analysis.graph_reader import KINDS, align, joint_rows, share_rows
 from s2v.analysis.language import Parser, scene_text
 from s2v.analysis.speech import read_speech
 from s2v.analysis.text import make_transcript
@@ -61,10 +59,10 @@ def describe_passage(parser: Parser, tokenizer: Tokenizer, passage: DrawnPassage
             joined |= np.outer(like[source], like[target])
     example = Example(
         kind=KINDS[kind],
-        rows=[_share(lists, len(offsets)) for lists in candidate_rows(talk, candidates, rows)],
+        rows=list(share_rows(talk, candidates, rows, len(offsets))),
         single=features.single,
         pair=features.pair.astype(np.float16),
-        joint=np.asarray([(rows.get(int(token)) or [0])[0] for token in features.joint.flat]).reshape(features.joint.shape),
+        joint=joint_rows(features.joint, rows),
         names=[candidate.name for candidate in candidates],
         words=[candidate.node.label.words for candidate in candidates],
         likeness=likeness.astype(np.float32),
@@ -74,11 +72,3 @@ def describe_passage(parser: Parser, tokenizer: Tokenizer, passage: DrawnPassage
     )
     phrases = tuple(candidate.node.phrase for candidate in candidates)
     return Drawn(scene, kind, example, phrases, Graph(passage.nodes, passage.edges), read_graph(rules))
-
-
-def _share(lists: Sequence[Sequence[int]], length: int) -> NDArray[np.float32]:
-    shares = np.zeros((len(lists), length), dtype=np.float32)
-    for place, rows in enumerate(lists):
-        for row in rows:
-            shares[place, row] += 1 / len(rows)
-    return shares

@@ -218,9 +218,14 @@ class Analyst:
         read = None if course.readings is None else course.readings.find(talk, sentences)
         if read is not None:
             return take(read, ranking, phrase)
-        drawn = {kind: self._draw(talk, sentences, contents[kind]) for kind in eligible(ranking)}
-        rich = {kind: graph for kind, graph in drawn.items() if len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES}
-        return choose(ranking, {**contents, **rich}, phrase)
+        for kind in eligible(ranking):
+            graph = self._draw(talk, sentences, contents[kind])
+            if len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES:
+                contents = {**contents, kind: graph}
+            if worth_drawing(contents[kind]):
+                # Further types are not looked at.
+                break
+        return choose(ranking, contents, phrase)
 
     def _draw(self, talk: Talk, sentences: Sequence[Span], drawn: Content) -> Content:
         """Returns what was learned to draw of a scene, given what the extractor of a type finds in it."""

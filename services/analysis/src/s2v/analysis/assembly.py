@@ -9,7 +9,7 @@ from s2v.analysis.content import Content, EdgeDraft, NodeDraft
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP, DiagramType.DIAGRAM_TYPE_COMPARISON)
-KINDS = {
+PARTS = {
     DiagramType.DIAGRAM_TYPE_FLOWCHART: (NodeKind.NODE_KIND_STEP, EdgeKind.EDGE_KIND_SEQUENCE),
     DiagramType.DIAGRAM_TYPE_HIERARCHY: (NodeKind.NODE_KIND_ITEM, EdgeKind.EDGE_KIND_PART),
     DiagramType.DIAGRAM_TYPE_TIMELINE: (NodeKind.NODE_KIND_EVENT, EdgeKind.EDGE_KIND_SEQUENCE),

@@ -20,9 +20,8 @@ ROLES = (
 """Parts of a sentence that a head can play."""
 SIZE = len(Form) + len(ROLES) + 10
 PAIR_SIZE = 17
-SAME = 0.99
-SAME_NODE = 0.5
-"""Share of words from which a candidate is a node that the extractor draws."""
+SAME, SAME_NODE = 0.99, 0.5
+"""Share of words from which a candidate is as the extractor draws it, and from which it is that node."""
 _FAR = 4
 """Steps in the tree of a sentence beyond which two words are equally far apart."""
 
@@ -55,11 +54,11 @@ def describe(sentences: Sequence[Span], candidates: Sequence[Candidate], drawn: 
     for row, own in enumerate(words):
         shares[row, :-1] = [len(own & other) / len(own | other) for other in nodes]
     said = Counter(token.lemma_.lower() for sentence in sentences for token in sentence)
-    best = np.where(shares.max(axis=1) >= SAME_NODE, shares.argmax(axis=1), len(nodes))
+    most = shares.max(axis=1)
+    best = np.where(most >= SAME_NODE, shares.argmax(axis=1), len(nodes))
     single = np.zeros((len(candidates), SIZE), dtype=np.float32)
     for row, candidate in enumerate(candidates):
-        single[row] = _describe_one(candidate, sentences, sentence_of[candidate.head.i], float(shares[row].max()), said)
-    most = shares.max(axis=1)
+        single[row] = _describe_one(candidate, sentences, sentence_of[candidate.head.i], float(most[row]), said)
     return Features(single, *_describe_pairs(sentences, candidates, sentence_of, best, drawn), most > SAME, most >= SAME_NODE)
 
 

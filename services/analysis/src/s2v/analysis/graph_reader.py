@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Span
 
-from s2v.analysis.assembly import KINDS as PARTS
-from s2v.analysis.assembly import TREES, assemble, fits_tree
+from s2v.analysis.assembly import PARTS, TREES, assemble, fits_tree
 from s2v.analysis.base_weights import read_learned
 from s2v.analysis.candidate_features import SAME_NODE, Features, Floats, describe
 from s2v.analysis.candidates import Candidate, find_candidates
@@ -89,7 +88,9 @@ class GraphReader:
         features = describe(sentences, candidates, drawn)
         rows = align(sentences, reading.offsets)
         states = reading.states.astype(np.float32)
-        vectors, chances = self._read(kind, features, _mean_states(talk, candidates, rows, states))
+        vectors, chances = self._read(
+            kind, features, np.concatenate(list(share_rows(talk, candidates, rows, len(states)) @ states), axis=1)
+        )
         chosen = select(
             [candidate.name for candidate in candidates],
             [candidate.node.label.words for candidate in candidates],
@@ -100,7 +101,7 @@ class GraphReader:
             return drawn
         grid = np.ix_(chosen, chosen)
         joints = features.joint[grid]
-        joint = states[[(rows.get(int(token)) or [0])[0] for token in joints.flat]]
+        joint = states[joint_rows(joints, rows).ravel()]
         found = self._join(kind, vectors[chosen], features.pair[grid], joint) * np.outer(chances[chosen], chances[chosen])
         some = [candidates[place] for place in chosen]
         edges = [
@@ -219,24 +220,24 @@ def align(sentences: Sequence[Span], offsets: Sequence[tuple[int, int]]) -> dict
     return rows
 
 
-def candidate_rows(talk: Talk, candidates: Sequence[Candidate], rows: Mapping[int, Sequence[int]]) -> tuple[list[list[int]], ...]:
-    """Returns for each candidate the rows that read its words, its head and what governs the head."""
-    words = [
-        [row for word in candidate.node.label.words for token in range(*talk.tokens_of[word]) for row in rows.get(token, ())]
-        for candidate in candidates
-    ]
-    heads = [list(rows.get(candidate.head.i, ())) for candidate in candidates]
-    return words, heads, [list(rows.get(candidate.head.head.i, ())) for candidate in candidates]
+def share_rows(talk: Talk, candidates: Sequence[Candidate], rows: Mapping[int, Sequence[int]], length: int) -> Floats:
+    """Returns the share of each row in a candidate's words, in its head and in what governs the head.
 
-
-def _mean_states(talk: Talk, candidates: Sequence[Candidate], rows: Mapping[int, Sequence[int]], states: Floats) -> Floats:
-    """What is read of each candidate, shape (candidates, 3 · 768); nothing of what lies beyond the encoder's reach."""
-    shares = np.zeros((3, len(candidates), len(states)), dtype=np.float32)
-    for part, lists in enumerate(candidate_rows(talk, candidates, rows)):
-        for place, read in enumerate(lists):
+    Shape (3, candidates, length); nothing of what lies beyond the encoder's reach.
+    """
+    shares = np.zeros((3, len(candidates), length), dtype=np.float32)
+    for place, candidate in enumerate(candidates):
+        words = [token for word in candidate.node.label.words for token in range(*talk.tokens_of[word])]
+        for part, tokens in enumerate((words, [candidate.head.i], [candidate.head.head.i])):
+            read = [row for token in tokens for row in rows.get(token, ())]
             for row in read:
                 shares[part, place, row] += 1 / len(read)
-    return np.concatenate(list(shares @ states), axis=1)
+    return shares
+
+
+def joint_rows(joints: NDArray[np.int64], rows: Mapping[int, Sequence[int]]) -> NDArray[np.int64]:
+    """Returns the first row that reads each token, in their shape; the first of all for one beyond the encoder's reach."""
+    return np.asarray([(rows.get(int(token)) or [0])[0] for token in joints.flat], dtype=np.int64).reshape(joints.shape)
 
 
 def find_edges(kind: DiagramType.ValueType, found: Scores, least: float) -> list[tuple[int, int]]:

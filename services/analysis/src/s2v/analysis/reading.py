@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from spacy.tokens import Span, Token
 
 from s2v.analysis.answer import TYPES, Answer, AnswerEdge, AnswerNode
-from s2v.analysis.assembly import KINDS, TREES, assemble, fits_tree
+from s2v.analysis.assembly import PARTS, TREES, assemble, fits_tree
 from s2v.analysis.content import Content, Date, EdgeDraft, Label, NodeDraft
 from s2v.analysis.dates import find_dates
 from s2v.analysis.evidence import MARKS
@@ -87,7 +87,7 @@ class _Draft:
                 self.nodes[known] = replace(first, repeats=(*first.repeats, span))
             self.places[place] = known
             return
-        kind = KINDS[self.kind][0]
+        kind = PARTS[self.kind][0]
         if self.kind == DiagramType.DIAGRAM_TYPE_FLOWCHART and node.decision:
             kind = NodeKind.NODE_KIND_DECISION
         topics = content_lemmas(token for word in label.words for token in self.talk.doc[slice(*self.talk.tokens_of[word])])
@@ -119,7 +119,7 @@ class _Draft:
                 text = said.text if said.text[1:2].isupper() else said.text[:1].lower() + said.text[1:]
             else:
                 self.dropped += 1
-        kind = EdgeKind.EDGE_KIND_BRANCH if decision else KINDS[self.kind][1]
+        kind = EdgeKind.EDGE_KIND_BRANCH if decision else PARTS[self.kind][1]
         self.edges.append(EdgeDraft(kind, source, target, text, cue))
 
     def _span(self, first: int, last: int) -> tuple[int, int] | None:
