@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from s2v.analysis import graph_reader
 from s2v.analysis.analysis import Analyst
 from s2v.analysis.assembly import TREES, lineage
-from s2v.analysis.candidate_features import PAIR_SIZE, SIZE, describe
+from s2v.analysis.candidate_features import OWN_PAIR_FLAGS, PAIR_SIZE, SIZE, describe
 from s2v.analysis.candidates import find_candidates
 from s2v.analysis.content import Content
 from s2v.analysis.extractors import EXTRACTORS, worth_drawing
@@ -29,6 +29,9 @@ TEXT = (
     "Connective tissue comes in three kinds. Supportive tissue, such as bone and cartilage, keeps the body's shape. "
     "Fluid tissue, which includes blood and lymph, carries cells. It isn't rigid."
 )
+
+SAME_SENTENCE = 3
+"""Place of the flag among those of a pair."""
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +85,20 @@ def test_what_is_joined_is_joined_once_more_only_if_that_is_likely() -> None:
 
 
 def test_the_likeliest_of_what_is_one_thing_is_chosen() -> None:
-    names = ["oxygen", "blood", "red blood", "blood", "lymph"]
-    words = [(4,), (1,), (0, 1), (9,), (6,)]
-    chances = np.asarray([0.5, 0.7, 0.9, 0.8, 0.1], dtype=np.float32)
-    assert select(names, words, chances, 0.15) == [2, 0, 3], "in the order of speech; no two share most of their words"
+    said = ("oxygen", "blood", "red blood", "blood", "lymph", "white blood", "pump red blood around the whole wide body")
+    terms = [frozenset(name.split()) for name in said]
+    words = [(4,), (1,), (0, 1), (9,), (6,), (12, 13), (14, 15, 16, 17, 18, 19, 20, 21)]
+    chances = np.asarray([0.5, 0.7, 0.9, 0.8, 0.1, 0.6, 0.4], dtype=np.float32)
+    assert select(terms, words, chances, 0.15) == [2, 0, 5, 6], (
+        "in the order of speech; blood is red blood here, white blood is not, and the last says much more"
+    )
+    assert select(terms[1:3], [(1,), (8, 9)], chances[1:3], 0.15) == [1], "at another place, too"
+    assert select([frozenset("ab"), frozenset("bc")], [(1, 2), (2, 3, 4)], chances[:2], 0.15) == [0, 1], "half is not most"
+    assert select([frozenset("ab"), frozenset("c")], [(1, 2), (2,)], chances[:2], 0.15) == [1], "the same words"
     same = np.full(20, 0.9, dtype=np.float32)
     places = [(place,) for place in range(20)]
-    assert select(["cell"] * 20, places, same, 0.15) == [0]
-    assert len(select([f"cell {place}" for place in range(20)], places, same, 0.15)) == MAX_CHOSEN
+    assert select([frozenset({"cell"})] * 20, places, same, 0.15) == [0]
+    assert len(select([frozenset({"cell", str(place)}) for place in range(20)], places, same, 0.15)) == MAX_CHOSEN
 
 
 @pytest.mark.integration
@@ -100,7 +109,7 @@ def test_candidates_are_what_is_said_with_and_without_its_company(parse: Callabl
     assert "Carries cells" in labels or "Carry cells" in labels
     assert len({candidate.node.label.words for candidate in find_candidates(talk, talk.sentences)}) == len(labels)
     cells = parse("Each class has an order. Classes don't overlap.")
-    assert [candidate.name for candidate in find_candidates(cells, cells.sentences)].count("class") == 2
+    assert [candidate.terms for candidate in find_candidates(cells, cells.sentences)].count(frozenset({"class"})) == 2
 
 
 @pytest.mark.integration
@@ -130,6 +139,21 @@ def test_pairs_are_described_by_grammar_and_by_what_the_extractor_draws(parse: C
     assert features.pair[whole, bone, 0] == features.pair[bone, whole, 1] == 1, "the extractor draws this edge"
     assert features.pair[bone, whole, 0] == 0
     assert talk.doc[int(features.joint[whole, bone])].i in {token.i for token in talk.sentences[1]}
+
+
+@pytest.mark.integration
+def test_what_two_things_are_to_one_another_is_told_at_each_of_their_mentions(parse: Callable[[str], Talk]) -> None:
+    talk = parse("Each class has a teacher. Classes don't overlap.")
+    candidates = find_candidates(talk, talk.sentences)
+    terms = [candidate.terms for candidate in candidates]
+    first, second = (place for place, own in enumerate(terms) if own == {"class"})
+    pair = describe(talk.sentences, candidates, Content(DiagramType.DIAGRAM_TYPE_HIERARCHY)).pair
+    teacher = terms.index(frozenset({"teacher"}))
+    here, anywhere = pair[:, teacher, SAME_SENTENCE], pair[:, teacher, OWN_PAIR_FLAGS + SAME_SENTENCE]
+    assert (here[first], here[second]) == (1, 0)
+    assert (anywhere[first], anywhere[second]) == (1, 1)
+    whole = terms.index(frozenset({"class", "have", "teacher"}))
+    assert pair[first, whole, -3:].tolist() == [1, 0, 0.5], "all of its words are in the other, which has two more"
 
 
 @pytest.mark.integration

@@ -63,7 +63,7 @@ def describe_passage(parser: Parser, tokenizer: Tokenizer, passage: DrawnPassage
         single=features.single,
         pair=features.pair.astype(np.float16),
         joint=joint_rows(features.joint, rows),
-        names=[candidate.name for candidate in candidates],
+        terms=[candidate.terms for candidate in candidates],
         words=[candidate.node.label.words for candidate in candidates],
         likeness=likeness.astype(np.float32),
         chosen=best.any(axis=0).astype(np.float32),

@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from mpnet import WIDTH
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
 
+from evals.graphs import MIN_OVERLAP
 from s2v.analysis.candidate_features import PAIR_SIZE, SIZE
 from s2v.analysis.graph_reader import (
     EDGE_LAYERS,
@@ -26,7 +28,9 @@ from s2v.analysis.graph_reader import (
     select,
 )
 
-DROPOUT = 0.15
+DROPOUT = 0.1
+EDGES_SHARE = 3.0
+"""What the loss of the edges counts beside that of the nodes."""
 ABSENT = -1e4
 """What attention adds for a place that holds no candidate."""
 
@@ -42,7 +46,7 @@ class Example:
     single: NDArray[np.float32]
     pair: NDArray[np.float32]
     joint: NDArray[np.int64]
-    names: list[str]
+    terms: list[frozenset[str]]
     words: list[tuple[int, ...]]
     """Of the label of each candidate."""
     likeness: NDArray[np.float32]
@@ -90,6 +94,7 @@ class GraphHeads(nn.Module):
         self.node_kind = nn.Embedding(len(KINDS), INNER)
         self.place = nn.Linear(2, INNER)
         self.between = nn.ModuleList([Attention(PAIR_SIZE + RANK_SIZE) for _ in range(EDGE_LAYERS)])
+        self.again, self.again_kind = nn.Linear(INNER, 1), nn.Embedding(len(KINDS), INNER)
         self.source, self.target = nn.Linear(INNER, INNER), nn.Linear(INNER, INNER, bias=False)
         self.joint = nn.Linear(WIDTH, INNER, bias=False)
         self.pair = nn.Linear(PAIR_SIZE + RANK_SIZE, INNER, bias=False)
@@ -97,7 +102,7 @@ class GraphHeads(nn.Module):
         self.inner = nn.Linear(INNER, INNER)
         self.edge = nn.Linear(INNER, 1)
         self.edge_weight = nn.Embedding(len(KINDS), INNER)
-        for start in (self.kind, self.node_kind, self.edge_kind, self.edge_weight):
+        for start in (self.kind, self.node_kind, self.again_kind, self.edge_kind, self.edge_weight):
             nn.init.zeros_(start.weight)
 
     def read(self, states: Tensor, batch: Sequence[Example]) -> tuple[Tensor, Tensor]:
@@ -121,8 +126,13 @@ class GraphHeads(nn.Module):
             node = layer(node, pair, mask)
         return edge, self.node(node)[..., 0] + (node * self.node_kind(kinds)[:, None]).sum(2)
 
-    def join(self, states: Tensor, vectors: Tensor, batch: Sequence[Example], chosen: Sequence[Sequence[int]]) -> Tensor:
-        """Returns the logits of the edges between chosen candidates, shape (passages, chosen, chosen)."""
+    def join(
+        self, states: Tensor, vectors: Tensor, batch: Sequence[Example], chosen: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the logits of chosen candidates beside one another and of the edges between them.
+
+        Shapes (passages, chosen) and (passages, chosen, chosen).
+        """
         most = max(1, *(len(some) for some in chosen))
         picked = torch.zeros(len(batch), most, dtype=torch.long)
         pair = torch.zeros(len(batch), most, most, PAIR_SIZE + RANK_SIZE)
@@ -143,32 +153,36 @@ class GraphHeads(nn.Module):
         own = vectors.gather(1, picked[..., None].expand(-1, -1, INNER)) + self.place(places)
         for layer in self.between:
             own = layer(own, pair, mask)
+        kept = self.again(own)[..., 0] + (own * self.again_kind(kinds)[:, None]).sum(2)
         source, target = self.source(own), self.target(own)
         meeting = self.joint(states).gather(1, joints.flatten(1)[..., None].expand(-1, -1, INNER)).unflatten(1, (most, most))
         given = source[:, :, None] + target[:, None] + meeting + self.pair(pair) + self.edge_kind(kinds)[:, None, None]
         mixed = gelu(self.inner(functional.dropout(gelu(given), DROPOUT, self.training)))
         straight = (source[:, :, None] * target[:, None]).sum(3) / INNER**0.5
-        logits: Tensor = self.edge(mixed)[..., 0] + (mixed * self.edge_weight(kinds)[:, None, None]).sum(3) + straight
-        return logits
+        return kept, self.edge(mixed)[..., 0] + (mixed * self.edge_weight(kinds)[:, None, None]).sum(3) + straight
 
     def loss(self, states: Tensor, batch: Sequence[Example], generator: np.random.Generator, given: float) -> Tensor:
-        """Returns the mean loss of nodes and edges; `given` is the share of passages whose nodes are the reader's."""
+        """Returns the mean loss of nodes and edges, weighed; `given` is the share of passages whose nodes are the reader's."""
         vectors, logits = self.read(states, batch)
         chances = torch.sigmoid(logits.detach()).numpy()
-        nodes, chosen = [], []
+        nodes, chosen, own = [], [], []
         for place, example in enumerate(batch):
             count = len(example.single)
             each = functional.binary_cross_entropy_with_logits(
                 logits[place, :count], torch.from_numpy(example.chosen), torch.from_numpy(example.counted), reduction="sum"
             )
             nodes.append(each / max(float(example.counted.sum()), 1.0))
-            if generator.random() < given:
-                chosen.append(pick_gold(example, generator))
+            own.append(generator.random() >= given)
+            if own[-1]:
+                chosen.append(select(example.terms, example.words, chances[place, :count], generator.uniform(0.1, 0.3)))
             else:
-                chosen.append(select(example.names, example.words, chances[place, :count], generator.uniform(0.15, 0.4)))
-        edges = self.join(states, vectors, batch, chosen)
-        losses = []
+                chosen.append(pick_gold(example, generator))
+        kept, edges = self.join(states, vectors, batch, chosen)
+        losses, once = [], []
         for place, (example, some) in enumerate(zip(batch, chosen, strict=True)):
+            if some and own[place]:
+                single = torch.from_numpy(find_single(example, some))
+                once.append(functional.binary_cross_entropy_with_logits(kept[place, : len(some)], single))
             if len(some) < 2:
                 continue
             right = torch.from_numpy(example.joined[np.ix_(some, some)].astype(np.float32))
@@ -176,7 +190,8 @@ class GraphHeads(nn.Module):
             losses.append(
                 functional.binary_cross_entropy_with_logits(edges[place, : len(some), : len(some)][apart], right[apart])
             )
-        return torch.stack(nodes).mean() + (2 * torch.stack(losses).mean() if losses else 0.0)
+        parts = ((1.0, nodes), (EDGES_SHARE, losses), (1.0, once))
+        return torch.stack([share * torch.stack(part).mean() for share, part in parts if part]).sum()
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Returns the weights as `graph_reader` takes them."""
@@ -186,6 +201,15 @@ class GraphHeads(nn.Module):
 def gelu(rows: Tensor) -> Tensor:
     """Returns its tangent form, as `graph_reader` computes it."""
     return functional.gelu(rows, approximate="tanh")
+
+
+def find_single(example: Example, some: Sequence[int]) -> NDArray[np.float32]:
+    """Returns 1 for each chosen candidate that is a gold node, one for each node; 0 for what is told twice and for the rest."""
+    likeness = example.likeness[:, some]
+    rows, columns = linear_sum_assignment(-np.where(likeness >= MIN_OVERLAP, likeness, 0.0))
+    right = np.zeros(len(some), dtype=np.float32)
+    right[columns] = likeness[rows, columns] >= MIN_OVERLAP
+    return right
 
 
 def pick_gold(example: Example, generator: np.random.Generator) -> list[int]:

@@ -26,13 +26,14 @@ from typing import Any
 import numpy as np
 import torch
 from encoder_graph import make_graph
-from mpnet import HALF, WIDTH, AdaptedLayer, Layer, restore_layer
+from mpnet import AdaptedLayer, Layer, restore_layer
 from numpy.typing import NDArray
 from passages import CLASSES, Passage, is_held_out, read_passages
 from tokenizers import Encoding
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
+from upper import Upper
 
 from s2v.analysis.base_weights import (
     ADAPTED_LAYERS,
@@ -62,7 +63,6 @@ ADAPTER_RATE = 2e-4
 HEAD_RATE = 1e-3
 WARM_UP = 0.08
 """Share of the steps during which the rate rises; it falls to 0 over the rest."""
-HEAD_DROPOUT = 0.1
 RARITY = 0.5
 """Exponent by which rare types count more."""
 BUCKET_BATCHES = 24
@@ -78,25 +78,6 @@ class Truth:
     """Shape (passages, CLASSES): probabilities."""
     weights: Floats
     """Shape (passages,)."""
-
-
-class Upper(nn.Module):
-    """The layers that learn, and the head."""
-
-    def __init__(self, layers: list[Layer]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-        self.head = nn.Linear(WIDTH, CLASSES)
-
-    def forward(self, rows: Tensor, bias: Tensor, lengths: Tensor) -> Tensor:
-        """Returns the logits, shape (passages, CLASSES), of hidden states (passages, tokens, WIDTH)."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=HALF):
-            for layer in self.layers:
-                rows = layer(rows, bias)
-        spoken = (torch.arange(rows.shape[1])[None] < lengths[:, None]).float()[:, :, None]
-        pooled = (rows.float() * spoken).sum(1) / spoken.sum(1)
-        logits: Tensor = self.head(functional.dropout(pooled, HEAD_DROPOUT, self.training))
-        return logits
 
 
 class Trainer:
@@ -134,9 +115,7 @@ class Trainer:
                 layer.resume(number, adapters)
             else:
                 layer.load(restore_layer(number, learned))  # type: ignore[operator]
-        with torch.no_grad():
-            self.upper.head.weight.copy_(torch.tensor(learned["head.w"].T))
-            self.upper.head.bias.copy_(torch.tensor(learned["head.b"]))
+        self.upper.load_head(learned)
 
     def learn(self, chosen: NDArray[np.int64], truth: Truth, epochs: int, generator: np.random.Generator) -> Iterator[int]:
         """Goes over the chosen passages; yields each epoch's number."""
@@ -159,7 +138,8 @@ class Trainer:
         for epoch, batches in enumerate(rounds, start=1):
             self.upper.train()
             for batch in batches:
-                losses = -(right[batch] * functional.log_softmax(self._forward(batch), 1)).sum(1)
+                _, logits = self.upper([self._hidden[place] for place in batch], self._embedding)
+                losses = -(right[batch] * functional.log_softmax(logits, 1)).sum(1)
                 loss = (losses * counts[batch]).mean()
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -198,10 +178,7 @@ class Trainer:
 
     def learned_arrays(self) -> Arrays:
         """Returns the layers that learn as a whole, in int8, and the head."""
-        arrays: dict[str, NDArray[Any]] = {
-            "head.w": np.ascontiguousarray(self.upper.head.weight.detach().numpy().T),
-            "head.b": self.upper.head.bias.detach().numpy().copy(),
-        }
+        arrays = dict(self.upper.head_arrays())
         for number, layer in zip(UPPER, self.upper.layers, strict=True):
             if not isinstance(layer, AdaptedLayer):
                 arrays |= quantize_layer(number, layer.tensors())  # type: ignore[operator]
@@ -215,17 +192,6 @@ class Trainer:
         digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (GRAPH, LEARNED, ADAPTERS)}
         digests["lower layers"] = digest_arrays({**self.fixed, **self.adapted_arrays()})
         print(json.dumps(digests, indent=2))
-
-    def _forward(self, batch: NDArray[np.int64]) -> Tensor:
-        lengths = self._lengths[batch]
-        width = int(lengths.max())
-        rows = torch.zeros(len(batch), width, WIDTH)
-        for place, passage in enumerate(batch):
-            rows[place, : lengths[place]] = torch.tensor(self._hidden[passage]).float()
-        padding = torch.arange(width)[None] >= torch.tensor(lengths)[:, None]
-        hidden = torch.zeros(len(batch), 1, 1, width).masked_fill(padding[:, None, None], -1e4)
-        logits: Tensor = self.upper(rows, torch.tensor(self._embedding.bias(width)) + hidden, torch.tensor(lengths))
-        return logits
 
 
 def cut_batches(

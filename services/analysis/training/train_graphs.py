@@ -1,6 +1,6 @@
 """Learns to draw graphs, and goes on learning types, from labelled passages and the graphs that readers drew of them.
 
-    python training/train_graphs.py TRAIN.jsonl [MORE.jsonl …] [--epochs 2]
+    python training/train_graphs.py TRAIN.jsonl [MORE.jsonl …] [--epochs 4]
 
 TRAIN and MORE as for `train_encoder.py`, whose weights are taken up: the upper four layers read for both, so that a scene is
 read once. First the heads of `graph_heads` learn what the layers say as they are, then all learn together. One document in five
@@ -29,13 +29,15 @@ from drawn_graphs import read_drawn
 from encoder_graph import make_graph
 from graph_examples import Drawn, describe_passage
 from graph_heads import GraphHeads
-from mpnet import WIDTH, Layer, restore_layer
+from mpnet import Layer, restore_layer
 from numpy.typing import NDArray
 from passages import CLASSES, Passage, is_held_out, read_passages
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
-from train_encoder import HEAD_DROPOUT, LAYER_DECAY, SEED, cut_batches, weigh
+from train_encoder import LAYER_DECAY, SEED, cut_batches, weigh
+from upper import Hidden, Upper, pad
 
 from evals.graphs import Graph, Tally, score_graph
 from s2v.analysis.base_weights import LAYERS, LOWER_LAYERS, quantize_layer, read_lower
@@ -46,18 +48,20 @@ from s2v.analysis.passage_encoder import GRAPH, LEARNED, Embedding, open_session
 from s2v.analysis.settings import AnalysisSettings
 
 UPPER = range(LOWER_LAYERS, LAYERS)
-FIRST_EPOCHS = 3
+FIRST_EPOCHS = 2
 """How often the heads alone go over the graphs."""
 FIRST_RATE = 1e-3
 GRAPH_BATCH = 8
-RATE = 5e-5
-HEAD_RATE = 3e-4
-GRAPH_RATE = 8e-4
+RATE = 1e-4
+HEAD_RATE = 2e-4
+GRAPH_RATE = 6e-4
 WARM_UP = 0.06
-TYPES_SHARE = 0.7
+TYPES_SHARE = 0.5
 """What the loss of the types counts beside that of the graphs."""
-OTHERS = 700
+OTHERS = 600
 """Passages without a graph that each epoch takes, so that the types without one are not forgotten."""
+AVERAGED = 350
+"""Steps between the weights whose mean is taken, over the second half (Izmailov et al., 2018, arXiv 1803.05407)."""
 GRID = tuple(np.round(np.arange(0.03, 0.31, 0.01), 2))
 """Probabilities from which an edge may be drawn."""
 ABOUT = 0.004
@@ -69,7 +73,7 @@ class Course:
 
     passages: list[Passage]
     drawn: list[Drawn | None]
-    hidden: list[NDArray[np.float16]]
+    hidden: list[Hidden]
     """States of the lower layers."""
     held: NDArray[np.bool_]
 
@@ -79,38 +83,15 @@ class Course:
         return np.flatnonzero(has_graph & (self.held == held))
 
 
-class Reader(nn.Module):
+class Reader(Upper):
     """The upper layers with both kinds of heads."""
 
     def __init__(self) -> None:
-        super().__init__()
         with np.load(LEARNED) as file:
             learned = {name: file[name] for name in file.files}
-        self.layers = nn.ModuleList([Layer(restore_layer(number, learned)) for number in UPPER])
-        self.types, self.graphs = nn.Linear(WIDTH, CLASSES), GraphHeads()
-        with torch.no_grad():
-            self.types.weight.copy_(torch.tensor(learned["head.w"].T))
-            self.types.bias.copy_(torch.tensor(learned["head.b"]))
-
-    def forward(self, hidden: Sequence[NDArray[np.float16]], embedding: Embedding) -> tuple[Tensor, Tensor]:
-        """Returns the last layer's states, shape (passages, tokens, WIDTH), and the types' logits."""
-        rows, lengths = pad(hidden), torch.tensor([len(states) for states in hidden])
-        beyond = torch.arange(rows.shape[1])[None] >= lengths[:, None]
-        padding = torch.zeros(len(hidden), 1, 1, rows.shape[1]).masked_fill(beyond[:, None, None], -1e4)
-        bias = torch.tensor(embedding.bias(rows.shape[1])) + padding
-        for layer in self.layers:
-            rows = layer(rows, bias)
-        rows = rows.masked_fill(beyond[..., None], 0.0)
-        pooled = rows.sum(1) / lengths[:, None]
-        return rows, self.types(functional.dropout(pooled, HEAD_DROPOUT, self.training))
-
-
-def pad(states: Sequence[NDArray[np.float16]]) -> Tensor:
-    """Returns states of passages as one tensor."""
-    rows = torch.zeros(len(states), max(map(len, states)), WIDTH)
-    for place, own in enumerate(states):
-        rows[place, : len(own)] = torch.from_numpy(own.astype(np.float32))
-    return rows
+        super().__init__([Layer(restore_layer(number, learned)) for number in UPPER])
+        self.load_head(learned)
+        self.graphs = GraphHeads()
 
 
 class Trainer:
@@ -129,7 +110,7 @@ class Trainer:
             drawn.append(None if graph is None else describe_passage(parser, tokenizer, graph))
         session = open_session(make_graph(range(LOWER_LAYERS), None), self.lower, range(LOWER_LAYERS))
 
-        def read(place: int) -> NDArray[np.float16]:
+        def read(place: int) -> Hidden:
             found = drawn[place]
             ids = tokenizer.encode(passages[place].text if found is None else found.scene).ids
             given = {"tokens": self.embedding.tokens(ids), "bias": self.embedding.bias(len(ids))}
@@ -174,7 +155,7 @@ class Trainer:
             for _ in range(epochs)
         ]
         groups: list[dict[str, Any]] = [
-            {"params": list(self.reader.types.parameters()), "lr": HEAD_RATE},
+            {"params": list(self.reader.head.parameters()), "lr": HEAD_RATE},
             {"params": list(self.reader.graphs.parameters()), "lr": GRAPH_RATE, "weight_decay": 0.03},
         ]
         groups += [
@@ -184,7 +165,9 @@ class Trainer:
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
         schedule = _fall(optimizer, sum(map(len, rounds)))
         self.reader.train()
-        for batch in tqdm([batch for batches in rounds for batch in batches], "all", mininterval=20):
+        averaged = AveragedModel(self.reader)
+        every = [batch for batches in rounds for batch in batches]
+        for step, batch in enumerate(tqdm(every, "all", mininterval=20), start=1):
             states, logits = self.reader([course.hidden[place] for place in batch], self.embedding)
             loss = TYPES_SHARE * (-(right[batch] * functional.log_softmax(logits, 1)).sum(1) * counts[batch]).mean()
             rows = [row for row, place in enumerate(batch) if course.drawn[place] is not None]
@@ -192,6 +175,9 @@ class Trainer:
                 examples = [course.drawn[batch[row]].example for row in rows]
                 loss = loss + self.reader.graphs.loss(states[rows], examples, self.generator, 0.4) * len(rows) / len(batch)
             _step(self.reader, loss, optimizer, schedule)
+            if step == len(every) or (2 * step > len(every) and step % AVERAGED == 0):
+                averaged.update_parameters(self.reader)
+        self.reader.load_state_dict(averaged.module.state_dict())
 
     def choose_least(self) -> NDArray[np.float32]:
         """Returns for each type the probability from which edges are drawn, best for the held-out graphs; prints how good."""
@@ -218,10 +204,7 @@ class Trainer:
 
     def write(self, least: NDArray[np.float32]) -> None:
         """Writes graph and weights, and prints the digests."""
-        arrays: dict[str, NDArray[Any]] = {
-            "head.w": np.ascontiguousarray(self.reader.types.weight.detach().numpy().T),
-            "head.b": self.reader.types.bias.detach().numpy().copy(),
-        }
+        arrays = dict(self.reader.head_arrays())
         for number, layer in zip(UPPER, self.reader.layers, strict=True):
             arrays |= quantize_layer(number, layer.tensors())  # type: ignore[operator]
         np.savez(LEARNED, allow_pickle=False, **arrays)
@@ -232,20 +215,22 @@ class Trainer:
         )
 
     @torch.no_grad()
-    def _score(self, drawn: Drawn, states: NDArray[np.float16]) -> tuple[NDArray[np.float32], list[int]]:
+    def _score(self, drawn: Drawn, states: Hidden) -> tuple[NDArray[np.float32], list[int]]:
         """Probabilities of the edges between the chosen candidates, and which these are."""
         self.reader.eval()
         rows = pad([states])
         vectors, logits = self.reader.graphs.read(rows, [drawn.example])
         chances = torch.sigmoid(logits[0]).numpy()
-        some = select(drawn.example.names, drawn.example.words, chances, MIN_CHANCE)
+        some = select(drawn.example.terms, drawn.example.words, chances, MIN_CHANCE)
         if len(some) < 2:
             return np.zeros((len(some), len(some)), dtype=np.float32), some
-        joined = torch.sigmoid(self.reader.graphs.join(rows, vectors, [drawn.example], [some]))[0].numpy()
-        return joined * (1 - np.eye(len(some))) * np.outer(chances[some], chances[some]), some
+        kept, joined = self.reader.graphs.join(rows, vectors, [drawn.example], [some])
+        both = np.sqrt(chances[some] * torch.sigmoid(kept[0]).numpy())
+        apart = 1 - np.eye(len(some), dtype=np.float32)
+        return torch.sigmoid(joined)[0].numpy() * apart * np.outer(both, both), some
 
     @torch.no_grad()
-    def _read_states(self, chosen: NDArray[np.int64]) -> Iterator[NDArray[np.float16]]:
+    def _read_states(self, chosen: NDArray[np.int64]) -> Iterator[Hidden]:
         self.reader.eval()
         for place in tqdm(chosen, "upper layers", mininterval=20):
             states, _ = self.reader([self.course.hidden[place]], self.embedding)
@@ -270,7 +255,7 @@ def main() -> None:
     """Reads, learns, scores, writes."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("passages", type=Path, nargs="+", help="files of passages to learn from")
-    arguments.add_argument("--epochs", type=int, default=2, help="how often all learn together (2)")
+    arguments.add_argument("--epochs", type=int, default=4, help="how often all learn together (4)")
     options = arguments.parse_args()
     torch.manual_seed(SEED)
     trainer = Trainer(options.passages)

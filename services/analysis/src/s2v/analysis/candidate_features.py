@@ -19,7 +19,9 @@ ROLES = (
 )
 """Parts of a sentence that a head can play."""
 SIZE = len(Form) + len(ROLES) + 10
-PAIR_SIZE = 17
+OWN_PAIR_FLAGS, FLAGS = 17, 15
+"""What is told of two candidates where they stand, and how many of these, from the first, hold or do not."""
+PAIR_SIZE = OWN_PAIR_FLAGS + FLAGS + 3
 SAME, SAME_NODE = 0.99, 0.5
 """Share of words from which a candidate is as the extractor draws it, and from which it is that node."""
 _FAR = 4
@@ -109,7 +111,26 @@ def _describe_pairs(
         *(near & (up == 0), near & (down == 0), near & (up == 1), near & (down == 1)),
         *(np.where(near, np.minimum(up, _FAR) / _FAR, 0.0), np.where(near, np.minimum(down, _FAR) / _FAR, 0.0)),
     )
-    return np.stack([np.asarray(flag, dtype=np.float32) for flag in flags], axis=2), joint
+    told = np.stack([np.asarray(flag, dtype=np.float32) for flag in flags], axis=2)
+    return np.concatenate([told, _anywhere(candidates, told[..., :FLAGS]), _share_terms(candidates)], axis=2), joint
+
+
+def _anywhere(candidates: Sequence[Candidate], flags: Floats) -> Floats:
+    """Whether each flag holds of any two mentions of the same things: what is named often is joined at one place."""
+    alike = np.asarray([[one.terms == other.terms for other in candidates] for one in candidates], dtype=np.float32)
+    told = alike @ np.moveaxis(flags, 2, 0) @ alike
+    return np.moveaxis(told > 0, 0, 2).astype(np.float32)
+
+
+def _share_terms(candidates: Sequence[Candidate]) -> Floats:
+    """Whether all terms of the first are the second's, the reverse, and the F1 of both."""
+    number = {term: place for place, term in enumerate(sorted(set().union(*(candidate.terms for candidate in candidates))))}
+    said = np.zeros((len(candidates), len(number)), dtype=np.float32)
+    for row, candidate in enumerate(candidates):
+        said[row, [number[term] for term in candidate.terms]] = 1
+    counts, shared = said.sum(axis=1), said @ said.T
+    within = shared >= counts[:, None]
+    return np.stack([within, within.T, 2 * shared / (counts[:, None] + counts[None])], axis=2).astype(np.float32)
 
 
 def _measure_tree(

@@ -20,6 +20,7 @@ from s2v.v1.diagram_pb2 import NodeKind
 
 KIND = NodeKind.NODE_KIND_EFFECT
 """What a candidate is until a diagram makes it something else."""
+_FUNCTION_WORDS = ("DET", "ADP", "PRON", "AUX", "CCONJ", "SCONJ", "PART")
 
 
 class Form(IntEnum):
@@ -39,8 +40,8 @@ class Candidate:
     node: NodeDraft
     head: Token
     form: Form
-    name: str
-    """Its label by the words' basic forms: what has the same is one thing."""
+    terms: frozenset[str]
+    """Basic forms of the words of its label that mean something by themselves, or of all: what has the same is one thing."""
 
 
 def find_candidates(talk: Talk, sentences: Sequence[Span]) -> list[Candidate]:
@@ -56,8 +57,10 @@ def find_candidates(talk: Talk, sentences: Sequence[Span]) -> list[Candidate]:
         for token in sentence:
             for node, form in _readings(talk, token, refer):
                 if node is not None and node.label.words:
-                    name = " ".join(part.lemma_.lower() for part in label_tokens(talk, node) if not part.is_punct)
-                    found.setdefault(node.label.words, Candidate(node, token, form, name))
+                    parts = [part for part in label_tokens(talk, node) if not part.is_punct]
+                    meant = [part for part in parts if part.pos_ not in _FUNCTION_WORDS] or parts
+                    terms = frozenset(part.lemma_.lower() for part in meant)
+                    found.setdefault(node.label.words, Candidate(node, token, form, terms))
     return list(found.values())
 
 

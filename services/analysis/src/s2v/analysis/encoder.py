@@ -55,6 +55,8 @@ class Encoder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        # A pattern is kept for each shape of a batch, and reserves its memory whole.
+        options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()

@@ -30,7 +30,7 @@ from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
 WEIGHTS = Path(__file__).with_name("graph_reader.npz")
-SHA256 = "7d4344936adc375876690d427252ad298ca2bae59e44225fdb661bb59666b6e0"
+SHA256 = "9d4d2c8e0bed9ce5c7b9c635903ce70f81c98f5b23b727abf4ce465ce71e5550"
 """Digest of the learned weights' file."""
 KINDS = {
     DiagramType.DIAGRAM_TYPE_FLOWCHART: 0,
@@ -42,8 +42,8 @@ KINDS = {
     DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT: 6,
 }
 """Places of the types whose graphs are learned. Timelines go by their dates."""
-INNER, HEADS = 128, 4
-NODE_LAYERS, EDGE_LAYERS = 1, 2
+INNER, HEADS = 256, 4
+NODE_LAYERS, EDGE_LAYERS = 2, 2
 """Layers of attention among candidates, and between those chosen."""
 RANK_SIZE = 12
 MAX_CHOSEN = 14
@@ -52,14 +52,16 @@ MIN_CHANCE = 0.15
 """Probability below which a candidate is no node."""
 THIN = (DiagramType.DIAGRAM_TYPE_COMPARISON, DiagramType.DIAGRAM_TYPE_NETWORK, DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT)
 """Types of which the extractor's graph is better than none where too little is drawn."""
-MIN_AGREEMENT, AGREEMENT = 0.4, 0.95
+MIN_AGREEMENT, AGREEMENT = 0.5, 1.1
 """Mean probability of what an extractor draws, and share of what is likely that it draws: each and in sum at least so much, and
 its graph stands."""
 ONCE_MORE = 3.0
 """How many times likelier than others an edge must be between nodes that are joined already."""
 MIN_RING = 3
 SAME_WORDS = 0.5
-"""Share of the shorter one's words from which two candidates are one thing."""
+"""Share of the shorter one's words beyond which two candidates are one thing."""
+SAME_TERMS = 1 / 3
+"""Share of a candidate's terms from which another, which has no others, is the same thing."""
 
 Scores = NDArray[np.float32]
 """Probabilities of candidates, or of edges between chosen ones."""
@@ -92,7 +94,7 @@ class GraphReader:
             kind, features, np.concatenate(list(share_rows(talk, candidates, rows, len(states)) @ states), axis=1)
         )
         chosen = select(
-            [candidate.name for candidate in candidates],
+            [candidate.terms for candidate in candidates],
             [candidate.node.label.words for candidate in candidates],
             chances,
             MIN_CHANCE,
@@ -102,7 +104,9 @@ class GraphReader:
         grid = np.ix_(chosen, chosen)
         joints = features.joint[grid]
         joint = states[joint_rows(joints, rows).ravel()]
-        found = self._join(kind, vectors[chosen], features.pair[grid], joint) * np.outer(chances[chosen], chances[chosen])
+        kept, joined = self._join(kind, vectors[chosen], features.pair[grid], joint)
+        both = np.sqrt(chances[chosen] * kept)
+        found = joined * np.outer(both, both)
         some = [candidates[place] for place in chosen]
         edges = [
             (source, target)
@@ -120,19 +124,21 @@ class GraphReader:
             node = self._attend(f"among.{layer}", node, features.pair)
         return edge, _sigmoid(self._map("node", node)[:, 0] + node @ self._weights["node_kind.weight"][kind])
 
-    def _join(self, kind: int, vectors: Floats, pair: Floats, joint: Floats) -> Scores:
-        """Returns the probability of each edge between nodes, shape (nodes, nodes)."""
+    def _join(self, kind: int, vectors: Floats, pair: Floats, joint: Floats) -> tuple[Scores, Scores]:
+        """Returns the probability of each one beside the others, shape (nodes,), and of each edge, shape (nodes, nodes)."""
         count = len(vectors)
         pair = np.concatenate([pair, describe_ranks(count)], axis=2)
         vectors = vectors + self._map("place", describe_places(count))
         for layer in range(EDGE_LAYERS):
             vectors = self._attend(f"between.{layer}", vectors, pair)
+        kept = _sigmoid(self._map("again", vectors)[:, 0] + vectors @ self._weights["again_kind.weight"][kind])
         source, target = self._map("source", vectors), self._map("target", vectors)
         meeting = self._map("joint", joint).reshape(count, count, INNER)
         given = source[:, None] + target[None] + meeting + self._map("pair", pair) + self._weights["edge_kind.weight"][kind]
         mixed = _gelu(self._map("inner", _gelu(given)))
         scores = self._map("edge", mixed)[..., 0] + mixed @ self._weights["edge_weight.weight"][kind]
-        return _sigmoid(scores + source @ target.T / np.float32(INNER**0.5)) * (1 - np.eye(count, dtype=np.float32))
+        edges = _sigmoid(scores + source @ target.T / np.float32(INNER**0.5)) * (1 - np.eye(count, dtype=np.float32))
+        return kept, edges
 
     def _map(self, name: str, rows: Floats) -> Floats:
         """Multiplies by a matrix and adds its bias, if it has one."""
@@ -168,19 +174,26 @@ def _agrees(drawn: Content, features: Features, chances: Scores, chosen: Sequenc
     return bool(min(right, seen) >= MIN_AGREEMENT and right + seen >= AGREEMENT)
 
 
-def select(names: Sequence[str], words: Sequence[Sequence[int]], chances: Scores, least: float) -> list[int]:
+def select(terms: Sequence[frozenset[str]], words: Sequence[Sequence[int]], chances: Scores, least: float) -> list[int]:
     """Returns the likeliest candidates that are not one thing, in the order of speech; `words` are those of their labels."""
     chosen: list[int] = []
     for place in np.argsort(-chances, kind="stable"):
         if chances[place] < least or len(chosen) == MAX_CHOSEN:
             break
-        own = set(words[place])
-        if all(
-            names[other] != names[place] and len(own.intersection(words[other])) <= SAME_WORDS * min(len(own), len(words[other]))
-            for other in chosen
-        ):
+        if not any(_are_one(terms[place], terms[other]) or _overlap(words[place], words[other]) for other in chosen):
             chosen.append(int(place))
     return sorted(chosen, key=lambda place: tuple(words[place]))
+
+
+def _are_one(terms: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether one says no more than a part of the other, and no small one: "the heart" and "a beating heart"."""
+    shared = len(terms & others)
+    return shared == min(len(terms), len(others)) and SAME_TERMS * max(len(terms), len(others)) <= shared
+
+
+def _overlap(words: Sequence[int], others: Sequence[int]) -> bool:
+    """Whether most of the words of one stand in the other."""
+    return len(set(words).intersection(others)) > SAME_WORDS * min(len(words), len(others))
 
 
 def describe_ranks(count: int) -> Floats:

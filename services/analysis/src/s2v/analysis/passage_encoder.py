@@ -30,7 +30,7 @@ GRAPH = Path(__file__).with_name("passage_encoder.onnx")
 LEARNED = Path(__file__).with_name("passage_encoder.npz")
 """Weights of the upper layers and of the head."""
 GRAPH_SHA256 = "51d7ee627fdf8716cdcc2b561f1532d0c45a42a9644abe6145242f164bbb071c"
-SHA256 = "066088d7b7095f5b84175e2e13362c622865d5e146b22c64caadeb00ce2f6caa"
+SHA256 = "aa092eb6b44c8c42f2d94e074f681612e2d1e0cd52d912c307dc228c6236964b"
 """Digest of the learned weights' file."""
 MAX_TOKENS = 256
 """Tokens of a passage that are read."""
@@ -148,6 +148,8 @@ def open_session(graph: bytes, arrays: Arrays, layers: range) -> onnxruntime.Inf
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    # A pattern is kept for each length of a passage, and reserves its memory whole.
+    options.enable_mem_pattern = False
     # Beyond the basic level the runtime (1.32) fuses the products with one scale for all rows, and the answers are wrong.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     names = [name for name in arrays if name.startswith((*(f"L{number}." for number in layers), "head."))]
