@@ -220,7 +220,7 @@ class Analyst:
             return take(read, ranking, phrase)
         for kind in eligible(ranking):
             graph = self._draw(talk, sentences, contents[kind])
-            if len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES:
+            if len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES and worth_drawing(graph):
                 contents = {**contents, kind: graph}
             if worth_drawing(contents[kind]):
                 # Further types are not looked at.

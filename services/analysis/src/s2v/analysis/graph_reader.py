@@ -22,7 +22,7 @@ from s2v.analysis.base_weights import read_learned
 from s2v.analysis.candidate_features import SAME_NODE, Features, Floats, describe
 from s2v.analysis.candidates import Candidate, find_candidates
 from s2v.analysis.content import Content, EdgeDraft
-from s2v.analysis.extractors import MIN_NODES, worth_drawing
+from s2v.analysis.extractors import MIN_NODES
 from s2v.analysis.language import Talk
 from s2v.analysis.passage_encoder import PassageReading
 from s2v.analysis.spoken_edges import denies_edge, name_edge
@@ -50,9 +50,7 @@ MAX_CHOSEN = 14
 """Candidates that are chosen at most."""
 MIN_CHANCE = 0.15
 """Probability below which a candidate is no node."""
-THIN = (DiagramType.DIAGRAM_TYPE_COMPARISON, DiagramType.DIAGRAM_TYPE_NETWORK, DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT)
-"""Types of which the extractor's graph is better than none where too little is drawn."""
-MIN_AGREEMENT, AGREEMENT = 0.5, 1.1
+MIN_AGREEMENT, AGREEMENT = 0.4, 1.1
 """Mean probability of what an extractor draws, and share of what is likely that it draws: each and in sum at least so much, and
 its graph stands."""
 ONCE_MORE = 3.0
@@ -113,8 +111,7 @@ class GraphReader:
             for source, target in find_edges(drawn.type, found, float(self._weights["least"][kind]))
             if not denies_edge(talk, some[source], some[target], talk.doc[int(joints[source, target])])
         ]
-        content = _connect(talk, drawn, some, edges, joints)
-        return drawn if drawn.type in THIN and not worth_drawing(content) else content
+        return _connect(talk, drawn, some, edges, joints)
 
     def _read(self, kind: int, features: Features, states: Floats) -> tuple[Floats, Scores]:
         """Returns the candidates' vectors, shape (candidates, INNER), and their probabilities."""
