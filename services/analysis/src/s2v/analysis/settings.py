@@ -13,7 +13,7 @@ class AnalysisSettings(RuntimeSettings):
     """How many workers there are, how long they may take, and where models are."""
 
     analysis_workers: int = Field(default=1, ge=1)
-    """Worker processes, each with one thread, a second one while it reads a talk ahead, and about 920 MB."""
+    """Worker processes, each with one thread, a second one while it reads a talk ahead, and about 850 MB."""
     analysis_seconds: float = Field(default=300.0, gt=0)
     """Longest analysis of one talk, in seconds; 10,000 words take about 30."""
     model_cache: Path = Path("~/.cache/s2v/models")
