@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +117,11 @@ def match_nodes(gold: Sequence[str], predicted: Sequence[str], embed: Embed | No
         cosines = embed(gold) @ embed(predicted).T
         allowed |= cosines >= MIN_COSINE
         scores = np.maximum(scores, cosines)
+    return assign(scores, allowed)
+
+
+def assign(scores: NDArray[np.floating[Any]], allowed: NDArray[np.bool_]) -> dict[int, int]:
+    """The row of each column that has one: one to one, of the allowed pairs those with the highest scores in sum."""
     rows, columns = linear_sum_assignment(-np.where(allowed, scores, 0.0))
     return {int(column): int(row) for row, column in zip(rows, columns, strict=True) if allowed[row, column]}
 

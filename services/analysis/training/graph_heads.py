@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from mpnet import WIDTH
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 from torch import Tensor, nn
 from torch.nn import functional
+from upper import ABSENT
 
-from evals.graphs import MIN_OVERLAP
+from evals.graphs import MIN_OVERLAP, assign
 from s2v.analysis.candidate_features import PAIR_SIZE, SIZE
 from s2v.analysis.graph_reader import (
     EDGE_LAYERS,
@@ -31,8 +31,6 @@ from s2v.analysis.graph_reader import (
 DROPOUT = 0.1
 EDGES_SHARE = 3.0
 """What the loss of the edges counts beside that of the nodes."""
-ABSENT = -1e4
-"""What attention adds for a place that holds no candidate."""
 
 
 @dataclass
@@ -206,9 +204,8 @@ def gelu(rows: Tensor) -> Tensor:
 def find_single(example: Example, some: Sequence[int]) -> NDArray[np.float32]:
     """Returns 1 for each chosen candidate that is a gold node, one for each node; 0 for what is told twice and for the rest."""
     likeness = example.likeness[:, some]
-    rows, columns = linear_sum_assignment(-np.where(likeness >= MIN_OVERLAP, likeness, 0.0))
     right = np.zeros(len(some), dtype=np.float32)
-    right[columns] = likeness[rows, columns] >= MIN_OVERLAP
+    right[list(assign(likeness, likeness >= MIN_OVERLAP))] = 1
     return right
 
 

@@ -18,7 +18,7 @@ from s2v.analysis.passage_encoder import Embedding
 DROPOUT = 0.1
 """Of what the head is given."""
 ABSENT = -1e4
-"""What attention adds for a place that holds no token."""
+"""What attention adds for a place that holds nothing."""
 
 Hidden = NDArray[np.float16]
 """States of a passage's tokens, shape (tokens, WIDTH)."""

@@ -7,6 +7,7 @@ worker starts in milliseconds, and a worker that hangs or must stop is killed wi
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import multiprocessing
 import multiprocessing.forkserver
 import signal
@@ -120,8 +121,8 @@ class EnginePool:
     def _begin(self) -> ProcessPool:
         return ProcessPool(
             max_workers=1,
-            initializer=self._initializer,
-            initargs=list(self._initargs),
+            initializer=_load,
+            initargs=[self._initializer, *self._initargs],
             context=multiprocessing.get_context("forkserver"),
         )
 
@@ -146,6 +147,15 @@ class EnginePool:
             ending = asyncio.get_running_loop().run_in_executor(None, _end, process)
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
+
+
+def _load(initializer: Callable[..., None] | None, *initargs: object) -> None:
+    """Loads the engine; memory that only loading took goes back to the system, which glibc keeps otherwise."""
+    if initializer is not None:
+        initializer(*initargs)
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _loaded() -> None:

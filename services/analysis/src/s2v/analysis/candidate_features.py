@@ -112,14 +112,11 @@ def _describe_pairs(
         *(np.where(near, np.minimum(up, _FAR) / _FAR, 0.0), np.where(near, np.minimum(down, _FAR) / _FAR, 0.0)),
     )
     told = np.stack([np.asarray(flag, dtype=np.float32) for flag in flags], axis=2)
-    return np.concatenate([told, _anywhere(candidates, told[..., :FLAGS]), _share_terms(candidates)], axis=2), joint
-
-
-def _anywhere(candidates: Sequence[Candidate], flags: Floats) -> Floats:
-    """Whether each flag holds of any two mentions of the same things: what is named often is joined at one place."""
-    alike = np.asarray([[one.terms == other.terms for other in candidates] for one in candidates], dtype=np.float32)
-    told = alike @ np.moveaxis(flags, 2, 0) @ alike
-    return np.moveaxis(told > 0, 0, 2).astype(np.float32)
+    terms = _share_terms(candidates)
+    # Mentions of one thing have the same terms: what is named often is joined at one place.
+    alike = terms[..., 0] * terms[..., 1]
+    anywhere = np.moveaxis(alike @ np.moveaxis(told[..., :FLAGS], 2, 0) @ alike > 0, 0, 2)
+    return np.concatenate([told, anywhere, terms], axis=2, dtype=np.float32), joint
 
 
 def _share_terms(candidates: Sequence[Candidate]) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from dataclasses import dataclass
 
@@ -42,10 +41,6 @@ def make_pool(workers: int) -> EnginePool:
 def load() -> None:
     """Loads the models into this process. Errors: SetupError."""
     load_analyst(LANGUAGE)
-    # What only loading took goes back to the system, 110 MB, which glibc keeps otherwise.
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def analyze_bytes(transcript: bytes, strict: bool) -> Analyzed:
