@@ -14,16 +14,16 @@ from s2v.analysis import graph_reader
 from s2v.analysis.analysis import Analyst
 from s2v.analysis.assembly import TREES, lineage
 from s2v.analysis.candidate_features import OWN_PAIR_FLAGS, PAIR_SIZE, SIZE, describe
-from s2v.analysis.candidates import find_candidates
-from s2v.analysis.content import Content
+from s2v.analysis.candidates import Candidate, Form, find_candidates
+from s2v.analysis.content import Content, NodeDraft
 from s2v.analysis.extractors import EXTRACTORS, worth_drawing
-from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, GraphReader, align, find_edges, select
+from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, GraphReader, Thing, align, connect, find_edges, find_mentions, select
 from s2v.analysis.language import Talk, scene_text
 from s2v.analysis.passage_encoder import PassageEncoder
 from s2v.analysis.settings import AnalysisSettings
 from s2v.analysis.spoken_edges import denies_edge, name_edge
 from s2v.runtime.errors import SetupError
-from s2v.v1.diagram_pb2 import DiagramType
+from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 TEXT = (
     "Connective tissue comes in three kinds. Supportive tissue, such as bone and cartilage, keeps the body's shape. "
@@ -203,6 +203,52 @@ def test_where_both_see_the_same_the_extractors_graph_stands(
     assert reader.draw(talk, talk.sentences, drawn, reading) is drawn
     monkeypatch.setattr(graph_reader, "AGREEMENT", 2.1)
     assert reader.draw(talk, talk.sentences, drawn, reading) is not drawn
+
+
+@pytest.mark.integration
+def test_a_node_is_what_is_said_first_of_it_and_keeps_its_mentions(parse: Callable[[str], Talk]) -> None:
+    talk = parse(
+        "The pump fills the tank. The pump is old. A valve stops the pump. The guard does not sleep. The guard does sleep."
+    )
+    candidates = find_candidates(talk, talk.sentences)
+    pumps = [candidate for candidate in candidates if candidate.node.label.text == "Pump"]
+    assert len(pumps) == 3
+    tank, valve = (next(one for one in candidates if one.node.label.text == name) for name in ("Tank", "Valve"))
+    chosen = [tank, valve, pumps[2]]
+    things = [Thing(candidate, find_mentions(candidate, candidates, chosen)) for candidate in chosen]
+    joints = np.zeros((3, 3), dtype=np.int64)
+    content = connect(talk, Content(DiagramType.DIAGRAM_TYPE_MINDMAP), things, [(2, 0), (2, 1)], joints)
+    (pump,) = (node for node in content.nodes if node.label.text == "Pump")
+    assert pump.label.words == (1,), "as soon as it is named"
+    assert len(pump.repeats) == 2
+    sleeps = [candidate for candidate in candidates if "sleep" in candidate.terms and candidate.form == Form.CLAUSE]
+    assert len(sleeps) == 2
+    assert find_mentions(sleeps[0], candidates, sleeps) == [sleeps[0]], "a denial is no mention of what it denies"
+
+
+@pytest.mark.integration
+def test_a_decision_stays_one_and_its_answers_stay_with_it(parse: Callable[[str], Talk]) -> None:
+    talk = parse("If the form is complete, stamp the form. Otherwise, burn the form. Then close the office.")
+    drawn = EXTRACTORS[DiagramType.DIAGRAM_TYPE_FLOWCHART](talk, talk.sentences)
+    place = next(place for place, node in enumerate(drawn.nodes) if node.kind == NodeKind.NODE_KIND_DECISION)
+    answers = [edge for edge in drawn.edges if edge.source == place]
+    assert {edge.label for edge in answers} == {"yes", "no"}
+    candidates = find_candidates(talk, talk.sentences)
+
+    def find(node: NodeDraft) -> Candidate:
+        own = set(node.label.words)
+        return max(candidates, key=lambda one: len(own & set(one.node.label.words)) / len(own | set(one.node.label.words)))
+
+    chosen = [find(drawn.nodes[place]), *(find(drawn.nodes[edge.target]) for edge in answers)]
+    things = [Thing(candidate, [candidate]) for candidate in chosen]
+    joints = np.zeros((3, 3), dtype=np.int64)
+    both = connect(talk, drawn, things, [(0, 1), (0, 2)], joints)
+    assert both.nodes[0].kind == NodeKind.NODE_KIND_DECISION
+    assert {edge.label for edge in both.edges} == {"yes", "no"}
+    assert all(edge.kind == EdgeKind.EDGE_KIND_BRANCH for edge in both.edges)
+    one = connect(talk, drawn, things, [(0, 1), (1, 2)], joints)
+    assert all(node.kind == NodeKind.NODE_KIND_STEP for node in one.nodes)
+    assert not any(edge.label for edge in one.edges), "no answer without a question"
 
 
 @pytest.mark.integration

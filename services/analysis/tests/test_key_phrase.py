@@ -31,6 +31,31 @@ def test_a_denial_stays_a_denial(analyst: Analyst) -> None:
         assert not phrase.startswith("Your country can")
 
 
+def test_both_halves_of_a_contrast_are_shown(analyst: Analyst) -> None:
+    text = "And so, my dear neighbours, ask not who may fish in our river, ask who will keep it clean."
+    assert phrases(analyst, text)[0][1].lower().endswith("ask not who may fish in our river, ask who will keep it clean.")
+
+
+@pytest.mark.parametrize(
+    ("text", "torn"),
+    [
+        (
+            "I don't believe, Mrs. Marsh, you have been quite fair in sending such a letter to us without asking my brother what "
+            "he had really said.",
+            "You have been",
+        ),
+        (
+            "It was, in short, a winter so much like the present winter, that some of the oldest people insisted on its "
+            "being the very same.",
+            "That some",
+        ),
+    ],
+)
+def test_a_clause_that_says_the_opposite_by_itself_is_not_shown(analyst: Analyst, text: str, torn: str) -> None:
+    for _, phrase in phrases(analyst, text):
+        assert not phrase.startswith(torn)
+
+
 def test_because_of_is_not_torn_apart(analyst: Analyst) -> None:
     for _, phrase in phrases(analyst, "Because of their courage and idealism, we will miss them all the more."):
         assert not phrase.startswith("Of ")

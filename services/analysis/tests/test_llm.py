@@ -188,6 +188,21 @@ def test_a_label_is_made_of_the_words_of_its_span(parse: Parse, answer: Entry, l
     assert reading.dropped == dropped
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Nobody laughed at the clown.", "Laughed at the clown"),
+        ("The clerk doesn't stamp the form.", "Clerk does stamp form"),
+        ("The clerk cannot stamp the form.", "Clerk can stamp form"),
+        ("The clerk hardly checks the form.", "Clerk checks form"),
+        ("The clerk opens the letter.", "Opens without letter"),
+    ],
+)
+def test_a_label_says_not_the_opposite(parse: Parse, text: str, label: str) -> None:
+    answer = {"type": "flowchart", "nodes": [node(label, 0, len(text.split()) - 1)], "edges": []}
+    assert read(parse, answer, text).content.nodes == ()
+
+
 def test_edges_of_dropped_nodes_and_unsaid_labels_go_too(parse: Parse) -> None:
     nodes = [node("Opens letter", 2, 4), node("Burn letter", 2, 4), node("Signs", 10, 12)]
     edges = [edge(0, 1), edge(0, 2, "maybe", 5, 5), edge(2, 2), edge(0, 2), edge(8, 0), edge(2, 0, "yes")]
@@ -335,6 +350,15 @@ def test_no_server_is_unavailable(parse: Parse) -> None:
     talk = parse(TEXT)
     with pytest.raises(UnavailableError):
         LanguageModel("http://127.0.0.1:9", "some-model", SecretStr(""), 1.0).read(talk, talk.sentences)
+
+
+def test_no_error_tells_the_password(parse: Parse) -> None:
+    talk = parse(TEXT)
+    model = LanguageModel("http://user:sesame@127.0.0.1:9", "some-model", SecretStr(""), 1.0)
+    with pytest.raises(UnavailableError) as caught:
+        model.read(talk, talk.sentences)
+    assert "sesame" not in caught.value.message
+    assert "sesame" not in model.name
 
 
 def test_a_scene_of_too_many_words_is_not_sent(server: Server, parse: Parse) -> None:

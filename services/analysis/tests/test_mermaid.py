@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from s2v.analysis.markdown import write_outline
-from s2v.analysis.mermaid import write_diagram
+from s2v.analysis.mermaid import write_diagram, write_mermaid
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, EdgeKind, EventDate, Group, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
@@ -128,3 +128,12 @@ def test_a_timeline_is_written_in_order_of_time() -> None:
     for year, label in ((2001, "Second: one"), (1999, "First")):
         diagram.nodes.append(Node(label=label, date=EventDate(label=str(year), start_year=year, end_year=year)))
     assert write_diagram(diagram).splitlines() == ["timeline", "    1999 : First", "    2001 : Second  one"]
+
+
+def test_titles_and_phrases_are_text_in_markdown() -> None:
+    phrase = Diagram(type=DiagramType.DIAGRAM_TYPE_NONE, nodes=[Node(id="a", label="<img src=x> [a](b)")])
+    scenes = [Scene(id="s01", title="<b>Hot</b>", diagram=phrase)]
+    written = write_mermaid(Storyboard(scenes=scenes))
+    assert "<img" not in written.replace("\\<", "")
+    assert "<b>" not in written.replace("\\<", "")
+    assert "[a](b)" not in written.replace("\\[", "").replace("\\]", "")

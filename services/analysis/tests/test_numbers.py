@@ -23,6 +23,8 @@ def test_number_words_become_digits(words: str, digits: str) -> None:
 def test_other_words_are_no_numbers() -> None:
     assert write_number(["router"]) is None
     assert read_number([]) is None
+    assert read_number(["infinity"]) is None
+    assert read_number(["zero", "and", "NaN"]) is None
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,8 @@ def test_every_year_in_digits_reads_as_itself(year: int) -> None:
 @pytest.mark.parametrize("word", ["infinity", "inf", "nan", "Infinity"])
 def test_words_that_python_takes_for_numbers_are_words(word: str) -> None:
     assert write_number([word]) is None
+
+
+@pytest.mark.parametrize("words", ["twenty-one", "twenty five", "nineteen and two"])
+def test_a_plain_number_is_no_year(words: str) -> None:
+    assert read_year(words.split()) is None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from s2v.analysis.analysis import MAX_NODES, Analyst, analyze
+from s2v.analysis.analysis import MAX_NODES, Analyst, analyze, find_drawn
 from s2v.analysis.choice import SURE
 from s2v.analysis.evidence import EvidenceError, validate
+from s2v.analysis.extractors import EXTRACTORS
 from s2v.analysis.language import Parser, Talk
 from s2v.analysis.mermaid import write_mermaid
 from s2v.analysis.speech import read_speech
@@ -94,6 +96,36 @@ def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure(monkeypatch: pytest
     assert dates.diagram.type == DiagramType.DIAGRAM_TYPE_TIMELINE
     assert causes.words.end == dates.words.begin == text[: text.index("The story")].count(" ")
     assert min(causes.diagram.confidence, dates.diagram.confidence) > SURE + 0.1
+
+
+def test_a_diagram_is_shown_while_it_is_told(analyst: Analyst) -> None:
+    text = (
+        "The pump has two parts. The motor turns the shaft, and the shaft drives the wheel. "
+        "The wheel lifts the water to the tank, and the tank feeds the pipes."
+    )
+    talk = Parser("en").parse(read_speech(make_transcript(text + " Nobody knows why." * 3 + " It is said to be haunted." * 6)))
+    content = EXTRACTORS[DiagramType.DIAGRAM_TYPE_NETWORK](talk, talk.sentences)
+    assert content.nodes
+    first, last = find_drawn(talk, 0, len(talk.sentences), content)
+    assert first == 0, "what leads to it is too short to stand by itself"
+    assert last == 3, "what has nothing to do with it is another scene"
+
+
+def test_a_word_of_no_length_at_the_end_is_no_fault(analyst: Analyst) -> None:
+    transcript = make_transcript(
+        "First, open the valve. Then start the pump. Then close the tank. Rain fell all day, and it was cold."
+    )
+    words = [word for segment in transcript.segments for word in segment.words]
+    for word, after in pairwise(words):
+        if word.text.endswith("."):
+            word.start_seconds = word.end_seconds = after.start_seconds
+    storyboard, _ = analyst.analyze(transcript)
+    assert storyboard.scenes
+
+
+def test_numbers_that_are_words_are_evidence(analyst: Analyst) -> None:
+    storyboard, _ = analyst.analyze(make_transcript("How do zero and infinity meet? What is a NaN, and an infinity of them?"))
+    assert storyboard.scenes
 
 
 def test_the_same_words_give_the_same_bytes(talk: tuple[Transcript, Storyboard], analyst: Analyst) -> None:
@@ -180,6 +212,9 @@ def test_a_long_process_goes_on_in_the_next_scene(analyst: Analyst) -> None:
     drawn = [scene for scene in storyboard.scenes if scene.diagram.type == DiagramType.DIAGRAM_TYPE_FLOWCHART]
     assert drawn
     assert all(len(scene.diagram.nodes) <= MAX_NODES for scene in drawn)
+    pairs = list(pairwise(storyboard.scenes))
+    assert pairs
+    assert all(later.continues_scene_id == earlier.id for earlier, later in pairs), "one process"
 
 
 def test_a_type_with_too_little_to_draw_is_said(analyst: Analyst) -> None:

@@ -43,10 +43,32 @@ def test_a_distance_counts_from_the_date_before_it(parse: Parse) -> None:
     assert years == [1950, 1953]
 
 
-@pytest.mark.parametrize("text", ["The server holds 2000 files.", "We sold 1500 tickets.", "It may march on."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The server holds 2000 files.",
+        "We sold 1500 tickets.",
+        "It may march on.",
+        "The valley feeds between 1200 and 1500 people.",
+        "The water warms from twenty-one to twenty-five degrees.",
+        "She was about twenty-five.",
+    ],
+)
 def test_counts_are_no_dates(parse: Parse, text: str) -> None:
     talk = parse(text)
     assert find_dates(talk, talk.sentences) == []
+
+
+def test_an_age_of_two_words_is_told_whole(parse: Parse) -> None:
+    talk = parse("At age twenty-five, she moved to Leeds.")
+    assert [found.date.label.text for found in find_dates(talk, talk.sentences)] == ["Age twenty-five"]
+
+
+def test_a_long_distance_from_now_is_told_in_digits(parse: Parse) -> None:
+    talk = parse("One hundred and twenty-five million years ago, the first flowers opened.")
+    (found,) = find_dates(talk, talk.sentences)
+    assert found.date.label.text == "125 million years ago"
+    assert found.date.start_year == pytest.approx(-125e6, rel=1e-3)
 
 
 def test_each_date_has_the_event_of_its_clause(parse: Parse) -> None:

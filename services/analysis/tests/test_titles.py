@@ -7,6 +7,7 @@ import pytest
 
 from s2v.analysis.comparison import extract_comparison
 from s2v.analysis.content import Content
+from s2v.analysis.hierarchy import extract_hierarchy
 from s2v.analysis.language import Talk
 from s2v.analysis.network import extract_network
 from s2v.analysis.titles import find_title
@@ -45,7 +46,7 @@ def test_a_number_is_left_out(parse: Parse) -> None:
 
 
 def test_an_announced_question_is_the_title_without_its_announcement(parse: Parse) -> None:
-    assert title(parse("Let us begin with how that water is divided. Some of it is salty.")) == "How that water is divided"
+    assert title(parse("Let us begin with how that water is divided. Some of it is salty.")) == "How water is divided"
 
 
 def test_a_counted_example_is_no_title(parse: Parse) -> None:
@@ -73,3 +74,25 @@ def test_what_is_drawn_names_the_scene_rather_than_what_is_said_beside_it(parse:
         "When the average load rises, the load balancer starts more servers."
     )
     assert title(talk, extract_network(talk, talk.sentences)) == "Load balancer"
+
+
+def test_an_announcement_of_what_is_not_drawn_is_no_title(parse: Parse) -> None:
+    talk = parse(
+        "Let us look at the archive. It is dark in there. Nobody likes it. The lamps are old. The browser asks the cache. "
+        "The cache asks the database. The database sends the rows to the cache. The browser draws the rows."
+    )
+    content = extract_network(talk, talk.sentences)
+    assert content.nodes
+    assert title(talk, content) != "Archive"
+
+
+def test_a_tree_without_another_name_is_called_by_its_root(parse: Parse) -> None:
+    talk = parse("Granite is one of them. There are three kinds of rock: granite, basalt and slate.")
+    content = extract_hierarchy(talk, talk.sentences)
+    roots = [node.label.text for node in content.nodes if node.level == 0]
+    assert len(roots) == 1
+    assert title(talk, content) is not None
+
+
+def test_a_title_does_not_point_at_what_it_does_not_name(parse: Parse) -> None:
+    assert title(parse("None of this happened quickly. It took the builders years.")) != "None of this happened quickly"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -50,9 +51,24 @@ def test_the_kept_readings_and_graphs_are_whole(passages: ModuleType) -> None:
         for several in readings.values()
         for reading in several
     )
-    graphs = [json.loads(line) for line in (TRAINING / "graphs.jsonl").read_text().splitlines()]
+    graphs, written = (
+        [json.loads(line) for line in (TRAINING / name).read_text().splitlines()] for name in ("graphs.jsonl", "written.jsonl")
+    )
     assert {graph["text"] for graph in graphs} <= set(readings), "each graph is of a passage whose type was read"
-    for graph in graphs:
+    assert len({(graph["text"], graph["label"]) for graph in graphs}) == len(graphs), "one graph of a type for a passage"
+    assert len({graph["text"] for graph in written}) == len(written)
+    for graph in graphs + written:
         assert graph["label"] in names
         assert all(graph["nodes"])
         assert all(0 <= end < len(graph["nodes"]) for edge in graph["edges"] for end in edge)
+
+
+def test_what_was_written_says_what_its_graph_says() -> None:
+    for graph in (json.loads(line) for line in (TRAINING / "written.jsonl").read_text().splitlines()):
+        assert 40 <= len(graph["text"].split()) <= 160
+        words = set(re.findall(r"[a-z0-9]+", graph["text"].lower()))
+        for node in graph["nodes"]:
+            own = re.findall(r"[a-z0-9]+", node.lower())
+            assert own, f"{node!r} has no words"
+            missing = [word for word in own if word not in words]
+            assert len(missing) <= len(own) / 2, f"{node!r} is not told"

@@ -57,7 +57,7 @@ def read_passages(*paths: Path) -> list[Passage]:
             sure = entry.get("confidence", entry.get("agreement", 3))
             readings.append(Reading(entry["label"], tuple(entry.get("alt_labels", ())), sure))
         if readings:
-            passages.append(_weigh_readings(entry["text"], find_document(entry["source"]), readings))
+            passages.append(weigh_readings(entry["text"], find_document(entry["source"]), readings))
     return passages
 
 
@@ -87,7 +87,8 @@ def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _weigh_readings(text: str, document: str, readings: list[Reading]) -> Passage:
+def weigh_readings(text: str, document: str, readings: list[Reading]) -> Passage:
+    """Returns the passage with what its readings say together."""
     votes, named = np.zeros((2, CLASSES))
     target = np.zeros(CLASSES, dtype=np.float32)
     for reading in readings:

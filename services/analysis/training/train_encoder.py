@@ -13,56 +13,27 @@ AVX-512 an epoch of 3,600 passages takes 30 minutes of a core; 5 GB.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from encoder_graph import make_graph
-from mpnet import AdaptedLayer, Layer, restore_layer
 from numpy.typing import NDArray
 from passages import CLASSES, Passage, is_held_out, read_passages
-from tokenizers import Encoding
 from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
-from upper import Upper
+from upper import UPPER, Upper, fall
 
-from s2v.analysis.base_weights import (
-    ADAPTED_LAYERS,
-    ADAPTERS,
-    LAYERS,
-    LOWER_LAYERS,
-    Arrays,
-    Floats,
-    adapt_layer,
-    digest_arrays,
-    embedding_arrays,
-    layer_tensors,
-    quantize_layer,
-    read_tensors,
-    unpack_base,
-)
-from s2v.analysis.passage_encoder import GRAPH, LEARNED, Embedding, open_session, open_tokenizer
+from s2v.analysis.base_weights import Floats
+from s2v.analysis.passage_encoder import open_session
 
-FIXED, UPPER = range(ADAPTED_LAYERS.start), range(ADAPTED_LAYERS.start, LAYERS)
-RANK = 32
-"""Of the products that are added to the matrices of the adapted layers."""
 BATCH = 16
 LEARNING_RATE = 3e-5
-LAYER_DECAY = 0.9
-"""Each layer learns at this share of the rate of the one above it."""
-ADAPTER_RATE = 2e-4
 HEAD_RATE = 1e-3
-WARM_UP = 0.08
-"""Share of the steps during which the rate rises; it falls to 0 over the rest."""
 RARITY = 0.5
 """Exponent by which rare types count more."""
 BUCKET_BATCHES = 24
@@ -83,62 +54,25 @@ class Truth:
 class Trainer:
     """Passages by their hidden states, and the layers that learn from them."""
 
-    def __init__(self, texts: list[str], tensors: Mapping[str, Floats], vocabulary: Path) -> None:
-        """Takes the packages' weights and the tokenizer's file. Runs the layers that stay, in int8 as the service does."""
-        self.upper = Upper(
-            [
-                AdaptedLayer(layer_tensors(tensors, number), RANK)
-                if number in ADAPTED_LAYERS
-                else Layer(layer_tensors(tensors, number))
-                for number in UPPER
-            ]
-        )
-        self.fixed = embedding_arrays(tensors)
-        for number in FIXED:
-            self.fixed |= quantize_layer(number, layer_tensors(tensors, number))
-        self._embedding = Embedding(self.fixed)
-        lower = open_session(make_graph(FIXED, None), self.fixed, FIXED)
-
-        def read(encoding: Encoding) -> NDArray[np.float16]:
-            given = {"tokens": self._embedding.tokens(encoding.ids), "bias": self._embedding.bias(len(encoding.ids))}
-            return np.asarray(lower.run(None, given)[0], dtype=np.float16)
-
-        encodings = open_tokenizer(vocabulary).encode_batch(texts)
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            self._hidden = list(tqdm(threads.map(read, encodings), "lower layers", len(texts), mininterval=20))
+    def __init__(self, texts: list[str]) -> None:
+        """Takes the packages' weights and runs the layers that stay."""
+        self.upper = Upper()
+        self._hidden = self.upper.read_fixed(texts)
         self._lengths = np.asarray([len(states) for states in self._hidden])
-
-    def resume(self, learned: Arrays, adapters: Arrays) -> None:
-        """Starts from what was learned before instead of the packages' weights."""
-        for number, layer in zip(UPPER, self.upper.layers, strict=True):
-            if isinstance(layer, AdaptedLayer):
-                layer.resume(number, adapters)
-            else:
-                layer.load(restore_layer(number, learned))  # type: ignore[operator]
-        self.upper.load_head(learned)
 
     def learn(self, chosen: NDArray[np.int64], truth: Truth, epochs: int, generator: np.random.Generator) -> Iterator[int]:
         """Goes over the chosen passages; yields each epoch's number."""
         rounds = [cut_batches(self._lengths, chosen, generator) for _ in range(epochs)]
         total = sum(len(batches) for batches in rounds)
-        groups = [{"params": list(self.upper.head.parameters()), "lr": HEAD_RATE}]
-        for above, layer in enumerate(reversed(self.upper.layers)):
-            thin = [value for name, value in layer.named_parameters() if name.endswith((".down", ".up"))]
-            kept = {id(value) for value in thin}
-            whole = [value for value in layer.parameters() if value.requires_grad and id(value) not in kept]
-            groups.append({"params": whole, "lr": LEARNING_RATE * LAYER_DECAY**above})
-            if thin:
-                groups.append({"params": thin, "lr": ADAPTER_RATE * LAYER_DECAY ** (above - LAYERS + LOWER_LAYERS)})
+        groups = [{"params": list(self.upper.head.parameters()), "lr": HEAD_RATE}, *self.upper.rates(LEARNING_RATE)]
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * total)) * max(0.0, 1 - step / total)
-        )
+        schedule = fall(optimizer, total)
         bar = tqdm(desc="batches", total=total, mininterval=20)
         right, counts = torch.tensor(truth.targets), torch.tensor(truth.weights)
         for epoch, batches in enumerate(rounds, start=1):
             self.upper.train()
             for batch in batches:
-                _, logits = self.upper([self._hidden[place] for place in batch], self._embedding)
+                _, logits = self.upper([self._hidden[place] for place in batch])
                 losses = -(right[batch] * functional.log_softmax(logits, 1)).sum(1)
                 loss = (losses * counts[batch]).mean()
                 optimizer.zero_grad()
@@ -152,46 +86,13 @@ class Trainer:
 
     def read(self, chosen: NDArray[np.int64]) -> Floats:
         """Returns the logits of the chosen passages, shape (passages, CLASSES), as the service will."""
-        session = open_session(make_graph(UPPER, CLASSES), {**self.adapted_arrays(), **self.learned_arrays()}, UPPER)
+        arrays = {**self.upper.adapted_arrays(), **self.upper.learned_arrays()}
+        session, embedding = open_session(make_graph(UPPER, CLASSES), arrays, UPPER), self.upper.embedding
         rows = []
         for place in chosen:
             states = self._hidden[place].astype(np.float32)
-            rows.append(session.run(None, {"tokens": states, "bias": self._embedding.bias(len(states))})[0][0])
+            rows.append(session.run(None, {"tokens": states, "bias": embedding.bias(len(states))})[0][0])
         return np.stack(rows)
-
-    def adapters(self) -> Arrays:
-        """Returns what is added to the adapted layers."""
-        return {
-            name: array
-            for number, layer in zip(UPPER, self.upper.layers, strict=True)
-            if isinstance(layer, AdaptedLayer)
-            for name, array in layer.adapters(number).items()
-        }
-
-    def adapted_arrays(self) -> Arrays:
-        """Returns the adapted layers in int8, as `base_weights` makes them."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for number, layer in zip(UPPER, self.upper.layers, strict=True):
-            if isinstance(layer, AdaptedLayer):
-                arrays |= quantize_layer(number, adapt_layer(number, layer.base, layer.adapters(number)))
-        return arrays
-
-    def learned_arrays(self) -> Arrays:
-        """Returns the layers that learn as a whole, in int8, and the head."""
-        arrays = dict(self.upper.head_arrays())
-        for number, layer in zip(UPPER, self.upper.layers, strict=True):
-            if not isinstance(layer, AdaptedLayer):
-                arrays |= quantize_layer(number, layer.tensors())  # type: ignore[operator]
-        return arrays
-
-    def write(self) -> None:
-        """Writes graph and learned weights, and prints the digests."""
-        np.savez(ADAPTERS, allow_pickle=False, **self.adapters())
-        np.savez(LEARNED, allow_pickle=False, **self.learned_arrays())
-        GRAPH.write_bytes(make_graph(range(LAYERS), CLASSES))
-        digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (GRAPH, LEARNED, ADAPTERS)}
-        digests["lower layers"] = digest_arrays({**self.fixed, **self.adapted_arrays()})
-        print(json.dumps(digests, indent=2))
 
 
 def cut_batches(
@@ -231,12 +132,9 @@ def main() -> None:
     held = np.asarray([is_held_out(passage.document) for passage in known])
     places = {"held_out": np.flatnonzero(held), "dev": np.arange(len(known), len(passages))}
     chosen = np.flatnonzero(~held)
-    with tempfile.TemporaryDirectory() as folder:
-        weights = unpack_base(Path(folder))
-        trainer = Trainer([passage.text for passage in passages], read_tensors(weights), weights.with_name("tokenizer.json"))
+    trainer = Trainer([passage.text for passage in passages])
     if options.resumed:
-        with np.load(LEARNED) as learned, np.load(ADAPTERS) as adapters:
-            trainer.resume(dict(learned), dict(adapters))
+        trainer.upper.resume()
     for epoch in trainer.learn(chosen, weigh(passages, chosen), options.epochs, generator):
         for name, some in places.items():
             best = trainer.read(some).argmax(axis=1)
@@ -244,7 +142,7 @@ def main() -> None:
             lenient = np.mean([passages[place].accepted[answer] for place, answer in zip(some, best, strict=True)])
             figures = {"epoch": epoch, name: len(some), "strict": round(strict, 3), "lenient": round(lenient, 3)}
             print(json.dumps(figures), flush=True)
-    trainer.write()
+    trainer.upper.write()
 
 
 if __name__ == "__main__":

@@ -16,38 +16,29 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from drawn_graphs import read_drawn
-from encoder_graph import make_graph
+from drawn_graphs import DrawnPassage, read_drawn, read_written
 from graph_examples import Drawn, describe_passage
 from graph_heads import GraphHeads
-from mpnet import Layer, restore_layer
 from numpy.typing import NDArray
-from passages import CLASSES, Passage, is_held_out, read_passages
+from passages import Passage, Reading, is_held_out, read_passages, weigh_readings
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
-from train_encoder import LAYER_DECAY, SEED, cut_batches, weigh
-from upper import Hidden, Upper, pad
+from train_encoder import SEED, cut_batches, weigh
+from upper import Hidden, Upper, fall, pad
 
 from evals.graphs import Graph, Tally, score_graph
-from s2v.analysis.base_weights import LAYERS, LOWER_LAYERS, quantize_layer, read_lower
 from s2v.analysis.classification import NAMES
 from s2v.analysis.graph_reader import KINDS, MIN_CHANCE, WEIGHTS, find_edges, select
 from s2v.analysis.language import Parser
-from s2v.analysis.passage_encoder import GRAPH, LEARNED, Embedding, open_session, open_tokenizer
-from s2v.analysis.settings import AnalysisSettings
 
-UPPER = range(LOWER_LAYERS, LAYERS)
 FIRST_EPOCHS = 2
 """How often the heads alone go over the graphs."""
 FIRST_RATE = 1e-3
@@ -55,7 +46,6 @@ GRAPH_BATCH = 8
 RATE = 1e-4
 HEAD_RATE = 2e-4
 GRAPH_RATE = 6e-4
-WARM_UP = 0.06
 TYPES_SHARE = 0.5
 """What the loss of the types counts beside that of the graphs."""
 OTHERS = 600
@@ -69,12 +59,12 @@ ABOUT = 0.004
 
 @dataclass(frozen=True)
 class Course:
-    """What is learned from."""
+    """What is learned from: each graph with its passage, and the passages without one."""
 
     passages: list[Passage]
     drawn: list[Drawn | None]
     hidden: list[Hidden]
-    """States of the lower layers."""
+    """States of the layers that stay."""
     held: NDArray[np.bool_]
 
     def places(self, *, held: bool) -> NDArray[np.int64]:
@@ -87,10 +77,8 @@ class Reader(Upper):
     """The upper layers with both kinds of heads."""
 
     def __init__(self) -> None:
-        with np.load(LEARNED) as file:
-            learned = {name: file[name] for name in file.files}
-        super().__init__([Layer(restore_layer(number, learned)) for number in UPPER])
-        self.load_head(learned)
+        super().__init__()
+        self.resume()
         self.graphs = GraphHeads()
 
 
@@ -98,29 +86,19 @@ class Trainer:
     """The way from passages to weights."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Describes the passages and runs the layers that stay, in int8 as the service does."""
-        self.lower, vocabulary = read_lower(AnalysisSettings().model_cache.expanduser())
-        self.embedding = Embedding(self.lower)
-        tokenizer, parser = open_tokenizer(vocabulary), Parser("en")
-        graphs = {graph.text: graph for graph in read_drawn(paths)}
-        passages = read_passages(*paths)
-        drawn: list[Drawn | None] = []
-        for passage in tqdm(passages, "candidates", mininterval=20):
-            graph = graphs.get(passage.text)
-            drawn.append(None if graph is None else describe_passage(parser, tokenizer, graph))
-        session = open_session(make_graph(range(LOWER_LAYERS), None), self.lower, range(LOWER_LAYERS))
-
-        def read(place: int) -> Hidden:
-            found = drawn[place]
-            ids = tokenizer.encode(passages[place].text if found is None else found.scene).ids
-            given = {"tokens": self.embedding.tokens(ids), "bias": self.embedding.bias(len(ids))}
-            return np.asarray(session.run(None, given)[0], dtype=np.float16)
-
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            hidden = list(tqdm(threads.map(read, range(len(passages))), "lower layers", len(passages), mininterval=20))
-        held = np.asarray([is_held_out(passage.document) for passage in passages])
-        self.course = Course(passages, drawn, hidden, held)
+        """Describes the passages and runs the layers that stay."""
         self.reader = Reader()
+        parser = Parser("en")
+        passages, drawn, scenes = [], [], []
+        for passage, graph in tqdm(read_entries(paths), "candidates", mininterval=20):
+            described = None if graph is None else describe_passage(parser, self.reader.tokenizer, graph)
+            passages.append(passage)
+            drawn.append(described)
+            scenes.append(passage.text if described is None else described.scene)
+        texts = list(dict.fromkeys(scenes))
+        hidden = dict(zip(texts, self.reader.read_fixed(texts), strict=True))
+        held = np.asarray([is_held_out(passage.document) for passage in passages])
+        self.course = Course(passages, drawn, [hidden[scene] for scene in scenes], held)
         self.generator = np.random.default_rng(SEED)
 
     def learn_heads(self) -> None:
@@ -130,7 +108,7 @@ class Trainer:
         lengths = np.asarray([len(hidden) for hidden in course.hidden])
         rounds = [cut_batches(lengths, chosen, self.generator) for _ in range(FIRST_EPOCHS)]
         optimizer = torch.optim.AdamW(self.reader.graphs.parameters(), lr=FIRST_RATE, weight_decay=0.03)
-        schedule = _fall(optimizer, sum(map(len, rounds)))
+        schedule = fall(optimizer, sum(map(len, rounds)))
         self.reader.graphs.train()
         for epoch, batches in enumerate(rounds):
             for batch in tqdm(batches, "heads", mininterval=20):
@@ -154,21 +132,18 @@ class Trainer:
             )
             for _ in range(epochs)
         ]
-        groups: list[dict[str, Any]] = [
+        groups = [
             {"params": list(self.reader.head.parameters()), "lr": HEAD_RATE},
             {"params": list(self.reader.graphs.parameters()), "lr": GRAPH_RATE, "weight_decay": 0.03},
-        ]
-        groups += [
-            {"params": list(layer.parameters()), "lr": RATE * LAYER_DECAY**above}
-            for above, layer in enumerate(reversed(self.reader.layers))
+            *self.reader.rates(RATE),
         ]
         optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-        schedule = _fall(optimizer, sum(map(len, rounds)))
+        schedule = fall(optimizer, sum(map(len, rounds)))
         self.reader.train()
         averaged = AveragedModel(self.reader)
         every = [batch for batches in rounds for batch in batches]
         for step, batch in enumerate(tqdm(every, "all", mininterval=20), start=1):
-            states, logits = self.reader([course.hidden[place] for place in batch], self.embedding)
+            states, logits = self.reader([course.hidden[place] for place in batch])
             loss = TYPES_SHARE * (-(right[batch] * functional.log_softmax(logits, 1)).sum(1) * counts[batch]).mean()
             rows = [row for row, place in enumerate(batch) if course.drawn[place] is not None]
             if len(rows) > 1:
@@ -203,16 +178,10 @@ class Trainer:
         return least
 
     def write(self, least: NDArray[np.float32]) -> None:
-        """Writes graph and weights, and prints the digests."""
-        arrays = dict(self.reader.head_arrays())
-        for number, layer in zip(UPPER, self.reader.layers, strict=True):
-            arrays |= quantize_layer(number, layer.tensors())  # type: ignore[operator]
-        np.savez(LEARNED, allow_pickle=False, **arrays)
+        """Writes the weights, and prints the digests."""
+        self.reader.write()
         np.savez(WEIGHTS, allow_pickle=False, least=least, **self.reader.graphs.arrays())
-        GRAPH.write_bytes(make_graph(range(LAYERS), CLASSES))
-        print(
-            json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (GRAPH, LEARNED, WEIGHTS)}, indent=2)
-        )
+        print(json.dumps({WEIGHTS.name: hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()}))
 
     @torch.no_grad()
     def _score(self, drawn: Drawn, states: Hidden) -> tuple[NDArray[np.float32], list[int]]:
@@ -233,14 +202,24 @@ class Trainer:
     def _read_states(self, chosen: NDArray[np.int64]) -> Iterator[Hidden]:
         self.reader.eval()
         for place in tqdm(chosen, "upper layers", mininterval=20):
-            states, _ = self.reader([self.course.hidden[place]], self.embedding)
+            states, _ = self.reader([self.course.hidden[place]])
             yield states[0].numpy().astype(np.float16)
 
 
-def _fall(optimizer: torch.optim.Optimizer, total: int) -> torch.optim.lr_scheduler.LambdaLR:
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / (WARM_UP * total)) * max(0.01, 1 - step / total)
-    )
+def read_entries(paths: Sequence[Path]) -> list[tuple[Passage, DrawnPassage | None]]:
+    """Returns each passage once for each of its graphs, and once without any; of what was written the type counts nothing."""
+    graphs: dict[str, list[DrawnPassage]] = {}
+    for graph in read_drawn(paths):
+        graphs.setdefault(graph.text, []).append(graph)
+    entries: list[tuple[Passage, DrawnPassage | None]] = []
+    for passage in read_passages(*paths):
+        own = graphs.get(passage.text) or [None]
+        entries += [(replace(passage, weight=passage.weight / len(own)), graph) for graph in own]
+    for graph in read_written():
+        # Written to ask for its type, it says more clearly than people do which that is.
+        passage = weigh_readings(graph.text, graph.document, [Reading(graph.label, (), 3)])
+        entries.append((replace(passage, weight=0.0), graph))
+    return entries
 
 
 def _step(module: nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LambdaLR) -> None:

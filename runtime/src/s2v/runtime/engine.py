@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import multiprocessing
 import multiprocessing.forkserver
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,8 @@ def preload(modules: Sequence[str]) -> None:
 
     It and its processes do not hear Ctrl-C, which a terminal sends to all: whoever started them ends them.
     """
+    # Each worker has one core: without this NumPy starts a thread for every core in every worker.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     multiprocessing.set_forkserver_preload(list(modules))
     heard = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is ignored is so in whatever is started meanwhile
     try:

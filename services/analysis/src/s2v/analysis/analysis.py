@@ -55,6 +55,8 @@ MAX_BRANCHES = 12
 RICH_NODES, RICH_EDGES = 4, 3
 """Less than this that was learned to draw is left for what the extractor finds."""
 _TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
+IDLE_SECONDS = 12.0
+"""A diagram of which nothing is told for so long, at either end of its scene, is not shown meanwhile."""
 LONG_PHRASE_SECONDS = 16.0
 """A key phrase that would stand for longer is a bore: the scene is cut again, and each piece has a phrase of its own."""
 
@@ -147,13 +149,25 @@ class Analyst:
         return self._draw(talk, talk.sentences, EXTRACTORS[kind](talk, talk.sentences))
 
     def _split(self, course: _Course, begin: int, end: int) -> list[tuple[int, int, Choice, bool]]:
-        """Returns a scene, cut again where it has too many nodes or is two scenes: (begin, end, found, whether it goes on)."""
+        """Returns a scene, cut again where it has too many nodes, is two scenes, or tells of other things before and after.
+
+        As (begin, end, found, whether it goes on).
+        """
         found = self._find(course, begin, end)
         turn = self._find_turn(course, begin, end, found)
         if turn is not None:
             return [*self._split(course, begin, turn), *self._split(course, turn, end)]
         if found.content.type == DiagramType.DIAGRAM_TYPE_NONE:
             return self._split_phrase(course, begin, end, found)
+        first, last = find_drawn(course.talk, begin, end, found.content)
+        if begin < first or last < end:
+            before = self._split(course, begin, first) if begin < first else []
+            after = self._split(course, last, end) if last < end else []
+            return [*before, *self._divide(course, first, last, found), *after]
+        return self._divide(course, begin, end, found)
+
+    def _divide(self, course: _Course, begin: int, end: int, found: Choice) -> list[tuple[int, int, Choice, bool]]:
+        """Returns a scene with its diagram, or its parts where that has too many nodes."""
         if len(found.content.nodes) <= (MAX_BRANCHES if found.content.type in _TREES else MAX_NODES):
             return [(begin, end, found, False)]
         cut = _halfway(course.talk, begin, end, lambda word: _share_before(found.content, word))
@@ -219,18 +233,20 @@ class Analyst:
         if read is not None:
             return take(read, ranking, phrase)
         for kind in eligible(ranking):
-            graph = self._draw(talk, sentences, contents[kind])
-            if len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES and worth_drawing(graph):
-                contents = {**contents, kind: graph}
+            contents = {**contents, kind: self._draw(talk, sentences, contents[kind])}
             if worth_drawing(contents[kind]):
                 # Further types are not looked at.
                 break
         return choose(ranking, contents, phrase)
 
     def _draw(self, talk: Talk, sentences: Sequence[Span], drawn: Content) -> Content:
-        """Returns what was learned to draw of a scene, given what the extractor of a type finds in it."""
+        """Returns what was learned to draw of a scene, given what its extractor finds; that, if it is too little."""
         reading = self._read(sentences)
-        return drawn if reading is None or self._graphs is None else self._graphs.draw(talk, sentences, drawn, reading)
+        if reading is None or self._graphs is None:
+            return drawn
+        graph = self._graphs.draw(talk, sentences, drawn, reading)
+        rich = len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES and worth_drawing(graph)
+        return graph if rich else drawn
 
     def _rank(self, sentences: Sequence[Span], contents: Contents) -> Ranking:
         reading = self._read(sentences)
@@ -326,6 +342,25 @@ def _halfway(talk: Talk, begin: int, end: int, share_before: Callable[[int], flo
         if best is None or imbalance < best[0]:
             best = (imbalance, cut)
     return None if best is None or best[0] > 0.35 else best[1]
+
+
+def find_drawn(talk: Talk, begin: int, end: int, content: Content) -> tuple[int, int]:
+    """Returns the sentences of a scene that its diagram is told in, as (first, after the last).
+
+    Those at either end belong to it where they are too short for a scene of their own, or it would be without them.
+    """
+    told = [span for node in content.nodes for span in (node.span, *node.repeats)]
+    told += [edge.cue for edge in content.edges if edge.cue is not None]
+    words = range(min(first for first, _ in told), max(last for _, last in told))
+    drawn = [place for place in range(begin, end) if set(words).intersection(range(*talk.words(talk.sentences[place])))]
+    first, last = drawn[0], drawn[-1] + 1
+    start, stop = _times(talk, begin, end)
+    opening, closing = _times(talk, first, last)
+    if opening - start < IDLE_SECONDS:
+        first, opening = begin, start
+    if stop - closing < IDLE_SECONDS:
+        last, closing = end, stop
+    return (first, last) if closing - opening >= MIN_SECONDS else (begin, end)
 
 
 def _share_before(content: Content, word: int) -> float:

@@ -62,7 +62,10 @@ def read_lower(cache: Path) -> tuple[Arrays, Path]:
     """
     folder = cache / f"{NAME}-lower-{LOWER_SHA256[:12]}"
     if not (folder / "tokenizer.json").is_file():
-        _convert(folder)
+        try:
+            _convert(folder)
+        except OSError as error:
+            raise SetupError(f"the weights of {NAME} can't be written to {cache} ({error}): see to S2V_MODEL_CACHE") from error
     try:
         with np.load(folder / "lower.npz") as file:
             arrays = {name: file[name] for name in file.files}

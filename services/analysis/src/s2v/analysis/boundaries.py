@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +132,7 @@ def load_weights() -> NDArray[np.float32]:
     try:
         with np.load(WEIGHTS) as arrays:
             weights = arrays["weights"].astype(np.float32) * float(arrays["scale"])
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise SetupError(f"{WEIGHTS} can't be read ({error}): reinstall s2v-analysis") from error
     if weights.shape != (BUCKETS,):
         raise SetupError(f"{WEIGHTS.name} holds {weights.shape} weights, expected {BUCKETS}: run training/train_boundaries.py")

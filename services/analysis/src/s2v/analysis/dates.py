@@ -153,7 +153,8 @@ def _spelled(tokens: list[Token], place: int) -> tuple[int, int] | None:
     for length in (5, 4, 3, 2, 1):
         if place + length <= len(tokens):
             words = [token.text for token in tokens[place : place + length] if token.text != "-"]
-            year = read_year(words) if words else None
+            # Of "between 1914 and 1918" the "and" belongs to neither.
+            year = read_year(words) if words and words[-1].lower() != "and" else None
             if year is not None:
                 return year, length
     return None
@@ -166,15 +167,29 @@ def _read_year(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate,
     year, length = spelled
     token = tokens[place]
     # "2000 files" is a count, "the 1998 election" is not.
-    end = tokens[place + length - 1]
-    counted = end.dep_ == "nummod" and end.head.i > end.i and (place == 0 or tokens[place - 1].dep_ != "det")
+    counted = _is_counted(tokens[place + length - 1]) and (place == 0 or tokens[place - 1].dep_ != "det")
     led = place > 0 and tokens[place - 1].lower_ in _YEAR_PREPOSITIONS
+    span = _find_range(tokens, place - 1) if led else None
+    counted = counted or (span is not None and _hold_count(tokens[place : place - 1 + span[2]]))
     if counted or not (led or token.ent_type_ == "DATE" or place == 0):
         return None
     shift, text = _part(tokens, place, str(year))
     begin = place - (text != str(year))
     spoken, _ = _make(talk, tokens[begin : place + length], text, (year + shift / 10, year), DatePrecision.DATE_PRECISION_YEAR)
     return SpokenDate(replace(spoken.date, end_year=max(year, spoken.date.start_year)), spoken.tokens), length
+
+
+def _is_counted(number: Token) -> bool:
+    """Whether a number says how many there are of what stands behind it."""
+    first = number
+    while first.dep_ == "conj":
+        first = first.head
+    return first.dep_ == "nummod" and first.head.i > number.i
+
+
+def _hold_count(tokens: Sequence[Token]) -> bool:
+    """Whether a number in a range says how many there are of what stands behind it."""
+    return any(_is_counted(token) and token.head.i > tokens[-1].i for token in tokens)
 
 
 def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
@@ -193,7 +208,6 @@ def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
 
 def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
     """Reads "from 1998 to 2004", "between 1914 and 1918", "1939-45"."""
-    word = tokens[place].text
     first, last = talk.tokens_of[talk.word(tokens[place])]
     whole = "".join(token.text for token in talk.doc[first:last]).strip(".,;:()")
     match = _RANGE.match(whole)
@@ -201,8 +215,19 @@ def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
         start = int(match[1])
         end = int(match[2]) if len(match[2]) == 4 else start // 100 * 100 + int(match[2])
         length = last - first
+        if _hold_count(tokens[place : place + length]):
+            return None
         return _make(talk, tokens[place : place + length], f"{start}–{end}", (start, end), DatePrecision.DATE_PRECISION_YEAR)
-    if word.lower() not in ("from", "between"):
+    span = _find_range(tokens, place)
+    if span is None or _hold_count(tokens[place : place + span[2]]):
+        return None
+    start, end, length = span
+    return _make(talk, tokens[place : place + length], f"{start}–{end}", (start, end), DatePrecision.DATE_PRECISION_YEAR)
+
+
+def _find_range(tokens: list[Token], place: int) -> tuple[int, int, int] | None:
+    """Returns two years, and how many tokens say them, the "from" or "between" in front included."""
+    if tokens[place].lower_ not in ("from", "between"):
         return None
     begin = _spelled(tokens, place + 1)
     if begin is None:
@@ -211,12 +236,7 @@ def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
     if middle >= len(tokens) or tokens[middle].lower_ not in ("to", "and", "until", "through"):
         return None
     finish = _spelled(tokens, middle + 1)
-    if finish is None:
-        return None
-    length = middle + 1 + finish[1] - place
-    return _make(
-        talk, tokens[place : place + length], f"{begin[0]}–{finish[0]}", (begin[0], finish[0]), DatePrecision.DATE_PRECISION_YEAR
-    )
+    return None if finish is None else (begin[0], finish[0], middle + 1 + finish[1] - place)
 
 
 def _read_month(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
@@ -338,6 +358,13 @@ def _count(words: list[str]) -> float | None:
     return 1.0 if words in (["a"], ["one"], ["the"]) else read_number(words)
 
 
+def _tail(tokens: list[Token]) -> int:
+    """How many tokens go on with the number that the first begins: two in "twenty-five", one in "twenty five"."""
+    count = 1 + (len(tokens) > 1 and tokens[1].text == "-")
+    more = len(tokens) > count and tokens[0].lower_.endswith("ty") and read_number([tokens[count].lower_]) is not None
+    return count if more else 0
+
+
 def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tuple[SpokenDate, int] | None:
     """Reads "at age six", "by the third month", "on day two": known by their order."""
     if tokens[place].lower_ not in _AGE_PREPOSITIONS:
@@ -351,6 +378,7 @@ def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tup
             and words[0] in ("age", "day", "week", "month", "year", "stage")
             and read_number([words[1]]) is not None
         ):
+            used = rest[: 2 + _tail(rest[1:])]
             break
         if len(words) == 2 and read_ordinal(words[0]) is not None and words[1] in ("day", "week", "month", "year"):
             break
@@ -363,6 +391,6 @@ def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tup
             break
     else:
         return None
-    text = " ".join(token.text for token in used)
+    text = "".join(token.text_with_ws for token in used).strip()
     spoken, _ = _make(talk, used, text[:1].upper() + text[1:], (rank, rank), DatePrecision.DATE_PRECISION_ORDINAL)
     return spoken, used[-1].i - tokens[place].i + 1

@@ -26,8 +26,6 @@ class Analyzed:
 
 def preload_engine() -> None:
     """Starts the fork server of the worker processes; before gRPC or NATS have threads."""
-    # Each worker has one core, and a second while it reads ahead: without this NumPy starts a thread for every core in each.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # Else glibc gives each thread a heap of its own, whose gaps the others can't use: 30 MB of a worker.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     preload(PRELOADED)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s2v.analysis.numbers import read_number
+from s2v.analysis.labels import MAX_CHARACTERS
+from s2v.analysis.numbers import read_number, write_number
 
 PRESENT = 2000
 """The year from which "years ago" is counted back, as a talk does not say when it is given; only the order matters."""
@@ -55,5 +56,8 @@ def read_ago(words: Sequence[str]) -> EraReading | None:
         return None
     unit = _AGO_UNITS.get(bare[end - 1], _AGO_UNITS.get(bare[end - 1].removesuffix("s"), 1.0))
     year = PRESENT - value * unit
-    text = " ".join(word.strip(".,;:()") for word in words[: end + 1])
+    spoken = [word.strip(".,;:()") for word in words[: end + 1]]
+    text = " ".join(spoken)
+    if len(text) > MAX_CHARACTERS:
+        text = " ".join([write_number(spoken[: end - 1]) or "", *spoken[end - 1 :]])
     return EraReading(text[:1].upper() + text[1:], year, year, end + 1)

@@ -116,7 +116,7 @@ def _check_reveal(where: str, reveal: float, evidence: Evidence, talk: Talk, sce
     spoken = talk.speech.starts[evidence.spoken.spans[0].begin]
     if evidence.WhichOneof("origin") == "spoken" and abs(reveal - spoken) > TOLERANCE_SECONDS:
         raise EvidenceError(f"{where} is revealed at {reveal} s, but its word is spoken at {spoken} s")
-    if not scene.start_seconds <= reveal < scene.end_seconds:
+    if not scene.start_seconds <= reveal <= scene.end_seconds:
         raise EvidenceError(f"{where} is revealed at {reveal} s, outside its scene {scene.id}")
 
 

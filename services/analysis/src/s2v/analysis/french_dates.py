@@ -19,7 +19,12 @@ _PATTERNS = (
     ("range", re.compile(rf"^(?:entre|de) {_YEAR} (?:et|à) {_YEAR}\b")),
     ("day", re.compile(rf"^(\d{{1,2}}|1er) ({_MONTH}) {_YEAR}\b")),
     ("month", re.compile(rf"^({_MONTH}) {_YEAR}\b")),
-    ("decade", re.compile(r"^années (?:(\d{4})|(soixante|cinquante|quarante|trente|vingt|quatre-vingt)\b)")),
+    (
+        "decade",
+        re.compile(
+            r"^années (?:(\d{4})|(soixante-dix|soixante|cinquante|quarante|trente|vingt|quatre-vingt-dix|quatre-vingts?)\b)"
+        ),
+    ),
     ("century", re.compile(r"^([IVX]+)e siècle( avant J\.?-?C)?")),
     ("year", re.compile(rf"^{_YEAR}\b(?! (?:personnes|habitants|euros|francs|soldats|mètres|kilomètres|hommes|ans|morts))")),
     ("later", re.compile(r"^(un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|vingt|\d+) (an|ans|siècles?) plus tard")),
@@ -34,7 +39,10 @@ _NUMBERS = {
     "quarante": 40,
     "cinquante": 50,
     "soixante": 60,
+    "soixante-dix": 70,
     "quatre-vingt": 80,
+    "quatre-vingts": 80,
+    "quatre-vingt-dix": 90,
 }
 _EDGES = '.,;:!?()«»"“”'
 

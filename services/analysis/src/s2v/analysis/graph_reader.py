@@ -7,8 +7,9 @@ relation extraction with transformer pre-training", 2020, arXiv 1909.07755). `tr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile
@@ -22,12 +23,14 @@ from s2v.analysis.base_weights import read_learned
 from s2v.analysis.candidate_features import SAME_NODE, Features, Floats, describe
 from s2v.analysis.candidates import Candidate, find_candidates
 from s2v.analysis.content import Content, EdgeDraft
+from s2v.analysis.evidence import MARKS
 from s2v.analysis.extractors import MIN_NODES
 from s2v.analysis.language import Talk
+from s2v.analysis.lexicon import DENIALS
 from s2v.analysis.passage_encoder import PassageReading
 from s2v.analysis.spoken_edges import denies_edge, name_edge
 from s2v.runtime.errors import SetupError
-from s2v.v1.diagram_pb2 import DiagramType, NodeKind
+from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 WEIGHTS = Path(__file__).with_name("graph_reader.npz")
 SHA256 = "9d4d2c8e0bed9ce5c7b9c635903ce70f81c98f5b23b727abf4ce465ce71e5550"
@@ -63,6 +66,15 @@ SAME_TERMS = 1 / 3
 
 Scores = NDArray[np.float32]
 """Probabilities of candidates, or of edges between chosen ones."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What becomes a node."""
+
+    chosen: Candidate
+    mentions: Sequence[Candidate]
+    """All that say the same, in the order of speech."""
 
 
 class GraphReader:
@@ -111,7 +123,8 @@ class GraphReader:
             for source, target in find_edges(drawn.type, found, float(self._weights["least"][kind]))
             if not denies_edge(talk, some[source], some[target], talk.doc[int(joints[source, target])])
         ]
-        return _connect(talk, drawn, some, edges, joints)
+        things = [Thing(candidate, find_mentions(candidate, candidates, some)) for candidate in some]
+        return connect(talk, drawn, things, edges, joints)
 
     def _read(self, kind: int, features: Features, states: Floats) -> tuple[Floats, Scores]:
         """Returns the candidates' vectors, shape (candidates, INNER), and their probabilities."""
@@ -302,25 +315,67 @@ def _closing(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return [(longest[-1], longest[0])] if len(longest) >= MIN_RING else []
 
 
-def _connect(
-    talk: Talk, drawn: Content, candidates: Sequence[Candidate], edges: Sequence[tuple[int, int]], joints: NDArray[np.int64]
+def connect(
+    talk: Talk, drawn: Content, things: Sequence[Thing], edges: Sequence[tuple[int, int]], joints: NDArray[np.int64]
 ) -> Content:
-    """Makes the graph of those candidates that have edges; what the extractor says of an edge is kept."""
+    """Makes the graph of those things that have edges.
+
+    A node is what is said first of it. What the extractor says of a node or an edge is kept.
+    """
     joined = sorted({end for edge in edges for end in edge})
     rank = {place: number for number, place in enumerate(joined)}
-    known = {place: _find_node(drawn, frozenset(candidates[place].node.label.words)) for place in joined}
+    known = {place: _find_node(drawn, frozenset(things[place].chosen.node.label.words)) for place in joined}
     said = {(edge.source, edge.target): edge for edge in drawn.edges}
+    leaving = Counter(source for source, _ in edges)
     node_kind, edge_kind = PARTS[drawn.type]
+    nodes = []
+    for place in joined:
+        node, *again = (mention.node for mention in things[place].mentions)
+        spans = [other.span for other in again]
+        kind = node_kind
+        if known[place] >= 0:
+            model = drawn.nodes[known[place]]
+            spans += model.repeats
+            node = replace(node, quantity=node.quantity or model.quantity)
+            if model.kind == NodeKind.NODE_KIND_DECISION and leaving[place] > 1:
+                kind = model.kind
+        repeats = tuple(span for span in sorted(set(spans)) if span[0] >= node.span[1])
+        nodes.append(replace(node, kind=kind, repeats=repeats))
     made: list[EdgeDraft] = []
     for source, target in edges:
         edge = said.get((known[source], known[target]))
         if edge is None:
             label, cue = "", None
             if drawn.type == DiagramType.DIAGRAM_TYPE_NETWORK:
-                label, cue = name_edge(talk, candidates[source], candidates[target], talk.doc[int(joints[source, target])])
+                meeting = talk.doc[int(joints[source, target])]
+                label, cue = name_edge(talk, things[source].chosen, things[target].chosen, meeting)
             edge = EdgeDraft(edge_kind, source, target, label, cue)
-        made.append(replace(edge, source=rank[source], target=rank[target], kind=edge_kind))
-    return assemble(drawn.type, [replace(candidates[place].node, kind=node_kind) for place in joined], made)
+        branches = nodes[rank[source]].kind == NodeKind.NODE_KIND_DECISION
+        if not branches and edge.label.lower() in MARKS:
+            edge = replace(edge, label="", cue=None)
+        own_kind = EdgeKind.EDGE_KIND_BRANCH if branches else edge_kind
+        made.append(replace(edge, source=rank[source], target=rank[target], kind=own_kind))
+    return assemble(drawn.type, nodes, made)
+
+
+def find_mentions(candidate: Candidate, candidates: Sequence[Candidate], chosen: Sequence[Candidate]) -> list[Candidate]:
+    """Those that say the same in the same form, itself among them: none denies what it says, or is a part of another node."""
+    taken = {word for other in chosen if other is not candidate for word in other.node.label.words}
+    return [
+        other
+        for other in candidates
+        if other is candidate
+        or (
+            other.terms == candidate.terms
+            and other.form == candidate.form
+            and _denies(other) == _denies(candidate)
+            and taken.isdisjoint(other.node.label.words)
+        )
+    ]
+
+
+def _denies(candidate: Candidate) -> bool:
+    return any(word in DENIALS or word.endswith(("n't", "n’t")) for word in candidate.node.label.text.lower().split())
 
 
 def _find_node(drawn: Content, words: frozenset[int]) -> int:

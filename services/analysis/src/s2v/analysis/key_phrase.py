@@ -25,8 +25,21 @@ PROMPT_SECONDS = 2.0
 """A phrase that is spoken so soon after the scene's start leaves no empty picture."""
 LATE_COST = 0.1
 """What each later second takes from a phrase's score."""
+MIN_SCORE = 0.0
+"""Below this the opening of the longest sentence says more than any part that fits."""
 FRAGMENT_COST = 1.3
-"""What a phrase loses that is no statement."""
+"""What a phrase loses that is no statement, or that lacks what its words ask for."""
+HALF_COST = 0.6
+"""What the half of a contrast loses."""
+_NEEDED = frozenset(
+    [
+        *("nsubj", "nsubjpass", "aux", "auxpass", "neg", "prt", "dobj", "dative", "attr", "acomp", "oprd", "ccomp", "xcomp"),
+        *("pobj", "pcomp"),
+    ]
+)
+"""What belongs to a word in a sentence, and without which it says something else."""
+_BESIDE = frozenset(["conj", "parataxis", "ccomp", "xcomp"])
+"""How the parser joins a clause to the one that it is set against."""
 _FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 _DEICTIC = frozenset(
     ["it", "this", "that", "they", "he", "she", "these", "those", "there", "here", "him", "her", "them", "i", "we", "you"]
@@ -105,7 +118,7 @@ def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray
             score -= _lateness(talk, sentences, begin)
             if best is None or score > best[0] + 1e-6:
                 best = (score, (begin, end))
-    return extract_plain_phrase(talk, sentences) if best is None else _make_phrase(talk, *best[1])
+    return _make_opening(talk, sentences) if best is None or best[0] < MIN_SCORE else _make_phrase(talk, *best[1])
 
 
 def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
@@ -161,6 +174,10 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         imperative = subject is None and token.tag_ == "VB" and not any(child.dep_ in ("aux", "mark") for child in token.children)
         if clause and (imperative or (subject is not None and subject.lower_ != "us")):
             spans.append(_clause_words(talk, token, token if subject is None else subject))
+            if subject is not None and _is_addressed(subject):
+                spans.append((talk.word(token), spans[-1][1]))
+            if any(child.dep_ in ("conj", "parataxis") for child in token.children):
+                spans.append(_clause_words(talk, token, token if subject is None else subject, joined=True))
     if not any(end - begin >= MIN_WORDS and len(talk.speech.text(begin, end)) <= MAX_CHARACTERS for begin, end in spans):
         pieces = _pieces(talk, *talk.words(sentence))
         spans += pieces
@@ -193,12 +210,12 @@ def _stands_alone(clause: Token) -> bool:
     return not asked and not denied
 
 
-def _clause_words(talk: Talk, verb: Token, opening: Token) -> tuple[int, int]:
-    """The unbroken stretch of words around a verb, without coordinated and subordinate clauses that follow."""
+def _clause_words(talk: Talk, verb: Token, opening: Token, *, joined: bool = False) -> tuple[int, int]:
+    """The unbroken stretch of words around a verb, without clauses that follow; with `joined` coordinated ones stay."""
     dropped = {
         part.i
         for child in verb.children
-        if (child.dep_ in ("conj", "parataxis", "cc") and child.i > verb.i)
+        if (child.dep_ in ("conj", "parataxis", "cc") and child.i > verb.i and not joined)
         or (child.dep_ in ("advcl", "ccomp") and _separate(child, verb))
         for part in child.subtree
     }
@@ -209,7 +226,10 @@ def _clause_words(talk: Talk, verb: Token, opening: Token) -> tuple[int, int]:
     before = verb.doc[first - 1] if first > verb.sent.start else None
     if before is not None and not before.is_punct and before.dep_ != "cc":
         # What is left of a clause in front does not belong here.
-        first = max(first, opening.left_edge.i if opening.i != verb.i else verb.i)
+        # "Did he hear" opens with its auxiliary.
+        openings = [opening.left_edge.i if opening.i != verb.i else verb.i]
+        openings += [child.i for child in verb.children if child.dep_ in ("aux", "auxpass", "neg")]
+        first = max(first, min(openings))
     while last + 1 in kept:
         last += 1
     return talk.word_of[first], talk.word_of[last] + 1
@@ -237,6 +257,47 @@ def _trim(talk: Talk, begin: int, end: int) -> tuple[int, int]:
     return begin, end
 
 
+def _lacks_part(tokens: Span) -> bool:
+    """Whether something is left out that a word of the phrase needs: the object of its verb, the end of "so soon that …"."""
+    first, last = tokens[0].i, tokens[-1].i
+    return any(
+        not first <= child.i <= last and child.dep_ in _NEEDED and not _is_addressed(child)
+        for token in tokens
+        for child in token.children
+    )
+
+
+def _is_addressed(noun: Token) -> bool:
+    """Whether a subject is whom the speaker addresses: "my neighbours, keep the gate closed"."""
+    after = noun.right_edge.i + 1
+    return noun.dep_ == "nsubj" and noun.head.tag_ == "VB" and after < noun.head.i and noun.doc[after].text == ","
+
+
+def _is_torn(tokens: Span) -> bool:
+    """Whether a clause says something else without what it hangs on: "I don't think …", "so far that …"."""
+    first, last = tokens[0].i, tokens[-1].i
+    hanging = [token for token in tokens if token.dep_ in ("ccomp", "advcl") and not first <= token.head.i <= last]
+    measured = any(token.lower_ in ("so", "such") for token in tokens.doc[tokens.sent.start : first])
+    return any(
+        (token.dep_ == "ccomp" and not _stands_alone(token))
+        or (measured and any(child.dep_ == "mark" and child.lower_ == "that" for child in token.children))
+        for token in hanging
+    )
+
+
+def _is_half(tokens: Span) -> bool:
+    """Whether what a phrase sets against something else by the same verb is left out: "ask not …, ask …"."""
+    first, last = tokens[0].i, tokens[-1].i
+    for token in tokens:
+        others = [token.head] if token.dep_ in _BESIDE else []
+        others += [child for child in token.children if child.dep_ in _BESIDE]
+        for other in others:
+            denied = [any(child.dep_ == "neg" or child.lower_ == "not" for child in verb.children) for verb in (token, other)]
+            if not first <= other.i <= last and token.lemma_.lower() == other.lemma_.lower() and denied[0] != denied[1]:
+                return True
+    return False
+
+
 def _bare(talk: Talk, word: int) -> str:
     return talk.speech.texts[word].lower().strip(".,;:!?\"“”'()-–—…")
 
@@ -246,7 +307,7 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
     tokens = talk.doc[first:last]
     lemmas = content_lemmas(tokens)
     words = end - begin
-    if not lemmas:
+    if not lemmas or _is_torn(tokens):
         return None
     weight = float(np.mean([np.log1p(counts[lemma]) for lemma in lemmas]))
     substance = 0.2 * min(len(lemmas), 5) - 0.3 * (len(lemmas) < 2)
@@ -257,7 +318,8 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
     pronouns = sum(token.lower_ in _DEICTIC for token in tokens) / words
     score = 0.8 * near + 0.25 * weight + substance + telling + whole + length - 0.25 * (opening in _DEICTIC) - 0.9 * pronouns
     asks = talk.speech.texts[end - 1].endswith("?")
-    score -= FRAGMENT_COST * (_is_fragment(tokens) or (tokens[0].tag_ in ("WDT", "WP", "WP$") and not asks))
+    hangs = _is_fragment(tokens) or (tokens[0].tag_ in ("WDT", "WP", "WP$") and not asks)
+    score -= FRAGMENT_COST * (hangs or _lacks_part(tokens)) + HALF_COST * _is_half(tokens)
     score -= 0.5 * (tokens.root.lemma_ in _STAGE) + 0.3 * any(token.lower_ in FILLERS for token in tokens)
     score -= 0.25 * asks
     return score

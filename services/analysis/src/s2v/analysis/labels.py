@@ -14,7 +14,7 @@ from spacy.tokens import Token
 
 from s2v.analysis.content import Label
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, TIME_NOUNS
+from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, NEGATIVE_ADVERBS, TIME_NOUNS
 from s2v.analysis.typography import close_brackets
 
 MAX_WORDS = 6
@@ -176,6 +176,8 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
             groups += _adjective_groups(child, rank, skipped)
         elif child.dep_ == "npadvmod" and child.i > verb.i and verb.lemma_ in _LASTING_VERBS:
             groups += noun_groups(child, rank, skipped)
+        elif child.dep_ == "advmod" and child.lower_ in NEGATIVE_ADVERBS:
+            groups.append(Group(rank, (child,)))
         elif child.dep_ == "advmod" and child.lower_ in DIRECTIONS:
             groups.append(Group(rank, (*(part for part in child.children if part.i == child.i - 1), child)))
             for part in child.children:

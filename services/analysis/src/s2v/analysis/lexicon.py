@@ -114,11 +114,15 @@ FUNCTION_WORDS = _words(
     a an the of to in on at by for with from into onto and or as is are be was were been being do does did has have had
     will would can could may might must shall should it its he him his she her they them their we us our you your i me
     my this that these those there here who which what how why when where so than then also over up down out off through
-    back until about between after before under within without again if both each every some any all more most such own
+    back until about between after before under within again if both each every some any all more most such own
     same
     """
 )
 """Words that a label may hold without evidence of their own. Negations are not among them."""
+NEGATIVE_ADVERBS = _words("hardly rarely seldom barely scarcely")
+"""Adverbs without which a clause says the opposite."""
+DENIALS = NEGATIVE_ADVERBS | _words("no not never nor without nobody nothing nowhere none neither cannot n't")
+"""Words by which something is denied."""
 TIME_NOUNS = _words(
     """
     millisecond second minute hour day week month year decade century age time moment morning evening afternoon night

@@ -69,8 +69,10 @@ class LanguageModel:
         """
         if not model:
             raise SetupError("S2V_LLM_URL is set, but S2V_LLM_MODEL is not: name the model, or unset the address")
-        self.name = f"{model} at {httpx.URL(url).copy_with(userinfo=b'')}, questions {revision()}"
-        self.url = url.rstrip("/") + "/v1/chat/completions"
+        self._url = url.rstrip("/") + "/v1/chat/completions"
+        self.url = str(httpx.URL(self._url).copy_with(userinfo=b""))
+        """The address as it may be told: without name and password."""
+        self.name = f"{model} at {httpx.URL(url).copy_with(userinfo=b'')!s}, questions {revision()}"
         self.model = model
         self._key = key
         self._seconds = seconds
@@ -104,7 +106,7 @@ class LanguageModel:
         end = time.monotonic() + self._seconds
         answer = bytearray()
         try:
-            with httpx.stream("POST", self.url, content=body, headers=headers, timeout=self._seconds) as response:
+            with httpx.stream("POST", self._url, content=body, headers=headers, timeout=self._seconds) as response:
                 if response.status_code in (408, 429) or response.status_code >= 500:
                     raise UnavailableError(f"the language model at {self.url} is not ready: HTTP {response.status_code}")
                 if response.status_code != 200:

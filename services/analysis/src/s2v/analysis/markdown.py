@@ -17,11 +17,11 @@ def write_outline(storyboard: Storyboard) -> str:
 
 def _write_scene(scene: Scene) -> Iterator[str]:
     minutes, seconds = divmod(round(scene.start_seconds), 60)
-    yield f"## {minutes}:{seconds:02d} {_escape(scene.title) or scene.id}"
+    yield f"## {minutes}:{seconds:02d} {escape(scene.title) or scene.id}"
     yield ""
     diagram = scene.diagram
     if diagram.type == DiagramType.DIAGRAM_TYPE_NONE:
-        yield from (f"> {_escape(node.label)}" for node in diagram.nodes)
+        yield from (f"> {escape(node.label)}" for node in diagram.nodes)
     elif diagram.type in _TREES:
         yield from _write_tree(diagram)
     else:
@@ -55,17 +55,17 @@ def _write_list(diagram: Diagram) -> Iterator[str]:
         onward = [
             edge for edge in diagram.edges if edge.source == node.id and (edge.label or place[edge.target] != place[node.id] + 1)
         ]
-        targets = ", ".join(f"{_escape(edge.label)} → {place[edge.target]}".strip() for edge in onward)
+        targets = ", ".join(f"{escape(edge.label)} → {place[edge.target]}".strip() for edge in onward)
         yield f"{place[node.id]}. {_write_node(node)}{f' ({targets})' if targets else ''}"
 
 
 def _write_node(node: Node) -> str:
-    date = f"**{_escape(node.date.label)}**: " if node.date.label else ""
-    quantity = f" ({_escape(node.quantity.label)})" if node.quantity.label else ""
-    return f"{date}{_escape(node.label)}{quantity}"
+    date = f"**{escape(node.date.label)}**: " if node.date.label else ""
+    quantity = f" ({escape(node.quantity.label)})" if node.quantity.label else ""
+    return f"{date}{escape(node.label)}{quantity}"
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """What was said is text: characters that Markdown or HTML would read are escaped."""
     for mark in "\\`*_[]<>#|":
         text = text.replace(mark, f"\\{mark}")

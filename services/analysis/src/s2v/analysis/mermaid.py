@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from s2v.analysis.markdown import escape
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, EdgeKind, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
@@ -35,10 +36,10 @@ def write_diagram(diagram: Diagram) -> str:
 
 
 def _write_scene(scene: Scene) -> str:
-    title = f" {scene.title}" if scene.title else ""
+    title = f" {escape(scene.title)}" if scene.title else ""
     heading = f"## {scene.id} · {_clock(scene.start_seconds)}–{_clock(scene.end_seconds)}{title}"
     if scene.diagram.type == DiagramType.DIAGRAM_TYPE_NONE:
-        phrases = [f"> {node.label}" for node in scene.diagram.nodes]
+        phrases = [f"> {escape(node.label)}" for node in scene.diagram.nodes]
         return "\n\n".join([heading, *phrases])
     return f"{heading}\n\n```mermaid\n{write_diagram(scene.diagram)}\n```"
 

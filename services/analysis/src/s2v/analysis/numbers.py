@@ -63,7 +63,10 @@ _ORDINALS = {
 
 
 def read_number(words: Sequence[str]) -> float | None:
-    """Returns the value of words such as ["two", "hundred", "and", "five"], ["2.4"] or ["10,000"]; None when they are none."""
+    """Returns the value of words such as ["two", "hundred", "and", "five"], ["2.4"] or ["10,000"]; None when they are none.
+
+    "Infinity" and "nan", which are numbers to Python, are words.
+    """
     pieces = [piece for word in words for piece in word.lower().replace("-", " ").split() if piece not in {"and", "a"}]
     if not pieces:
         return None
@@ -81,17 +84,17 @@ def read_number(words: Sequence[str]) -> float | None:
                 current += float(piece.replace(",", ""))
             except ValueError:
                 return None
-    return total + current
+    value = total + current
+    return value if math.isfinite(value) else None
 
 
 def write_number(words: Sequence[str]) -> str | None:
     """Returns the digits that stand for number words ("twenty" → "20", "2.5 million" as it is); None when they are no number."""
     if words and words[-1].lower() in _KEPT_SCALES and len(words) > 1:
         value = read_number(words[:-1])
-        return None if value is None or not math.isfinite(value) else f"{_digits(value)} {words[-1].lower()}"
+        return None if value is None else f"{_digits(value)} {words[-1].lower()}"
     value = read_number(words)
-    # "Infinity" and "nan" are numbers to Python, and words to everybody else.
-    return None if value is None or not math.isfinite(value) else _digits(value)
+    return None if value is None else _digits(value)
 
 
 def read_year(words: Sequence[str]) -> int | None:
@@ -104,7 +107,9 @@ def read_year(words: Sequence[str]) -> int | None:
     century = _SMALL.get(pieces[0], 0)
     if 10 <= century <= 21 and len(pieces) in (2, 3) and pieces[1] not in _SCALES:
         rest = sum(_SMALL.get(piece, 0) for piece in pieces[1:])
-        return century * 100 + rest if 1 <= rest <= 99 else None
+        # "Twenty one" is a number: of a year one says "twenty oh one".
+        least = 1 if "oh" in pieces else 10
+        return century * 100 + rest if least <= rest <= 99 else None
     value = read_number(pieces)
     return int(value) if value is not None and 1000 <= value <= 2199 and "thousand" in pieces else None
 

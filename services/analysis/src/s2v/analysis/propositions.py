@@ -52,7 +52,6 @@ _AMOUNTS = frozenset({"lot", "bunch", "plenty"})
 """Nouns of amount that a subject leaves out: of "a lot of the roads are closed" the roads."""
 _SHARES = frozenset({"more", "less", "most"})
 """The same, which stand in front of what they are of: of "more of the load" it is more load."""
-_NEGATIVE_ADVERBS = frozenset({"hardly", "rarely", "seldom", "barely", "scarcely"})
 _MARKS = ' .,;:!?"“”'
 _PUNCTUATION = ' .,;:!?"“”()[]'
 _CLIPPED = frozenset({"gon", "wan"})
@@ -287,7 +286,7 @@ def _predicate(core: Token, skipped: AbstractSet[int]) -> list[Group]:
     for child in core.children:
         if child.i in skipped:
             continue
-        if child.dep_ == "advmod" and (child.lower_ in _NEGATIVE_ADVERBS or any(part.lower_ == "no" for part in child.children)):
+        if child.dep_ == "advmod" and any(part.lower_ == "no" for part in child.children):
             groups.append(Group(0.0, (*(part for part in child.children if part.lower_ == "no"), child)))
         elif child.dep_ == "advmod" and child.tag_ in ("RBR", "JJR"):
             groups.append(Group(0.4, (child,)))

@@ -15,14 +15,13 @@ from s2v.analysis.dates import find_dates
 from s2v.analysis.evidence import MARKS
 from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS, capitalize, content_lemmas, third_person
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import FUNCTION_WORDS
+from s2v.analysis.lexicon import DENIALS, FUNCTION_WORDS
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 MAX_SPAN_WORDS = 40
 """A node whose words reach further is about everything and shows nothing."""
 NEGATION_WORDS = 3
 """Words in front of a label's own in which something may deny it."""
-_NEGATIONS = frozenset({"no", "not", "never", "nor", "without"})
 _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
 
 
@@ -165,7 +164,10 @@ def _opens(talk: Talk, word: int) -> bool:
 
 def _forms(talk: Talk, word: int) -> set[str]:
     forms = set(_WORD.findall(talk.speech.texts[word].lower()))
-    for token in _tokens(talk, word):
+    tokens = _tokens(talk, word)
+    denied = [token for token in tokens if token.dep_ == "neg"]
+    # "Doesn't" is no "does".
+    for token in denied or tokens:
         lemma = token.lemma_.lower()
         forms |= {token.lower_, lemma}
         if token.pos_ in ("VERB", "AUX"):
@@ -180,7 +182,7 @@ def _tokens(talk: Talk, word: int) -> list[Token]:
 def _loses_negation(talk: Talk, words: set[int], begin: int, end: int) -> bool:
     """Whether a word of the label is negated by one that the label leaves out."""
     return any(
-        (token.dep_ == "neg" or token.lower_ in _NEGATIONS) and word not in words and talk.word(token.head) in words
+        (token.dep_ == "neg" or token.lower_ in DENIALS) and word not in words and talk.word(token.head) in words
         for word in range(max(begin - NEGATION_WORDS, 0), end)
         for token in _tokens(talk, word)
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from spacy.tokens import Span, Token
 
+from s2v.analysis.assembly import TREES
 from s2v.analysis.content import Content, Label
 from s2v.analysis.labels import capitalize, content_lemmas, make_label, noun_groups
 from s2v.analysis.language import Talk
@@ -49,6 +50,7 @@ _OPENING_SENTENCES = 2
 """Sentences of a scene in which an announcement is looked for."""
 _MIN_OPENING_WORDS = 3
 _PRONOUNS = frozenset(["i", "we", "you", "he", "she", "it", "they", "this", "that", "these", "those", "there"])
+_DEMONSTRATIVES = frozenset(["this", "that", "these", "those"])
 _PART_NOUNS = frozenset(["lesson", "talk", "section", "part", "story", "video", "chapter", "episode", "lecture"])
 _PLAIN = frozenset(
     {"other", "another", "different", "same", "new", "second", "first", "third", "many", "more", "few", "such", "own", "no"}
@@ -80,21 +82,35 @@ def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: 
     """
     drawn = {word for node in content.nodes for word in range(*node.span)}
     sides = _find_sides(talk, content)
-    for sentence in sentences[:_OPENING_SENTENCES]:
+    openings = _find_openings(talk, sentences, drawn)
+    for sentence in openings:
         announced = _find_announcement(talk, sentence, drawn)
         if announced is not None:
             # "Let us compare rivers with lakes" announces both, not the first.
             return sides if sides is not None and set(announced.words) & set(sides.words) else announced
     named = [node.topics for node in content.nodes]
-    return _find_opening(talk, sentences, drawn) or sides or _find_topic(talk, sentences, counts, named)
+    return _find_opening(talk, openings, drawn) or sides or _find_topic(talk, sentences, counts, named) or _find_root(content)
+
+
+def _find_openings(talk: Talk, sentences: Sequence[Span], drawn: set[int]) -> Sequence[Span]:
+    """The first sentences, but none from which the speaker goes on to other things than those that are drawn."""
+    first = next((place for place, own in enumerate(sentences) if drawn & set(range(*talk.words(own)))), 0)
+    return sentences[max(first - _OPENING_SENTENCES, 0) :][:_OPENING_SENTENCES]
+
+
+def _find_root(content: Content) -> Label | None:
+    """The one thing of which a tree tells the parts; None for other scenes."""
+    roots = [node.label for node in content.nodes if node.level == 0]
+    return roots[0] if content.type in TREES and len(roots) == 1 else None
 
 
 def _find_sides(talk: Talk, content: Content) -> Label | None:
     """The two things that a comparison sets side by side, as one title; None for other scenes and where it is too long."""
     if content.type != DiagramType.DIAGRAM_TYPE_COMPARISON:
         return None
-    sides = [node for node in content.nodes if node.level == 0]
-    if len(sides) != 2:
+    parents = {edge.source for edge in content.edges}
+    sides = [node for place, node in enumerate(content.nodes) if node.level == 0 and place in parents]
+    if len(sides) != 2 or not all(_names(talk, node.label) for node in sides):
         return None
     earlier, later = sorted((node.label for node in sides), key=lambda label: label.words)
     return _join(earlier, later, _is_name(talk, later))
@@ -124,10 +140,23 @@ def _stands_alone(sentence: Span) -> bool:
 
 
 def _as_spoken(talk: Talk, begin: int, end: int) -> Label | None:
-    text = talk.speech.text(begin, end).rstrip(" .,;:!").strip('"“”')
-    if not text or len(text) > MAX_CHARACTERS or end - begin > MAX_WORDS:
+    """Words as a title, without the "that" of "that water"; None where one points at what the title does not name."""
+    words = [word for word in range(begin, end) if not _points_at_noun(talk, word)]
+    tokens = [token for word in words for token in talk.doc[slice(*talk.tokens_of[word])]]
+    text = " ".join(talk.speech.texts[word] for word in words).rstrip(" .,;:!").strip('"“”')
+    if not text or len(text) > MAX_CHARACTERS or len(words) > MAX_WORDS or any(_points(token) for token in tokens):
         return None
-    return Label(capitalize(text), tuple(range(begin, end)))
+    return Label(capitalize(text), tuple(words))
+
+
+def _points_at_noun(talk: Talk, word: int) -> bool:
+    tokens = talk.doc[slice(*talk.tokens_of[word])]
+    return len(tokens) == 1 and tokens[0].lower_ in _DEMONSTRATIVES and tokens[0].dep_ == "det"
+
+
+def _points(token: Token) -> bool:
+    """Whether a word stands for something that was said before: "none of this"."""
+    return token.pos_ in ("PRON", "DET") and token.dep_ != "det" and token.lower_ in _DEMONSTRATIVES | {"it", "they", "them"}
 
 
 def _find_announcement(talk: Talk, sentence: Span, drawn: set[int]) -> Label | None:
@@ -258,6 +287,11 @@ def _says_nothing(token: Token, head: Token) -> bool:
 
 def _apart(first: _Topic, second: _Topic) -> bool:
     return not first.lemmas & second.lemmas
+
+
+def _names(talk: Talk, label: Label) -> bool:
+    """Whether a label names a thing: "best" by itself does not."""
+    return any(token.pos_ in ("NOUN", "PROPN") for word in label.words for token in talk.doc[slice(*talk.tokens_of[word])])
 
 
 def _is_name(talk: Talk, label: Label) -> bool:

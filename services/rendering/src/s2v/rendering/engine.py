@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from s2v.rendering.limits import DEFAULT_LIMITS, Limits, limit_worker
 from s2v.runtime.engine import EnginePool, preload
 
@@ -16,8 +14,6 @@ FILM_SECONDS = 1800.0
 
 def preload_engine() -> None:
     """Starts the fork server of the worker processes; before gRPC or NATS have threads."""
-    # Each worker has one core: without this NumPy starts a thread for every core in every worker.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     preload(PRELOADED)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -50,8 +49,6 @@ class PoolCompute:
 
 def preload_engine(settings: TranscriptionSettings) -> None:
     """Starts the fork server of the worker processes with the engine's modules; before gRPC or NATS have threads."""
-    # Each worker has one core: without this NumPy starts a thread for every core in every worker.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     engine = ("torch", "whisper") if settings.whisper_engine == OPENAI_WHISPER else ()
     preload(("faster_whisper", "faster_whisper.vad", "s2v.transcription.recognition", *engine))
 
