@@ -17,7 +17,19 @@ from s2v.analysis.candidate_features import OWN_PAIR_FLAGS, PAIR_SIZE, SIZE, des
 from s2v.analysis.candidates import Candidate, Form, find_candidates
 from s2v.analysis.content import Content, NodeDraft
 from s2v.analysis.extractors import EXTRACTORS, worth_drawing
-from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, GraphReader, Thing, align, connect, find_edges, find_mentions, select
+from s2v.analysis.graph_reader import (
+    KINDS,
+    MAX_CHOSEN,
+    GraphReader,
+    Thing,
+    align,
+    are_siblings,
+    complete_series,
+    connect,
+    find_edges,
+    find_mentions,
+    select,
+)
 from s2v.analysis.language import Talk, scene_text
 from s2v.analysis.passage_encoder import PassageEncoder
 from s2v.analysis.settings import AnalysisSettings
@@ -224,6 +236,28 @@ def test_a_node_is_what_is_said_first_of_it_and_keeps_its_mentions(parse: Callab
     sleeps = [candidate for candidate in candidates if "sleep" in candidate.terms and candidate.form == Form.CLAUSE]
     assert len(sleeps) == 2
     assert find_mentions(sleeps[0], candidates, sleeps) == [sleeps[0]], "a denial is no mention of what it denies"
+
+
+@pytest.mark.integration
+def test_what_is_listed_is_drawn_whole_and_side_by_side(parse: Callable[[str], Talk]) -> None:
+    talk = parse("The crew has a pilot, a doctor, a nurse and a guard. The guard has a dog.")
+    named = {one.node.label.text: one for one in reversed(find_candidates(talk, talk.sentences)) if one.form == Form.NOUN}
+    some = [named[name] for name in ("Crew", "Pilot", "Nurse", "Dog")]
+    assert are_siblings(some).tolist() == [
+        [False, False, False, False],
+        [False, True, True, False],
+        [False, True, True, False],
+        [False, False, False, False],
+    ]
+    drawn, edges = complete_series(some, [(0, 1), (2, 3)], list(named.values()))
+    labels = [one.node.label.text for one in drawn]
+    assert sorted((labels[source], labels[target]) for source, target in edges) == [
+        ("Nurse", "Dog"),
+        ("Crew", "Nurse"),
+        ("Crew", "Doctor"),
+        ("Crew", "Guard"),
+        ("Crew", "Pilot"),
+    ]
 
 
 @pytest.mark.integration

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from s2v.analysis.analysis import analyze
 from s2v.analysis.french_dates import find_dates
 from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS
 from s2v.analysis.language import LANGUAGES, Parser, Talk
 from s2v.analysis.rules import EXTRACTORS, find_content
 from s2v.analysis.speech import read_speech
 from s2v.analysis.text import make_transcript
+from s2v.runtime.errors import DegradedError
 from s2v.v1.diagram_pb2 import DiagramType
 
 pytestmark = pytest.mark.integration
@@ -94,6 +96,9 @@ def test_french_labels_fit_and_are_spoken(parser: Parser) -> None:
         ("Cela dure de 1914 à 1918.", "De 1914 à 1918", 1914.0),
         ("On la trouve dès les années 1930.", "Années 1930", 1930.0),
         ("Il vit au XVIIe siècle.", "XVIIe siècle", 1600.0),
+        ("Elle chante dans les années soixante-dix.", "Années soixante-dix", 1970.0),
+        ("Elle chante dans les années quatre-vingts.", "Années quatre-vingts", 1980.0),
+        ("Elle chante dans les années quatre-vingt-dix.", "Années quatre-vingt-dix", 1990.0),
     ],
 )
 def test_french_dates(parser: Parser, text: str, label: str, start: float) -> None:
@@ -101,3 +106,27 @@ def test_french_dates(parser: Parser, text: str, label: str, start: float) -> No
     (found,) = find_dates(talk, talk.sentences)
     assert found.date.label.text == label
     assert found.date.start_year == pytest.approx(start)
+
+
+def test_a_french_denial_stays_one(parser: Parser) -> None:
+    talk = parse(
+        parser,
+        "D'abord, le client de la banque n'accepte pas les conditions du nouveau contrat. Ensuite, il ne signe jamais "
+        "les papiers de la grande maison. Enfin, on ferme le dossier.",
+    )
+    labels = [node.label.text.lower() for node in find_content(talk, talk.sentences).nodes]
+    assert labels
+    for label in labels:
+        words = set(re.findall(r"\w+", label))
+        assert not words & {"n", "ne"} or words & {"pas", "jamais"}, label
+
+
+def test_a_french_talk_is_a_whole_storyboard_and_degraded() -> None:
+    text = " ".join(passage.text for passage in read_passages()[:3])
+    transcript = make_transcript(text, language="fr")
+    storyboard, report = analyze(transcript)
+    assert storyboard.scenes
+    assert any(scene.diagram.type != DiagramType.DIAGRAM_TYPE_NONE for scene in storyboard.scenes)
+    assert report.degradations
+    with pytest.raises(DegradedError):
+        analyze(transcript, strict=True)

@@ -16,6 +16,7 @@ from s2v.analysis.french_dates import find_dates
 from s2v.analysis.french_lexicon import (
     CONDITIONS,
     MODALS,
+    NEGATIONS,
     OTHERWISE,
     PARALLEL,
     SEQUENCE_CUES,
@@ -159,6 +160,7 @@ def _shorten(tokens: list[Token]) -> Iterator[list[Token]]:
                 place
                 for place in range(len(remaining) - 1, 1, -1)
                 if remaining[place].pos_ in ("ADP", "SCONJ", "ADV", "PRON", "CCONJ")
+                and not any(token.lower_ in NEGATIONS for token in remaining[place:])
                 and any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for token in remaining[1:place])
             ),
             None,
@@ -168,7 +170,7 @@ def _shorten(tokens: list[Token]) -> Iterator[list[Token]]:
         remaining = remaining[:cut]
     bare = [token for token in remaining if token.lower_ not in _ARTICLES]
     yield bare
-    yield [token for token in bare if token.pos_ not in ("ADJ", "ADV")]
+    yield [token for token in bare if token.pos_ not in ("ADJ", "ADV") or token.lower_ in NEGATIONS]
 
 
 def _text(talk: Talk, tokens: Sequence[Token]) -> str:

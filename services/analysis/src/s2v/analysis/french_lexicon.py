@@ -18,6 +18,8 @@ CONDITIONS = _words("si s'")
 OTHERWISE = _words("sinon autrement")
 PARALLEL = frozenset({"pendant ce temps", "en même temps", "en parallèle", "simultanément", "pendant que", "tandis que"})
 SUBJECT_PRONOUNS = _words("on nous vous je tu il elle ils elles ce c' ça cela qui j'")
+NEGATIONS = _words("pas plus jamais rien guère point aucun aucune personne nulle")
+"""Words that deny, with "ne" or without."""
 MODALS = _words("faut falloir devoir pouvoir aller commencer finir vouloir")
 """Verbs that hand their meaning to an infinitive: "il faut couper"."""
 STATIVE_VERBS = _words("être avoir sembler penser croire savoir aimer vouloir exister rester falloir pouvoir signifier")

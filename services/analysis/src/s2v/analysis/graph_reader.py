@@ -21,7 +21,7 @@ from spacy.tokens import Span
 from s2v.analysis.assembly import PARTS, TREES, assemble, fits_tree
 from s2v.analysis.base_weights import read_learned
 from s2v.analysis.candidate_features import SAME_NODE, Features, Floats, describe
-from s2v.analysis.candidates import Candidate, find_candidates
+from s2v.analysis.candidates import Candidate, Form, find_candidates
 from s2v.analysis.content import Content, EdgeDraft
 from s2v.analysis.evidence import MARKS
 from s2v.analysis.extractors import MIN_NODES
@@ -118,11 +118,15 @@ class GraphReader:
         both = np.sqrt(chances[chosen] * kept)
         found = joined * np.outer(both, both)
         some = [candidates[place] for place in chosen]
+        if drawn.type in TREES:
+            found = np.where(are_siblings(some), np.float32(0), found)
         edges = [
             (source, target)
             for source, target in find_edges(drawn.type, found, float(self._weights["least"][kind]))
             if not denies_edge(talk, some[source], some[target], talk.doc[int(joints[source, target])])
         ]
+        if drawn.type in TREES:
+            some, edges = complete_series(some, edges, candidates)
         things = [Thing(candidate, find_mentions(candidate, candidates, some)) for candidate in some]
         return connect(talk, drawn, things, edges, joints)
 
@@ -356,6 +360,46 @@ def connect(
         own_kind = EdgeKind.EDGE_KIND_BRANCH if branches else edge_kind
         made.append(replace(edge, source=rank[source], target=rank[target], kind=own_kind))
     return assemble(drawn.type, nodes, made)
+
+
+def are_siblings(some: Sequence[Candidate]) -> NDArray[np.bool_]:
+    """Returns which two are members of one series ("bone, cartilage and blood"): none is a part of another."""
+    series = np.asarray([_find_series(candidate) for candidate in some], dtype=np.int64)
+    return np.asarray((series[:, None] == series) & (series[:, None] >= 0))
+
+
+def complete_series(
+    some: Sequence[Candidate], edges: Sequence[tuple[int, int]], candidates: Sequence[Candidate]
+) -> tuple[list[Candidate], list[tuple[int, int]]]:
+    """Adds the members of a series of which one is drawn as a part: half of what was listed would be a false statement."""
+    all_drawn, whole = list(some), list(edges)
+    for source, target in edges:
+        series, form = _find_series(some[target]), some[target].form
+        for other in candidates:
+            if series < 0 or other.form != form or _find_series(other) != series:
+                continue
+            place = next((place for place, known in enumerate(all_drawn) if known is other), -1)
+            if place < 0 and not any(
+                _are_one(other.terms, known.terms) or _overlap(other.node.label.words, known.node.label.words)
+                for known in all_drawn
+            ):
+                place = len(all_drawn)
+                all_drawn.append(other)
+            if place >= 0 and fits_tree(whole, source, place):
+                whole.append((source, place))
+    return all_drawn, whole
+
+
+def _find_series(candidate: Candidate) -> int:
+    """The first of the nouns that a candidate's noun is listed with, as the number of its token; -1 for none."""
+    head = candidate.head
+    if candidate.form not in (Form.NOUN, Form.BARE_NOUN) or not (
+        head.dep_ == "conj" or any(child.dep_ == "conj" for child in head.children)
+    ):
+        return -1
+    while head.dep_ == "conj":
+        head = head.head
+    return head.i
 
 
 def find_mentions(candidate: Candidate, candidates: Sequence[Candidate], chosen: Sequence[Candidate]) -> list[Candidate]:
