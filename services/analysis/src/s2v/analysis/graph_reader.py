@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.tokens import Span
+from spacy.tokens import Span, Token
 
 from s2v.analysis.assembly import PARTS, TREES, assemble, fits_tree
 from s2v.analysis.base_weights import read_learned
@@ -27,6 +27,7 @@ from s2v.analysis.evidence import MARKS
 from s2v.analysis.extractors import MIN_NODES
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import DENIALS
+from s2v.analysis.mentions import list_head, list_members
 from s2v.analysis.passage_encoder import PassageReading
 from s2v.analysis.spoken_edges import denies_edge, name_edge
 from s2v.runtime.errors import SetupError
@@ -59,6 +60,7 @@ its graph stands."""
 ONCE_MORE = 3.0
 """How many times likelier than others an edge must be between nodes that are joined already."""
 MIN_RING = 3
+_NOUNS = (Form.NOUN, Form.BARE_NOUN)
 SAME_WORDS = 0.5
 """Share of the shorter one's words beyond which two candidates are one thing."""
 SAME_TERMS = 1 / 3
@@ -374,32 +376,38 @@ def complete_series(
     """Adds the members of a series of which one is drawn as a part: half of what was listed would be a false statement."""
     all_drawn, whole = list(some), list(edges)
     for source, target in edges:
-        series, form = _find_series(some[target]), some[target].form
-        for other in candidates:
-            if series < 0 or other.form != form or _find_series(other) != series:
+        first = some[target]
+        for head in list_members(list_head(first.head)) if _find_series(first) >= 0 else ():
+            other = _find_member(head, first, all_drawn, candidates)
+            if other is None:
                 continue
-            place = next((place for place, known in enumerate(all_drawn) if known is other), -1)
-            if place < 0 and not any(
-                _are_one(other.terms, known.terms) or _overlap(other.node.label.words, known.node.label.words)
-                for known in all_drawn
-            ):
-                place = len(all_drawn)
+            place = next((place for place, known in enumerate(all_drawn) if known is other), len(all_drawn))
+            if place == len(all_drawn):
                 all_drawn.append(other)
-            if place >= 0 and fits_tree(whole, source, place):
+            if fits_tree(whole, source, place):
                 whole.append((source, place))
     return all_drawn, whole
 
 
+def _find_member(head: Token, model: Candidate, drawn: Sequence[Candidate], candidates: Sequence[Candidate]) -> Candidate | None:
+    """The candidate for a member of a series, the one that is drawn if there is one; None where another says the same."""
+    own = [one for one in candidates if one.head.i == head.i and one.form in _NOUNS]
+    known = next((one for one in drawn if one in own), None)
+    if known is not None:
+        return known
+    others = {member.lemma_.lower() for member in list_members(list_head(head)) if member.i != head.i}
+    for one in sorted(own, key=lambda candidate: candidate.form != model.form):
+        words = one.node.label.words
+        told = any(_are_one(one.terms, other.terms) or _overlap(words, other.node.label.words) for other in drawn)
+        if not told and others.isdisjoint(one.terms):
+            return one
+    return None
+
+
 def _find_series(candidate: Candidate) -> int:
     """The first of the nouns that a candidate's noun is listed with, as the number of its token; -1 for none."""
-    head = candidate.head
-    if candidate.form not in (Form.NOUN, Form.BARE_NOUN) or not (
-        head.dep_ == "conj" or any(child.dep_ == "conj" for child in head.children)
-    ):
-        return -1
-    while head.dep_ == "conj":
-        head = head.head
-    return head.i
+    first = list_head(candidate.head)
+    return first.i if candidate.form in _NOUNS and len(list_members(first)) > 1 else -1
 
 
 def find_mentions(candidate: Candidate, candidates: Sequence[Candidate], chosen: Sequence[Candidate]) -> list[Candidate]:

@@ -182,6 +182,13 @@ def list_members(head: Token) -> list[Token]:
     return sorted(set(members), key=lambda token: token.i)
 
 
+def list_head(member: Token) -> Token:
+    """Returns the first of the coordination that a token belongs to; itself where it belongs to none."""
+    while member.dep_ == "conj" or (member.dep_ == "appos" and _continues_list(member)):
+        member = member.head
+    return member
+
+
 def _is_alike(first: Token, second: Token) -> bool:
     return not (is_nominal(first) and second.pos_ in ("VERB", "AUX") and second.tag_ != "VBG")
 
