@@ -34,7 +34,12 @@ class _Run:
 def main() -> None:
     """Draws the passages of a file, each as its own type, and prints the figures of each type."""
     arguments = parse_arguments("Graphs of every type, the type given.")
-    passages = [passage for passage in read_passages(arguments.file) if passage.label in _TYPES]
+    passages = [passage for passage in read_passages(arguments.file) if passage.label != "none"]
+    for passage in passages:
+        if passage.label not in _TYPES:
+            raise SystemExit(
+                f"{arguments.file}: {passage.id} has the label {passage.label!r}; the types are {', '.join(_TYPES)} and none"
+            )
     run = draw(passages, arguments.rules)
     if arguments.predictions is not None:
         write_predictions(arguments.predictions, run.graphs)

@@ -87,17 +87,21 @@ class Tally:
 
 
 def read_passages(path: Path) -> list[Passage]:
-    """Reads lines of {"id", "text", "label", "gold": {"nodes", "edges"}}; the gold graph may be missing.
+    """Reads lines of {"id", "text", "label", "gold": {"nodes", "edges"}}; the gold graph may be missing. Blank lines are none.
 
     Errors: SystemExit with file and line when one is not of this form.
     """
     passages: list[Passage] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
         try:
             record = json.loads(line)
+            if not record["text"].strip():
+                raise ValueError("the text is empty")
             gold = _read_graph(record["gold"]) if "gold" in record else None
             passages.append(Passage(str(record["id"]), str(record["text"]), str(record.get("label", "flowchart")), gold))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SystemExit(f'{path}:{number} is not a line of {{"id", "text", "label"}} ({error!r})') from error
     return passages
 
