@@ -14,12 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from s2v.analysis.analysis import Analyst
 from s2v.analysis.answer import MAX_EDGES, MAX_NODES, Answer
 from s2v.analysis.evidence import validate
 from s2v.analysis.language import Talk
 from s2v.analysis.llm import CODE, MAX_ANSWER_BYTES, MAX_FAILURES, LanguageModel, Readings
 from s2v.analysis.reading import Reading, find_label, read_answer
 from s2v.analysis.storyboard import ScenePlan, make_scene
+from s2v.analysis.text import make_transcript
 from s2v.runtime.errors import DegradedError, EngineError, EngineTimeoutError, InvalidInputError, S2VError, UnavailableError
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 from s2v.v1.report_pb2 import StageReport
@@ -408,6 +410,29 @@ def test_what_was_dropped_is_counted_and_no_scene_is_asked_for_twice(server: Ser
     readings.report(report)
     assert (report.measures["llm_scenes"], report.measures["llm_dropped"]) == (1, 2)
     assert not report.degradations
+
+
+def test_the_settings_put_the_model_in_the_place_of_the_rules(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S2V_LLM_URL", server.url)
+    monkeypatch.setenv("S2V_LLM_MODEL", "some-model")
+    analyst = Analyst("en")
+    transcript = make_transcript(TEXT)
+    made, report = analyst.analyze(transcript, strict=True)
+    assert [node.label for scene in made.scenes for node in scene.diagram.nodes] == [
+        "Open letter",
+        "Form complete",
+        "Sign",
+        "Not stamp form",
+    ]
+    assert any(use.name.startswith("some-model at http://127.0.0.1") for use in report.models)
+    assert report.measures["llm_scenes"] == 1
+    assert not report.degradations
+    server.status = 503
+    made, report = analyst.analyze(transcript)
+    assert made.scenes
+    assert [degradation.code for degradation in report.degradations] == [CODE]
+    with pytest.raises(DegradedError):
+        analyst.analyze(transcript, strict=True)
 
 
 _labels = st.one_of(

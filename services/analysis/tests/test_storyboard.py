@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
+from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -162,6 +163,11 @@ def _set(path: str, value: object) -> Callable[[Storyboard], None]:
         pytest.param(_set("1.diagram.edges.0.target", "s09n01"), id="loose edge"),
         pytest.param(_set("2.diagram.nodes.0.date.label", "1841"), id="wrong year"),
         pytest.param(_set("1.title", "Ten tricks for gardeners"), id="unspoken title"),
+        pytest.param(_set("1.diagram.nodes.0.label", "Choose shady corner " * 4), id="too long"),
+        pytest.param(_set("1.diagram.nodes.1.id", "s02n01"), id="the same id twice"),
+        pytest.param(_set("1.diagram.edges.0.reveal_seconds", 0.0), id="edge before its ends"),
+        pytest.param(_set("1.diagram.edges.0.label", "maybe"), id="unspoken edge"),
+        pytest.param(_set("2.end_seconds", 1e4), id="longer than the sound"),
     ],
 )
 def test_the_validator_refuses_what_nobody_said(
@@ -175,6 +181,50 @@ def test_the_validator_refuses_what_nobody_said(
     harm(harmed)
     with pytest.raises(EvidenceError):
         validate(harmed, parsed)
+
+
+def _labels(storyboard: Storyboard) -> Iterator[tuple[Message, str]]:
+    """Everything that is drawn as text: its holder, and the name of the field."""
+    for scene in storyboard.scenes:
+        if scene.title:
+            yield scene, "title"
+        for node in scene.diagram.nodes:
+            yield node, "label"
+            yield from ((part, "label") for name in ("quantity", "date") if node.HasField(name) for part in [getattr(node, name)])
+        yield from ((edge, "label") for edge in scene.diagram.edges if edge.label)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_the_validator_refuses_any_label_with_a_word_that_nobody_said(
+    talk: tuple[Transcript, Storyboard], parser: Parser, data: st.DataObject
+) -> None:
+    transcript, storyboard = talk
+    harmed = Storyboard()
+    harmed.CopyFrom(storyboard)
+    holder, name = data.draw(st.sampled_from(list(_labels(harmed))))
+    words = getattr(holder, name).split()
+    invented = data.draw(st.sampled_from(["zebra", "not", "without", "1066", "never", "nobody"]))
+    place = data.draw(st.integers(0, len(words)))
+    replaced = data.draw(st.booleans())
+    setattr(holder, name, " ".join([*words[:place], invented, *words[place + replaced :]]))
+    with pytest.raises(EvidenceError):
+        validate(harmed, parser.parse(read_speech(transcript)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_the_validator_refuses_any_reveal_at_another_word(
+    talk: tuple[Transcript, Storyboard], parser: Parser, data: st.DataObject
+) -> None:
+    transcript, storyboard = talk
+    harmed = Storyboard()
+    harmed.CopyFrom(storyboard)
+    parts = [node for scene in harmed.scenes for node in scene.diagram.nodes]
+    part = data.draw(st.sampled_from(parts))
+    part.reveal_seconds += data.draw(st.sampled_from([-100.0, -0.2, 0.2, 1.0, 1e4]))
+    with pytest.raises(EvidenceError):
+        validate(harmed, parser.parse(read_speech(transcript)))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from s2v.analysis import analysis
 from s2v.analysis.classification import NAMES
 
 TRAINING = Path(__file__).parents[1] / "training"
@@ -72,3 +73,8 @@ def test_what_was_written_says_what_its_graph_says() -> None:
             assert own, f"{node!r} has no words"
             missing = [word for word in own if word not in words]
             assert len(missing) <= len(own) / 2, f"{node!r} is not told"
+
+
+def test_what_was_learned_is_small() -> None:
+    package = Path(analysis.__file__).parent
+    assert sum(path.stat().st_size for pattern in ("*.npz", "*.onnx") for path in package.glob(pattern)) <= 40e6
