@@ -88,3 +88,12 @@ def test_ages_are_ordered_without_years(parse: Parse) -> None:
     content = extract_timeline(talk, talk.sentences)
     assert [node.date.start_year for node in content.nodes if node.date] == [0, 1, 2]
     assert {node.date.precision for node in content.nodes if node.date} == {DatePrecision.DATE_PRECISION_ORDINAL}
+
+
+def test_what_was_held_on_a_date_is_the_event(parse: Parse) -> None:
+    talk = parse("At the Geneva Conference held in May 1951, the two sides agreed on a border. In 1953, the old bridge fell.")
+    content = extract_timeline(talk, talk.sentences)
+    assert [(node.date.label.text, node.label.text) for node in content.nodes if node.date] == [
+        ("May 1951", "Geneva Conference held"),
+        ("1953", "Old bridge fell"),
+    ]

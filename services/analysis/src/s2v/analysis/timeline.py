@@ -47,6 +47,9 @@ def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
         if root.i in seen or (beside is None and _belongs_elsewhere(date, root, barred)):
             continue
         node = _make_event(talk, date, root, barred, references) if verb is not None else _name_event(talk, date, root, barred)
+        if node is None and verb is not None and verb.dep_ == "acl":
+            # "At the conference held in May": the participle says nothing by itself.
+            node = _name_event(talk, date, verb.head, barred)
         if node is not None:
             seen.add(root.i)
             nodes.append(node)
