@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -6,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from s2v.analysis.analysis import Analyst
 from s2v.analysis.markdown import write_outline
 from s2v.analysis.mermaid import write_diagram, write_mermaid
+from s2v.analysis.text import make_transcript
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, EdgeKind, EventDate, Group, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
@@ -26,6 +29,11 @@ for (const diagram of JSON.parse(text)) {
 }
 console.log(JSON.stringify(found));
 """
+TALK = """First, choose a shady corner for the heap. Then spread a layer of twigs on the ground. Next, add scraps and leaves.
+If the heap is too dry, water it. If the heap is too wet, add cardboard. Finally, cover it with a lid.
+
+Composting has a long history. In 1840, a German chemist described how plants take up minerals. In 1911, an American
+farmer reported on farms in China. In 1943, a British botanist published a book on soil."""
 HOSTILE = 'end "x" <b> {a} [c] (d); #1 : `e` | f & g\\ --> %% click'
 
 
@@ -137,3 +145,29 @@ def test_titles_and_phrases_are_text_in_markdown() -> None:
     assert "<img" not in written.replace("\\<", "")
     assert "<b>" not in written.replace("\\<", "")
     assert "[a](b)" not in written.replace("\\[", "").replace("\\]", "")
+
+
+@pytest.mark.integration
+def test_mermaid_reads_a_talk(mermaid_folder: Path, analyst: Analyst) -> None:
+    storyboard, _ = analyst.analyze(make_transcript(TALK))
+    written = write_mermaid(storyboard)
+    headings = re.findall(r"^## (s\d+) · \d+:\d\d–\d+:\d\d", written, re.MULTILINE)
+    assert headings == [scene.id for scene in storyboard.scenes]
+    blocks = re.findall(r"^```mermaid\n(.*?)\n```$", written, re.MULTILINE | re.DOTALL)
+    drawn = [scene for scene in storyboard.scenes if scene.diagram.type != DiagramType.DIAGRAM_TYPE_NONE]
+    assert len(blocks) == len(drawn) >= 2
+    assert {kind.split("-")[0] for kind in parse(mermaid_folder, blocks)} <= {"flowchart", "mindmap", "timeline"}
+
+
+@pytest.mark.integration
+def test_an_outline_of_a_talk_holds_all_that_is_drawn(analyst: Analyst) -> None:
+    storyboard, _ = analyst.analyze(make_transcript(TALK))
+    outline = write_outline(storyboard)
+    for scene in storyboard.scenes:
+        for node in scene.diagram.nodes:
+            assert node.label in outline
+            assert node.date.label in outline
+        for edge in scene.diagram.edges:
+            assert edge.label in outline
+    assert re.search(r"^1\. ", outline, re.MULTILINE), "steps are numbered"
+    assert "**1840**: " in outline
