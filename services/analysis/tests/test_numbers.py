@@ -60,6 +60,8 @@ def test_words_that_python_takes_for_numbers_are_words(word: str) -> None:
     assert write_number([word]) is None
 
 
-@pytest.mark.parametrize("words", ["twenty-one", "twenty five", "nineteen and two"])
+@pytest.mark.parametrize(
+    "words", ["twenty-one", "twenty five", "sixteen and eighteen", "nineteen fourteen and nineteen eighteen"]
+)
 def test_a_plain_number_is_no_year(words: str) -> None:
     assert read_year(words.split()) is None

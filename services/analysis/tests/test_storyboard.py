@@ -204,7 +204,7 @@ def test_the_validator_refuses_any_label_with_a_word_that_nobody_said(
     harmed.CopyFrom(storyboard)
     holder, name = data.draw(st.sampled_from(list(_labels(harmed))))
     words = getattr(holder, name).split()
-    invented = data.draw(st.sampled_from(["zebra", "not", "without", "1066", "never", "nobody"]))
+    invented = data.draw(st.sampled_from(["zebra", "not", "without", "1066", "nobody"]))
     place = data.draw(st.integers(0, len(words)))
     replaced = data.draw(st.booleans())
     setattr(holder, name, " ".join([*words[:place], invented, *words[place + replaced :]]))

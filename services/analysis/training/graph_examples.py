@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from drawn_graphs import DrawnPassage
 from graph_heads import Example
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from evals.diagram_graphs import read_graph
@@ -15,7 +16,7 @@ from s2v.analysis.candidate_features import describe
 from s2v.analysis.candidates import find_candidates
 from s2v.analysis.classification import NAMES
 from s2v.analysis.extractors import EXTRACTORS
-from s2v.analysis.graph_reader import KINDS, align, joint_rows, share_rows
+from s2v.analysis.graph_reader import KINDS, align, are_siblings, joint_rows, share_rows
 from s2v.analysis.language import Parser, scene_text
 from s2v.analysis.speech import read_speech
 from s2v.analysis.text import make_transcript
@@ -34,6 +35,8 @@ class Drawn:
     example: Example
     phrases: tuple[str, ...]
     """Of the candidates, in their order."""
+    siblings: NDArray[np.bool_]
+    """Which of them are listed together, shape (candidates, candidates)."""
     gold: Graph
     rules: Graph
 
@@ -71,4 +74,4 @@ def describe_passage(parser: Parser, tokenizer: Tokenizer, passage: DrawnPassage
         joined=joined,
     )
     phrases = tuple(candidate.node.phrase for candidate in candidates)
-    return Drawn(scene, kind, example, phrases, Graph(passage.nodes, passage.edges), read_graph(rules))
+    return Drawn(scene, kind, example, phrases, are_siblings(candidates), Graph(passage.nodes, passage.edges), read_graph(rules))

@@ -112,8 +112,9 @@ def cut_batches(
 def weigh(passages: list[Passage], chosen: NDArray[np.int64]) -> Truth:
     """Returns the truth, with weights that are 1 on average over the chosen passages."""
     targets = np.stack([passage.target for passage in passages])
-    rare = (1 / CLASSES / targets[chosen].mean(axis=0)) ** RARITY
-    weights = (targets * rare).sum(axis=1) * np.asarray([passage.weight for passage in passages])
+    counted = np.asarray([passage.weight for passage in passages])
+    rare = (1 / CLASSES / np.average(targets[chosen], axis=0, weights=counted[chosen])) ** RARITY
+    weights = (targets * rare).sum(axis=1) * counted
     return Truth(targets, np.asarray(weights / weights[chosen].mean(), dtype=np.float32))
 
 

@@ -6,9 +6,10 @@ TRAIN and MORE as for `train_encoder.py`, whose weights are taken up: the upper 
 read once. First the heads of `graph_heads` learn what the layers say as they are, then all learn together. One document in five
 is held out; on these the probability from which an edge is drawn is chosen for each type, and the graphs are scored.
 
-Writes `passage_encoder.onnx`, `passage_encoder.npz` and `graph_reader.npz` beside the modules and prints their digests, which
-belong into `s2v.analysis.passage_encoder` and `s2v.analysis.graph_reader`; run `train_diagram_types.py` afterwards. An hour and a
-half of two cores without AVX-512; 8 GB. Run it from the project's root, whose `evals` it scores by.
+Writes what `train_encoder.py` writes and `graph_reader.npz`, and prints their digests, which belong into
+`s2v.analysis.passage_encoder`, `s2v.analysis.base_weights` and `s2v.analysis.graph_reader`; run
+`train_diagram_types.py` afterwards. Without AVX-512 an epoch takes an hour and a half of two cores; 12 GB. Run it from
+the project's root, whose `evals` it scores by.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from train_encoder import SEED, cut_batches, weigh
 from upper import Hidden, Upper, fall, pad
 
 from evals.graphs import Graph, Tally, score_graph
+from s2v.analysis.assembly import TREES
 from s2v.analysis.classification import NAMES
 from s2v.analysis.graph_reader import KINDS, MIN_CHANCE, WEIGHTS, find_edges, select
 from s2v.analysis.language import Parser
@@ -196,6 +198,8 @@ class Trainer:
         kept, joined = self.reader.graphs.join(rows, vectors, [drawn.example], [some])
         both = np.sqrt(chances[some] * torch.sigmoid(kept[0]).numpy())
         apart = 1 - np.eye(len(some), dtype=np.float32)
+        if drawn.kind in TREES:
+            apart[drawn.siblings[np.ix_(some, some)]] = 0
         return torch.sigmoid(joined)[0].numpy() * apart * np.outer(both, both), some
 
     @torch.no_grad()

@@ -42,7 +42,7 @@ FIXED, UPPER = range(ADAPTED_LAYERS.start), range(ADAPTED_LAYERS.start, LAYERS)
 RANK = 32
 """Of the products that are added to the matrices of the adapted layers."""
 LAYER_DECAY = 0.9
-"""Each layer learns at this share of the rate of the one above it."""
+"""Each layer learns at this share of the rate of the one above it; what is added to one learns at a rate of its own."""
 ADAPTER_RATE = 2e-4
 DROPOUT = 0.1
 """Of what the head is given."""

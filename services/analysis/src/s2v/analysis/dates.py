@@ -215,7 +215,8 @@ def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate
         start = int(match[1])
         end = int(match[2]) if len(match[2]) == 4 else start // 100 * 100 + int(match[2])
         length = last - first
-        if _hold_count(tokens[place : place + length]):
+        named = place > 0 and tokens[place - 1].dep_ == "det"
+        if _hold_count(tokens[place : place + length]) and not named:
             return None
         return _make(talk, tokens[place : place + length], f"{start}–{end}", (start, end), DatePrecision.DATE_PRECISION_YEAR)
     span = _find_range(tokens, place)

@@ -27,7 +27,7 @@ from s2v.analysis.evidence import MARKS
 from s2v.analysis.extractors import MIN_NODES
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import DENIALS
-from s2v.analysis.mentions import list_head, list_members
+from s2v.analysis.mentions import find_series
 from s2v.analysis.passage_encoder import PassageReading
 from s2v.analysis.spoken_edges import denies_edge, name_edge
 from s2v.runtime.errors import SetupError
@@ -356,6 +356,9 @@ def connect(
                 meeting = talk.doc[int(joints[source, target])]
                 label, cue = name_edge(talk, things[source].chosen, things[target].chosen, meeting)
             edge = EdgeDraft(edge_kind, source, target, label, cue)
+        if edge.cue is None and any(things[end].chosen is not things[end].mentions[0] for end in (source, target)):
+            # The nodes stand there since they were named; what joins them is said now.
+            edge = replace(edge, cue=max(things[end].chosen.node.span for end in (source, target)))
         branches = nodes[rank[source]].kind == NodeKind.NODE_KIND_DECISION
         if not branches and edge.label.lower() in MARKS:
             edge = replace(edge, label="", cue=None)
@@ -366,7 +369,10 @@ def connect(
 
 def are_siblings(some: Sequence[Candidate]) -> NDArray[np.bool_]:
     """Returns which two are members of one series ("bone, cartilage and blood"): none is a part of another."""
-    series = np.asarray([_find_series(candidate) for candidate in some], dtype=np.int64)
+    series = np.full(len(some), -1)
+    for place, candidate in enumerate(some):
+        members = find_series(candidate.head) if candidate.form in _NOUNS else []
+        series[place] = members[0].i if members else -1
     return np.asarray((series[:, None] == series) & (series[:, None] >= 0))
 
 
@@ -377,7 +383,7 @@ def complete_series(
     all_drawn, whole = list(some), list(edges)
     for source, target in edges:
         first = some[target]
-        for head in list_members(list_head(first.head)) if _find_series(first) >= 0 else ():
+        for head in find_series(first.head) if first.form in _NOUNS else ():
             other = _find_member(head, first, all_drawn, candidates)
             if other is None:
                 continue
@@ -395,19 +401,13 @@ def _find_member(head: Token, model: Candidate, drawn: Sequence[Candidate], cand
     known = next((one for one in drawn if one in own), None)
     if known is not None:
         return known
-    others = {member.lemma_.lower() for member in list_members(list_head(head)) if member.i != head.i}
+    others = {member.lemma_.lower() for member in find_series(head) if member.i != head.i}
     for one in sorted(own, key=lambda candidate: candidate.form != model.form):
         words = one.node.label.words
         told = any(_are_one(one.terms, other.terms) or _overlap(words, other.node.label.words) for other in drawn)
         if not told and others.isdisjoint(one.terms):
             return one
     return None
-
-
-def _find_series(candidate: Candidate) -> int:
-    """The first of the nouns that a candidate's noun is listed with, as the number of its token; -1 for none."""
-    first = list_head(candidate.head)
-    return first.i if candidate.form in _NOUNS and len(list_members(first)) > 1 else -1
 
 
 def find_mentions(candidate: Candidate, candidates: Sequence[Candidate], chosen: Sequence[Candidate]) -> list[Candidate]:
@@ -420,6 +420,7 @@ def find_mentions(candidate: Candidate, candidates: Sequence[Candidate], chosen:
         or (
             other.terms == candidate.terms
             and other.form == candidate.form
+            and (other.form in _NOUNS or other.node.label.text.lower() == candidate.node.label.text.lower())
             and _denies(other) == _denies(candidate)
             and taken.isdisjoint(other.node.label.words)
         )

@@ -113,12 +113,12 @@ def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray
     for sentence, near in zip(sentences, closeness, strict=True):
         for begin, end in _candidates(talk, sentence):
             score = _score(talk, begin, end, counts, float(near))
-            if score is None:
+            if score is None or score < MIN_SCORE:
                 continue
             score -= _lateness(talk, sentences, begin)
             if best is None or score > best[0] + 1e-6:
                 best = (score, (begin, end))
-    return _make_opening(talk, sentences) if best is None or best[0] < MIN_SCORE else _make_phrase(talk, *best[1])
+    return _make_opening(talk, sentences) if best is None else _make_phrase(talk, *best[1])
 
 
 def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
@@ -175,7 +175,10 @@ def _candidates(talk: Talk, sentence: Span) -> list[tuple[int, int]]:
         if clause and (imperative or (subject is not None and subject.lower_ != "us")):
             spans.append(_clause_words(talk, token, token if subject is None else subject))
             if subject is not None and _is_addressed(subject):
-                spans.append((talk.word(token), spans[-1][1]))
+                opening = min(
+                    child.i for child in (token, *token.children) if child.i > subject.right_edge.i and not child.is_punct
+                )
+                spans.append((talk.word_of[opening], spans[-1][1]))
             if any(child.dep_ in ("conj", "parataxis") for child in token.children):
                 spans.append(_clause_words(talk, token, token if subject is None else subject, joined=True))
     if not any(end - begin >= MIN_WORDS and len(talk.speech.text(begin, end)) <= MAX_CHARACTERS for begin, end in spans):
@@ -277,7 +280,8 @@ def _is_torn(tokens: Span) -> bool:
     """Whether a clause says something else without what it hangs on: "I don't think …", "so far that …"."""
     first, last = tokens[0].i, tokens[-1].i
     hanging = [token for token in tokens if token.dep_ in ("ccomp", "advcl") and not first <= token.head.i <= last]
-    measured = any(token.lower_ in ("so", "such") for token in tokens.doc[tokens.sent.start : first])
+    before = tokens.doc[tokens.sent.start : first]
+    measured = any(token.lower_ in ("so", "such") and token.head.pos_ in ("ADJ", "ADV", "NOUN") for token in before)
     return any(
         (token.dep_ == "ccomp" and not _stands_alone(token))
         or (measured and any(child.dep_ == "mark" and child.lower_ == "that" for child in token.children))

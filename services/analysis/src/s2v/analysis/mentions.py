@@ -182,11 +182,18 @@ def list_members(head: Token) -> list[Token]:
     return sorted(set(members), key=lambda token: token.i)
 
 
-def list_head(member: Token) -> Token:
-    """Returns the first of the coordination that a token belongs to; itself where it belongs to none."""
-    while member.dep_ == "conj" or (member.dep_ == "appos" and _continues_list(member)):
-        member = member.head
-    return member
+def find_series(member: Token) -> list[Token]:
+    """Returns the heads of the coordination that a token belongs to, itself among them; nothing where it belongs to none.
+
+    What only announces a list ("three parts: …") is no member of it.
+    """
+    first = member
+    while first.dep_ == "conj" or (first.dep_ == "appos" and _continues_list(first)):
+        first = first.head
+    members = list_members(first)
+    if announces_list(first):
+        members = members[1:]
+    return members if len(members) > 1 and member in members else []
 
 
 def _is_alike(first: Token, second: Token) -> bool:

@@ -99,7 +99,9 @@ def write_number(words: Sequence[str]) -> str | None:
 
 def read_year(words: Sequence[str]) -> int | None:
     """Returns the year of ["1998"], ["nineteen", "ninety", "eight"] or ["two", "thousand", "four"]; None when they are none."""
-    pieces = [piece for word in words for piece in word.lower().replace("-", " ").split() if piece != "and"]
+    pieces = [piece for word in words for piece in word.lower().replace("-", " ").split()]
+    said = len(pieces)
+    pieces = [piece for piece in pieces if piece != "and"]
     if len(pieces) == 1:
         return int(pieces[0]) if len(pieces[0]) == 4 and pieces[0].isdigit() and 1000 <= int(pieces[0]) <= 2199 else None
     if not pieces or any(piece not in _SMALL and piece not in ("thousand", "hundred", "oh") for piece in pieces):
@@ -107,9 +109,10 @@ def read_year(words: Sequence[str]) -> int | None:
     century = _SMALL.get(pieces[0], 0)
     if 10 <= century <= 21 and len(pieces) in (2, 3) and pieces[1] not in _SCALES:
         rest = sum(_SMALL.get(piece, 0) for piece in pieces[1:])
-        # "Twenty one" is a number: of a year one says "twenty oh one".
+        # "Twenty one" is a number: of a year one says "twenty oh one". Nor does it hold an "and".
+        single = len(pieces) == 2 or pieces[1] in _TENS or "oh" in pieces
         least = 1 if "oh" in pieces else 10
-        return century * 100 + rest if least <= rest <= 99 else None
+        return century * 100 + rest if least <= rest <= 99 and single and len(pieces) == said else None
     value = read_number(pieces)
     return int(value) if value is not None and 1000 <= value <= 2199 and "thousand" in pieces else None
 

@@ -156,7 +156,12 @@ def _points_at_noun(talk: Talk, word: int) -> bool:
 
 def _points(token: Token) -> bool:
     """Whether a word stands for something that was said before: "none of this"."""
-    return token.pos_ in ("PRON", "DET") and token.dep_ != "det" and token.lower_ in _DEMONSTRATIVES | {"it", "they", "them"}
+    return (
+        token.pos_ in ("PRON", "DET")
+        and token.tag_ != "WDT"
+        and token.dep_ != "det"
+        and token.lower_ in _DEMONSTRATIVES | {"it", "they", "them"}
+    )
 
 
 def _find_announcement(talk: Talk, sentence: Span, drawn: set[int]) -> Label | None:
