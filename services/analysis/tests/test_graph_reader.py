@@ -31,6 +31,7 @@ from s2v.analysis.graph_reader import (
     select,
 )
 from s2v.analysis.language import Talk, scene_text
+from s2v.analysis.mentions import find_series
 from s2v.analysis.passage_encoder import PassageEncoder
 from s2v.analysis.settings import AnalysisSettings
 from s2v.analysis.spoken_edges import denies_edge, name_edge
@@ -259,6 +260,15 @@ def test_what_is_listed_is_drawn_whole_and_side_by_side(parse: Callable[[str], T
         ("Crew", "Pilot"),
         ("Nurse", "Dog"),
     ]
+
+
+@pytest.mark.integration
+def test_what_announces_a_series_is_no_member_of_it(parse: Callable[[str], Talk]) -> None:
+    talk = parse("The comet has three parts: ice, rock and dust. It melts.")
+    named = {token.text: token for token in talk.doc}
+    assert [token.text for token in find_series(named["rock"])] == ["ice", "rock", "dust"]
+    assert find_series(named["parts"]) == []
+    assert find_series(named["comet"]) == []
 
 
 @pytest.mark.integration
