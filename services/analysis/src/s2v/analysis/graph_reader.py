@@ -34,7 +34,7 @@ from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 WEIGHTS = Path(__file__).with_name("graph_reader.npz")
-SHA256 = "9d4d2c8e0bed9ce5c7b9c635903ce70f81c98f5b23b727abf4ce465ce71e5550"
+SHA256 = "0eb20047d4b8a9ad5cf6bbbfe206cfab2a346c997e0c26af91f115e16ffcfdfd"
 """Digest of the learned weights' file."""
 KINDS = {
     DiagramType.DIAGRAM_TYPE_FLOWCHART: 0,
@@ -54,7 +54,7 @@ MAX_CHOSEN = 14
 """Candidates that are chosen at most."""
 MIN_CHANCE = 0.15
 """Probability below which a candidate is no node."""
-MIN_AGREEMENT, AGREEMENT = 0.4, 1.1
+MIN_AGREEMENT, AGREEMENT = 0.5, 1.1
 """Mean probability of what an extractor draws, and share of what is likely that it draws: each and in sum at least so much, and
 its graph stands."""
 ONCE_MORE = 3.0
