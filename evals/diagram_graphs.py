@@ -64,7 +64,10 @@ def parse_arguments(description: str) -> argparse.Namespace:
 
 
 def draw(passages: Sequence[Passage], rules: bool) -> _Run:
-    """Draws each passage as the type that it is labelled with, as the service would or by the extractors alone."""
+    """Draws each passage as the type that it is labelled with, as the service does if it takes that type, or by extractors alone.
+
+    The service shows no diagram of three nodes that were only learned; here each counts.
+    """
     render = _draw_by_rules() if rules else load_analyst("en").draw
     graphs: dict[str, Graph] = {}
     start = time.process_time()

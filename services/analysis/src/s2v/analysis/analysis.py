@@ -52,8 +52,11 @@ MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
 MAX_BRANCHES = 12
 """The same for what branches from one thing: half of a tree makes no sense without the other."""
+RICH_NODES, RICH_EDGES = 4, 3
+"""Less than this that was learned to draw is no scene: it shows what the extractor finds, or a key phrase."""
 TOLD_STEPS = 7
 """A process of which the extractor finds so many steps is told step by step: it stands, unless more was learned to draw."""
+_PROCESSES = (DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_CYCLE)
 _TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
 IDLE_SECONDS = 12.0
 """A diagram of which nothing is told for so long, at either end of its scene, is not shown meanwhile."""
@@ -144,7 +147,7 @@ class Analyst:
         return self._rank(talk.sentences, extract_contents(talk, talk.sentences))
 
     def draw(self, text: str, kind: DiagramType.ValueType) -> Content:
-        """Draws a text that is one scene as a diagram of a type. Errors: InvalidInputError when it holds no words."""
+        """Draws a text as a diagram of a type, however little there is to draw. Errors: InvalidInputError (no words)."""
         talk = self._parser.parse(read_speech(make_transcript(text)))
         return self._draw(talk, talk.sentences, EXTRACTORS[kind](talk, talk.sentences))
 
@@ -233,7 +236,9 @@ class Analyst:
         if read is not None:
             return take(read, ranking, phrase)
         for kind in eligible(ranking):
-            contents = {**contents, kind: self._draw(talk, sentences, contents[kind])}
+            graph = self._draw(talk, sentences, contents[kind])
+            if len(graph.nodes) >= RICH_NODES and len(graph.edges) >= RICH_EDGES:
+                contents = {**contents, kind: graph}
             if worth_drawing(contents[kind]):
                 # Further types are not looked at.
                 break
@@ -245,7 +250,7 @@ class Analyst:
         if reading is None or self._graphs is None:
             return drawn
         graph = self._graphs.draw(talk, sentences, drawn, reading)
-        told = len(graph.nodes) <= len(drawn.nodes) >= TOLD_STEPS and drawn.type == DiagramType.DIAGRAM_TYPE_FLOWCHART
+        told = len(graph.nodes) <= len(drawn.nodes) >= TOLD_STEPS and drawn.type in _PROCESSES
         return drawn if worth_drawing(drawn) and (told or not worth_drawing(graph)) else graph
 
     def _rank(self, sentences: Sequence[Span], contents: Contents) -> Ranking:
