@@ -1,6 +1,6 @@
 """Learns to draw graphs, and goes on learning types, from labelled passages and the graphs that readers drew of them.
 
-    python training/train_graphs.py TRAIN.jsonl [MORE.jsonl …] [--epochs 4]
+    python training/train_graphs.py TRAIN.jsonl [MORE.jsonl …] [--epochs 3]
 
 TRAIN and MORE as for `train_encoder.py`, whose weights are taken up: the upper four layers read for both, so that a scene is
 read once. First the heads of `graph_heads` learn what the layers say as they are, then all learn together. One document in five
@@ -238,7 +238,7 @@ def main() -> None:
     """Reads, learns, scores, writes."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("passages", type=Path, nargs="+", help="files of passages to learn from")
-    arguments.add_argument("--epochs", type=int, default=4, help="how often all learn together (4)")
+    arguments.add_argument("--epochs", type=int, default=3, help="how often all learn together (3)")
     options = arguments.parse_args()
     torch.manual_seed(SEED)
     trainer = Trainer(options.passages)
