@@ -176,11 +176,17 @@ def test_the_validator_refuses_what_nobody_said(
     transcript, storyboard = talk
     parsed = parser.parse(read_speech(transcript))
     assert validate(storyboard, parsed) > 10
-    harmed = Storyboard()
-    harmed.CopyFrom(storyboard)
+    harmed = copy(storyboard)
     harm(harmed)
     with pytest.raises(EvidenceError):
         validate(harmed, parsed)
+
+
+def copy(storyboard: Storyboard) -> Storyboard:
+    """Returns one that may be harmed."""
+    own = Storyboard()
+    own.CopyFrom(storyboard)
+    return own
 
 
 def _labels(storyboard: Storyboard) -> Iterator[tuple[Message, str]]:
@@ -199,9 +205,7 @@ def _labels(storyboard: Storyboard) -> Iterator[tuple[Message, str]]:
 def test_the_validator_refuses_any_label_with_a_word_that_nobody_said(
     talk: tuple[Transcript, Storyboard], parser: Parser, data: st.DataObject
 ) -> None:
-    transcript, storyboard = talk
-    harmed = Storyboard()
-    harmed.CopyFrom(storyboard)
+    transcript, harmed = talk[0], copy(talk[1])
     holder, name = data.draw(st.sampled_from(list(_labels(harmed))))
     words = getattr(holder, name).split()
     invented = data.draw(st.sampled_from(["zebra", "not", "without", "1066", "nobody"]))
@@ -217,9 +221,7 @@ def test_the_validator_refuses_any_label_with_a_word_that_nobody_said(
 def test_the_validator_refuses_any_reveal_at_another_word(
     talk: tuple[Transcript, Storyboard], parser: Parser, data: st.DataObject
 ) -> None:
-    transcript, storyboard = talk
-    harmed = Storyboard()
-    harmed.CopyFrom(storyboard)
+    transcript, harmed = talk[0], copy(talk[1])
     parts = [node for scene in harmed.scenes for node in scene.diagram.nodes]
     part = data.draw(st.sampled_from(parts))
     part.reveal_seconds += data.draw(st.sampled_from([-100.0, -0.2, 0.2, 1.0, 1e4]))

@@ -356,9 +356,9 @@ def find_drawn(talk: Talk, begin: int, end: int, content: Content) -> tuple[int,
     """
     told = [span for node in content.nodes for span in (node.span, *node.repeats)]
     told += [edge.cue for edge in content.edges if edge.cue is not None]
-    words = range(min(first for first, _ in told), max(last for _, last in told))
-    drawn = [place for place in range(begin, end) if set(words).intersection(range(*talk.words(talk.sentences[place])))]
-    first, last = drawn[0], drawn[-1] + 1
+    words = [talk.words(talk.sentences[place]) for place in range(begin, end)]
+    first = begin + sum(stop <= min(told)[0] for _, stop in words)
+    last = begin + sum(start < max(after for _, after in told) for start, _ in words)
     start, stop = _times(talk, begin, end)
     opening, closing = _times(talk, first, last)
     if opening - start < IDLE_SECONDS:

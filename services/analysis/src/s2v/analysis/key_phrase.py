@@ -209,8 +209,11 @@ def _stands_alone(clause: Token) -> bool:
         # "Makes a plain person appear lovely": nobody appears so by himself.
         return False
     asked = any(token.tag_ in ("WP", "WDT", "WRB") for token in clause.doc[clause.left_edge.i : clause.i])
-    denied = any(child.dep_ == "neg" or child.lower_ == "not" for child in clause.head.children)
-    return not asked and not denied
+    return not asked and not _is_negated(clause.head)
+
+
+def _is_negated(verb: Token) -> bool:
+    return any(child.dep_ == "neg" or child.lower_ == "not" for child in verb.children)
 
 
 def _clause_words(talk: Talk, verb: Token, opening: Token, *, joined: bool = False) -> tuple[int, int]:
@@ -261,7 +264,7 @@ def _trim(talk: Talk, begin: int, end: int) -> tuple[int, int]:
 
 
 def _lacks_part(tokens: Span) -> bool:
-    """Whether something is left out that a word of the phrase needs: the object of its verb, the end of "so soon that …"."""
+    """Whether something is left out that a word of the phrase needs, such as the object of its verb."""
     first, last = tokens[0].i, tokens[-1].i
     return any(
         not first <= child.i <= last and child.dep_ in _NEEDED and not _is_addressed(child)
@@ -296,8 +299,8 @@ def _is_half(tokens: Span) -> bool:
         others = [token.head] if token.dep_ in _BESIDE else []
         others += [child for child in token.children if child.dep_ in _BESIDE]
         for other in others:
-            denied = [any(child.dep_ == "neg" or child.lower_ == "not" for child in verb.children) for verb in (token, other)]
-            if not first <= other.i <= last and token.lemma_.lower() == other.lemma_.lower() and denied[0] != denied[1]:
+            apart = not first <= other.i <= last
+            if apart and token.lemma_.lower() == other.lemma_.lower() and _is_negated(token) != _is_negated(other):
                 return True
     return False
 
