@@ -17,24 +17,13 @@ from s2v.analysis.candidate_features import OWN_PAIR_FLAGS, PAIR_SIZE, SIZE, des
 from s2v.analysis.candidates import Candidate, Form, find_candidates
 from s2v.analysis.content import Content, NodeDraft
 from s2v.analysis.extractors import EXTRACTORS, worth_drawing
-from s2v.analysis.graph_reader import (
-    KINDS,
-    MAX_CHOSEN,
-    GraphReader,
-    Thing,
-    align,
-    are_siblings,
-    complete_series,
-    connect,
-    find_edges,
-    find_mentions,
-    select,
-)
+from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, GraphReader, align, find_edges, select
 from s2v.analysis.language import Talk, scene_text
 from s2v.analysis.mentions import find_series
 from s2v.analysis.passage_encoder import PassageEncoder
 from s2v.analysis.settings import AnalysisSettings
 from s2v.analysis.spoken_edges import denies_edge, name_edge
+from s2v.analysis.things import Thing, are_siblings, complete_series, connect, find_mentions
 from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 

@@ -16,10 +16,11 @@ from s2v.analysis.candidate_features import describe
 from s2v.analysis.candidates import find_candidates
 from s2v.analysis.classification import NAMES
 from s2v.analysis.extractors import EXTRACTORS
-from s2v.analysis.graph_reader import KINDS, align, are_siblings, joint_rows, share_rows
+from s2v.analysis.graph_reader import KINDS, align, joint_rows, share_rows
 from s2v.analysis.language import Parser, scene_text
 from s2v.analysis.speech import read_speech
 from s2v.analysis.text import make_transcript
+from s2v.analysis.things import are_siblings
 from s2v.v1.diagram_pb2 import DiagramType
 
 TYPES = {name: kind for kind, name in NAMES.items()}
