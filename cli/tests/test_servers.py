@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -55,6 +56,15 @@ def test_chosen_ports_are_free_different_and_kept(tmp_path: Path) -> None:
     assert len(set(ports)) == 5
     assert all(port in PORTS and is_free(port) for port in ports)
     assert keep_ports(tmp_path / "ports.json", 5, PORTS) == ports
+
+
+def test_a_disk_without_room_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=300 * 1024**2)
+    monkeypatch.setattr("s2v.cli.servers.shutil.disk_usage", lambda _: usage)
+    server = S3Server(tmp_path / "s3")
+    with pytest.raises(SetupError, match=r"/s3 is on a disk with 300 MiB left, and s3 needs 1280: free some"):
+        server.start()
+    assert server.process is None
 
 
 def test_a_port_that_was_taken_meanwhile_is_given_up(tmp_path: Path) -> None:

@@ -56,6 +56,21 @@ def test_a_clause_that_says_the_opposite_by_itself_is_not_shown(analyst: Analyst
         assert not phrase.startswith(torn)
 
 
+def test_words_that_were_hardly_understood_are_not_shown_large(analyst: Analyst) -> None:
+    transcript = make_transcript("A town is a promise that strangers make. Every small kindness is a payment.")
+    (shown,) = analyst.analyze(transcript)[0].scenes[0].diagram.nodes
+    doubted = next(segment for segment in transcript.segments if segment.text.startswith(shown.phrase[:8]))
+    for word in doubted.words:
+        word.probability = 0.3
+    (other,) = analyst.analyze(transcript)[0].scenes[0].diagram.nodes
+    assert other.phrase != shown.phrase
+    for segment in transcript.segments:
+        for word in segment.words:
+            word.probability = 0.0
+    (unknown,) = analyst.analyze(transcript)[0].scenes[0].diagram.nodes
+    assert unknown.phrase == shown.phrase, "a client that gives no probabilities doubts nothing"
+
+
 def test_because_of_is_not_torn_apart(analyst: Analyst) -> None:
     for _, phrase in phrases(analyst, "Because of their courage and idealism, we will miss them all the more."):
         assert not phrase.startswith("Of ")

@@ -23,6 +23,7 @@ from s2v.analysis.graph_reader import (
     KINDS,
     NODE_LAYERS,
     RANK_SIZE,
+    WEIGHTS,
     describe_places,
     describe_ranks,
     select,
@@ -190,6 +191,11 @@ class GraphHeads(nn.Module):
             )
         parts = ((1.0, nodes), (EDGES_SHARE, losses), (1.0, once))
         return torch.stack([share * torch.stack(part).mean() for share, part in parts if part]).sum()
+
+    def resume(self) -> None:
+        """Goes on from the weights beside the modules."""
+        with np.load(WEIGHTS) as file:
+            self.load_state_dict({name: torch.tensor(file[name].astype(np.float32)) for name in self.state_dict()})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Returns the weights as `graph_reader` takes them."""

@@ -1,10 +1,11 @@
 """Learns to draw graphs, and goes on learning types, from labelled passages and the graphs that readers drew of them.
 
-    python training/train_graphs.py TRAIN.jsonl [MORE.jsonl …] [--epochs 3]
+    python training/train_graphs.py TRAIN.jsonl [MORE.jsonl …] [--epochs 3] [--continue]
 
 TRAIN and MORE as for `train_encoder.py`, whose weights are taken up: the upper four layers read for both, so that a scene is
-read once. First the heads of `graph_heads` learn what the layers say as they are, then all learn together. One document in five
-is held out; on these the probability from which an edge is drawn is chosen for each type, and the graphs are scored.
+read once. First the heads of `graph_heads` learn what the layers say as they are, then all learn together. With `--continue` the
+heads, too, go on from the weights there are. One document in five is held out; on these the probability from which an edge is
+drawn is chosen for each type, and the graphs are scored.
 
 Writes what `train_encoder.py` writes and `graph_reader.npz`, and prints their digests, which belong into
 `s2v.analysis.passage_encoder`, `s2v.analysis.base_weights` and `s2v.analysis.graph_reader`; run
@@ -17,8 +18,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +33,7 @@ from graph_examples import Drawn, describe_passage
 from graph_heads import GraphHeads
 from numpy.typing import NDArray
 from passages import Passage, Reading, is_held_out, read_passages, weigh_readings
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel
@@ -90,18 +96,20 @@ class Trainer:
     def __init__(self, paths: Sequence[Path]) -> None:
         """Describes the passages and runs the layers that stay."""
         self.reader = Reader()
-        parser = Parser("en")
-        passages, drawn, scenes = [], [], []
-        for passage, graph in tqdm(read_entries(paths), "candidates", mininterval=20):
-            described = None if graph is None else describe_passage(parser, self.reader.tokenizer, graph)
-            passages.append(passage)
-            drawn.append(described)
-            scenes.append(passage.text if described is None else described.scene)
+        entries = read_entries(paths)
+        passages, drawn = [passage for passage, _ in entries], self._describe([graph for _, graph in entries])
+        scenes = [passage.text if own is None else own.scene for passage, own in zip(passages, drawn, strict=True)]
         texts = list(dict.fromkeys(scenes))
         hidden = dict(zip(texts, self.reader.read_fixed(texts), strict=True))
         held = np.asarray([is_held_out(passage.document) for passage in passages])
         self.course = Course(passages, drawn, [hidden[scene] for scene in scenes], held)
         self.generator = np.random.default_rng(SEED)
+
+    def _describe(self, graphs: Sequence[DrawnPassage | None]) -> list[Drawn | None]:
+        """Describes passages in a process for each core."""
+        describe = partial(_describe_passage, self.reader.tokenizer)
+        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+            return list(tqdm(pool.map(describe, graphs, chunksize=50), "candidates", len(graphs), mininterval=20))
 
     def learn_heads(self) -> None:
         """Teaches the graph heads what the layers say as they are."""
@@ -226,6 +234,15 @@ def read_entries(paths: Sequence[Path]) -> list[tuple[Passage, DrawnPassage | No
     return entries
 
 
+def _describe_passage(tokenizer: Tokenizer, graph: DrawnPassage | None) -> Drawn | None:
+    return None if graph is None else describe_passage(_load_parser(), tokenizer, graph)
+
+
+@cache
+def _load_parser() -> Parser:
+    return Parser("en")
+
+
 def _step(module: nn.Module, loss: Tensor, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LambdaLR) -> None:
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -239,10 +256,14 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("passages", type=Path, nargs="+", help="files of passages to learn from")
     arguments.add_argument("--epochs", type=int, default=3, help="how often all learn together (3)")
+    arguments.add_argument("--continue", dest="resume", action="store_true", help="go on from the graph heads there are")
     options = arguments.parse_args()
     torch.manual_seed(SEED)
     trainer = Trainer(options.passages)
-    trainer.learn_heads()
+    if options.resume:
+        trainer.reader.graphs.resume()
+    else:
+        trainer.learn_heads()
     trainer.learn(options.epochs)
     trainer.write(trainer.choose_least())
 

@@ -14,6 +14,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 import socket
 import time
 from contextlib import AbstractContextManager
@@ -42,6 +43,10 @@ NATS_PORTS, S3_PORTS, SERVICE_PORTS = range(20000, 22000), range(22000, 29000), 
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108 - SeaweedFS puts its local sockets there, whatever TMPDIR says
 VOLUME_MEGABYTES = 256
 """Size at which SeaweedFS begins another volume file; the count of volumes follows from the free disk space."""
+KEPT_FREE_MEGABYTES = 256
+"""Disk space that SeaweedFS leaves free: with less it takes no more objects."""
+MIN_FREE_MEGABYTES = KEPT_FREE_MEGABYTES + 4 * VOLUME_MEGABYTES
+"""Without a volume for each of its three buckets and its own files it does not start."""
 
 
 class PortTakenError(UnavailableError):
@@ -179,8 +184,14 @@ class S3Server(Server):
         return f"http://{HOST}:{self.ports[0]}"
 
     def start(self) -> None:
-        """Starts SeaweedFS."""
+        """Starts SeaweedFS. Errors: SetupError when the disk has no room for its files."""
         make_private(self.folder)
+        free = shutil.disk_usage(self.folder).free
+        if free < MIN_FREE_MEGABYTES * 1024**2:
+            raise SetupError(
+                f"{self.folder} is on a disk with {free // 1024**2} MiB left, and {self.name} needs {MIN_FREE_MEGABYTES}: "
+                "free some, or choose another folder (S2V_HOME or --data-dir; TMPDIR for tests)"
+            )
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
         self.secret_key = keep_secret(self.folder / "secret_key")
@@ -201,6 +212,7 @@ class S3Server(Server):
         # It is the only master: the usual ten seconds of waiting for others are for nothing.
         command += ["-master.electionTimeout", "300ms", "-master.heartbeatInterval", "100ms"]
         command += ["-volume.port", volume, "-volume.port.grpc", volume_grpc, "-volume.max", "0", "-volume.preStopSeconds", "0"]
+        command += ["-volume.minFreeSpace", f"{KEPT_FREE_MEGABYTES}MiB"]  # otherwise a hundredth of the disk
         command += ["-filer", "-filer.port", filer, "-filer.port.grpc", filer_grpc]
         # One volume file at a time instead of seven; its configuration is looked for under HOME, which is not ours to read.
         environment = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "HOME": str(self.folder)}

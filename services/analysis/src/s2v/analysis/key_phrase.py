@@ -31,6 +31,8 @@ FRAGMENT_COST = 1.3
 """What a phrase loses that is no statement, or that lacks what its words ask for."""
 HALF_COST = 0.6
 """What the half of a contrast loses."""
+DOUBT_COST, SURE = 0.4, 0.45
+"""What each word that tells something costs if the recogniser was less sure of it than that: it may be another."""
 _NEEDED = frozenset(
     [
         *("nsubj", "nsubjpass", "aux", "auxpass", "neg", "prt", "dobj", "dative", "attr", "acomp", "oprd", "ccomp", "xcomp"),
@@ -329,7 +331,9 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
     score -= FRAGMENT_COST * (hangs or _lacks_part(tokens)) + HALF_COST * _is_half(tokens)
     score -= 0.5 * (tokens.root.lemma_ in _STAGE) + 0.3 * any(token.lower_ in FILLERS for token in tokens)
     score -= 0.25 * asks
-    return score
+    return score - DOUBT_COST * sum(
+        bool(content_lemmas([token])) and talk.speech.doubts(talk.word(token), SURE) for token in tokens
+    )
 
 
 def _is_fragment(tokens: Span) -> bool:

@@ -25,6 +25,8 @@ class Speech:
     """Length of the sound, in seconds."""
     language: str
     """Primary language subtag, e.g. "en"."""
+    probabilities: tuple[float, ...] = ()
+    """How sure the recogniser was of each word; empty when nothing says so."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -32,6 +34,10 @@ class Speech:
     def pause_before(self, word: int) -> float:
         """Returns the silence before a word, in seconds; before the first word, its start."""
         return self.starts[word] - (self.ends[word - 1] if word else 0.0)
+
+    def doubts(self, word: int, bound: float) -> bool:
+        """Says whether the recogniser was less sure of a word than `bound`; 0 stands for a probability that nobody gave."""
+        return bool(self.probabilities) and 0.0 < self.probabilities[word] < bound
 
     def text(self, begin: int, end: int) -> str:
         """Returns words `begin` up to `end` (not included), joined by spaces."""
@@ -46,6 +52,7 @@ def read_speech(transcript: Transcript) -> Speech:
     texts: list[str] = []
     starts: list[float] = []
     ends: list[float] = []
+    probabilities: list[float] = []
     for number, segment in enumerate(transcript.segments):
         for place, word in enumerate(segment.words):
             field = f"transcript.segments[{number}].words[{place}]"
@@ -62,6 +69,7 @@ def read_speech(transcript: Transcript) -> Speech:
             texts.append(text)
             starts.append(max(word.start_seconds, starts[-1] if starts else 0.0))
             ends.append(max(word.end_seconds, starts[-1]))
+            probabilities.append(word.probability)
     if not texts:
         raise InvalidInputError("the transcript has no words: nothing was said", reason="NO_WORDS", field="transcript.segments")
     if starts[-1] >= transcript.duration_seconds:
@@ -70,4 +78,4 @@ def read_speech(transcript: Transcript) -> Speech:
             field="transcript.duration_seconds",
         )
     language = transcript.language.replace("_", "-").split("-")[0].lower()
-    return Speech(tuple(texts), tuple(starts), tuple(ends), transcript.duration_seconds, language)
+    return Speech(tuple(texts), tuple(starts), tuple(ends), transcript.duration_seconds, language, tuple(probabilities))
