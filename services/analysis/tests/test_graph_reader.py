@@ -19,7 +19,7 @@ from s2v.analysis.content import Content, NodeDraft
 from s2v.analysis.extractors import EXTRACTORS, worth_drawing
 from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, GraphReader, align, find_edges, select
 from s2v.analysis.language import Talk, scene_text
-from s2v.analysis.mentions import find_series
+from s2v.analysis.mentions import described_name, find_series
 from s2v.analysis.passage_encoder import PassageEncoder
 from s2v.analysis.settings import AnalysisSettings
 from s2v.analysis.spoken_edges import denies_edge, name_edge
@@ -252,6 +252,12 @@ def test_what_is_listed_is_drawn_whole_and_side_by_side(parse: Callable[[str], T
 
 
 @pytest.mark.integration
+def test_who_is_described_is_drawn_once(parse: Callable[[str], Talk]) -> None:
+    talk = parse("The team was Ann Smith, Ben Jones, and Carl Brown, a doctor from Leeds. Rain, a river, and the sea are water.")
+    names = {token.text: name.text for token in talk.doc if (name := described_name(token)) is not None}
+    assert names == {"doctor": "Brown"}
+
+
 def test_what_announces_a_series_is_no_member_of_it(parse: Callable[[str], Talk]) -> None:
     talk = parse("The comet has three parts: ice, rock and dust. It melts.")
     named = {token.text: token for token in talk.doc}

@@ -71,6 +71,15 @@ def test_words_that_were_hardly_understood_are_not_shown_large(analyst: Analyst)
     assert unknown.phrase == shown.phrase, "a client that gives no probabilities doubts nothing"
 
 
+def test_a_verb_without_its_subject_is_not_shown(analyst: Analyst) -> None:
+    text = (
+        "It appears likely, that by no means all, but a small number of the older families in the hills above the river and "
+        "its many branches, kept their trade."
+    )
+    for _, phrase in phrases(analyst, text):
+        assert not phrase.startswith("Kept")
+
+
 def test_because_of_is_not_torn_apart(analyst: Analyst) -> None:
     for _, phrase in phrases(analyst, "Because of their courage and idealism, we will miss them all the more."):
         assert not phrase.startswith("Of ")

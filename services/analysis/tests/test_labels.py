@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from s2v.analysis.candidates import find_candidates
 from s2v.analysis.extractors import EXTRACTORS
 from s2v.analysis.labels import capitalize, third_person
 from s2v.analysis.language import Talk
@@ -59,3 +60,17 @@ def test_a_denial_is_drawn_whole(parse: Callable[[str], Talk], text: str, label:
     talk = parse(text)
     content = EXTRACTORS[DiagramType.DIAGRAM_TYPE_MINDMAP](talk, talk.sentences)
     assert label in [node.label.text for node in content.nodes]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The gauges tell the driver that something is wrong.", "Something is wrong"),
+        ("Halves of the Old Town have sunk by several feet.", "Halves of Old Town have sunk"),
+        ("Ends of the pipe freeze.", "Ends of pipe freeze"),
+    ],
+)
+def test_a_label_says_of_what(parse: Callable[[str], Talk], text: str, label: str) -> None:
+    talk = parse(text)
+    assert label in {candidate.node.label.text for candidate in find_candidates(talk, talk.sentences)}

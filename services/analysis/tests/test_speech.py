@@ -65,6 +65,11 @@ def test_speech_without_full_stops_is_cut_at_its_pauses() -> None:
     assert cut_sentences(speech) == [(0, 40), (40, 70), (70, 100)]
 
 
+def test_a_name_after_a_pause_is_no_sentence() -> None:
+    assert cut_sentences(_speech("Long may the rivers feed Bohemia.", {5: 2.0})) == [(0, 6)]
+    assert cut_sentences(_speech("So we went Then it rained.", {3: 2.0})) == [(0, 3), (3, 6)]
+
+
 @given(st.lists(st.sampled_from(["a", "Bob", "end.", "why?", "3.5", "so,", "Mr."]), min_size=1, max_size=200), st.data())
 def test_sentences_hold_every_word_once(words: list[str], data: st.DataObject) -> None:
     pauses = data.draw(st.dictionaries(st.integers(0, len(words) - 1), st.floats(0, 2), max_size=10))

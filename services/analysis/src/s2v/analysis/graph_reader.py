@@ -23,6 +23,7 @@ from s2v.analysis.candidates import Candidate, find_candidates
 from s2v.analysis.content import Content
 from s2v.analysis.extractors import MIN_NODES
 from s2v.analysis.language import Talk
+from s2v.analysis.mentions import described_name
 from s2v.analysis.passage_encoder import PassageReading
 from s2v.analysis.spoken_edges import denies_edge
 from s2v.analysis.things import Thing, are_one, are_siblings, complete_series, connect, find_mentions, overlaps
@@ -92,6 +93,7 @@ class GraphReader:
             chances,
             MIN_CHANCE,
         )
+        chosen = _name_once(candidates, chosen)
         if not chosen or _agrees(drawn, features, chances, chosen):
             return drawn
         grid = np.ix_(chosen, chosen)
@@ -158,6 +160,13 @@ class GraphReader:
         centred = rows - rows.mean(axis=1, keepdims=True)
         scale = np.sqrt((centred**2).mean(axis=1, keepdims=True) + np.float32(1e-5))
         return np.asarray(centred / scale * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"], dtype=np.float32)
+
+
+def _name_once(candidates: Sequence[Candidate], chosen: Sequence[int]) -> list[int]:
+    """Leaves out what only describes a name that is chosen too: a doctor who is Carl Brown is no one else."""
+    heads = {candidates[place].head.i for place in chosen}
+    names = {place: described_name(candidates[place].head) for place in chosen}
+    return [place for place in chosen if (name := names[place]) is None or name.i not in heads]
 
 
 def _agrees(drawn: Content, features: Features, chances: Scores, chosen: Sequence[int]) -> bool:

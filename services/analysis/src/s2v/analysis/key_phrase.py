@@ -337,9 +337,16 @@ def _score(talk: Talk, begin: int, end: int, counts: Counter[str], near: float) 
 
 
 def _is_fragment(tokens: Span) -> bool:
-    """Whether the words make no statement: no verb of their own, or only one in a clause that hangs on something else."""
-    verbs = [token for token in tokens if token.tag_ in _FINITE or (token.tag_ == "VB" and token.dep_ == "ROOT")]
-    return all((verb.head if verb.dep_ in ("aux", "auxpass") else verb).dep_ in ("relcl", "advcl", "acl") for verb in verbs)
+    """Whether the words make no statement: no verb of their own, or only one whose clause or subject stands elsewhere."""
+    finite = [token for token in tokens if token.tag_ in _FINITE or (token.tag_ == "VB" and token.dep_ == "ROOT")]
+    verbs = [verb.head if verb.dep_ in ("aux", "auxpass") else verb for verb in finite]
+    return all(verb.dep_ in ("relcl", "advcl", "acl") or _lacks_subject(verb, tokens) for verb in verbs)
+
+
+def _lacks_subject(verb: Token, tokens: Span) -> bool:
+    """Whether a verb goes on about what was named in front of the words: "…, found the way"."""
+    apart = verb.dep_ == "conj" and verb.head.i < tokens[0].i
+    return apart and not any(child.dep_ in ("nsubj", "nsubjpass", "expl") for child in verb.children)
 
 
 def _close(text: str) -> str:

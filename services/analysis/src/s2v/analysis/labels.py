@@ -20,9 +20,14 @@ from s2v.analysis.typography import close_brackets
 MAX_WORDS = 6
 MAX_CHARACTERS = 40
 _MEASURES = frozenset(
-    {"level", "amount", "degree", "rate", "concentration", "extent", "intensity", "quantity", "number", "share"}
+    [
+        *("level", "amount", "degree", "rate", "concentration", "extent", "intensity", "quantity", "number", "share"),
+        *("part", "portion", "piece", "half", "third", "quarter", "rest", "majority", "side", "end"),
+    ]
 )
 """Nouns that say little without what they are of."""
+_MEASURED_COST = 0.2
+"""What by how much something changes matters less than of what a part does."""
 _LASTING_VERBS = frozenset({"wait", "pause", "rest"})
 """Verbs that say little without how long: "wait two minutes"."""
 _COMPARATIVES = frozenset({"more", "less", "most", "least"})
@@ -185,7 +190,8 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
                     adjuncts += 1
                     groups += preposition_groups(part, rank + 0.7, skipped)
         elif child.dep_ in ("prep", "agent"):
-            found = preposition_groups(child, rank + (1.0 if has_object or adjuncts else 0.0) + adjuncts, skipped)
+            less = 1.0 if has_object or adjuncts else _MEASURED_COST * _is_by_how_much(child)
+            found = preposition_groups(child, rank + less + adjuncts, skipped)
             adjuncts += bool(found)
             groups += found
         elif child.dep_ == "ccomp" and child.i > verb.i and (child.tag_ in ("VB", "VBG", "VBN") or _is_made(child)):
@@ -200,6 +206,12 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
                 *(Group(group.rank + step, group.tokens) for group in inner if child not in group.tokens),
             ]
     return groups
+
+
+def _is_by_how_much(preposition: Token) -> bool:
+    """Whether a phrase says by how much something changes: "by several metres"."""
+    counted = (part for noun in preposition.children for part in noun.children)
+    return preposition.lower_ == "by" and any(part.dep_ == "nummod" or part.lower_ in ("several", "few") for part in counted)
 
 
 def _is_made(adjective: Token) -> bool:

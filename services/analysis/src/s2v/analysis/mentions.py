@@ -196,6 +196,13 @@ def find_series(member: Token) -> list[Token]:
     return members if len(members) > 1 and member in members else []
 
 
+def described_name(noun: Token) -> Token | None:
+    """Returns the name that a noun behind a comma describes: the Brown of "Carl Brown, a doctor from Leeds"; None for others."""
+    name = noun.head
+    described = noun.dep_ == "appos" and name.pos_ == "PROPN" and any(child.dep_ == "det" for child in noun.lefts)
+    return name if described and not _continues_list(noun) else None
+
+
 def _is_alike(first: Token, second: Token) -> bool:
     return not (is_nominal(first) and second.pos_ in ("VERB", "AUX") and second.tag_ != "VBG")
 

@@ -48,6 +48,8 @@ _WRAPPERS = COLLECTIVE_NOUNS | {"kind", "type", "sort", "form", "variety", "lot"
 _TOOL_VERBS = frozenset({"use", "leverage", "need", "take", "have", "make", "seize", "spend", "employ", "apply", "exploit"})
 _MEASURING_VERBS = frozenset({"take", "last", "cost", "weigh", "have", "be", "reach", "need", "hold", "contain", "measure"})
 _NOBODY = frozenset({"nobody", "nothing", "none", "neither"})
+_ANYTHING = frozenset({"something", "anything", "everything", "everyone", "everybody"})
+"""Subjects that name nothing, without which a clause says less still: "something is wrong"."""
 _AMOUNTS = frozenset({"lot", "bunch", "plenty"})
 """Nouns of amount that a subject leaves out: of "a lot of the roads are closed" the roads."""
 _SHARES = frozenset({"more", "less", "most"})
@@ -188,7 +190,7 @@ def _make_clause(
     said: dict[int, str] = {}
     antecedents: tuple[int, ...] = ()
     named: Token | None = None
-    nobody = subject is not None and (subject.lower_ in _NOBODY or _has_no(subject))
+    nobody = subject is not None and (subject.lower_ in _NOBODY | _ANYTHING or _has_no(subject))
     if (
         subject is not None
         and subject.i not in barred

@@ -10,6 +10,8 @@ from s2v.analysis.speech import Speech
 
 PAUSE_SECONDS = 0.8
 """A silence this long ends a sentence when the next word starts with a capital letter, in seconds."""
+NAME_WORDS = 2
+"""So many words or fewer between such a silence and a full stop are no sentence but a name: "… to bless (pause) America."."""
 UNPUNCTUATED_PAUSE_SECONDS = 0.45
 """A silence this long ends a sentence in speech written without full stops, in seconds."""
 UNPUNCTUATED_WORDS = 60
@@ -61,7 +63,9 @@ def _ends_sentence(speech: Speech, word: int) -> bool:
     text, following = speech.texts[word], speech.texts[word + 1]
     if _END.search(text):
         return not (_ABBREVIATION.match(text) and not (following[:1].isupper() and speech.pause_before(word + 1) > PAUSE_SECONDS))
-    return following[:1].isupper() and speech.pause_before(word + 1) >= PAUSE_SECONDS and text[-1].isalnum()
+    if not (following[:1].isupper() and speech.pause_before(word + 1) >= PAUSE_SECONDS and text[-1].isalnum()):
+        return False
+    return not any(_END.search(rest) for rest in speech.texts[word + 1 : word + 1 + NAME_WORDS])
 
 
 def _cut_unpunctuated(speech: Speech, begin: int, end: int) -> list[tuple[int, int]]:
