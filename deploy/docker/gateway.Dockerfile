@@ -2,8 +2,9 @@
 # The front door.
 
 FROM build AS installed
+COPY typeset typeset
 COPY gateway gateway
-RUN pip install -c constraints.txt "./runtime[media]" ./gateway
+RUN pip install -c constraints.txt "./runtime[media]" ./typeset ./gateway
 
 FROM runtime AS gateway
 COPY --from=installed /opt/s2v /opt/s2v

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from pydantic import SecretStr
+
 from deploy.generate.chart import CHART
 from s2v.analysis.settings import AnalysisSettings
 from s2v.gateway.settings import GatewaySettings
@@ -41,12 +43,18 @@ OWNED = {
 """Settings that the chart has values of its own for, or that make no sense in a pod."""
 
 
+def is_credential(settings: type[RuntimeSettings], field: str) -> bool:
+    """Whether a value in plain text would end in the release's own records: it is taken from a Secret only."""
+    return settings.model_fields[field].annotation is SecretStr or field.endswith("_access_key")
+
+
 def make_schema() -> str:
     """Returns values.schema.json with the schemas of settings made anew."""
     path = CHART / "values.schema.json"
     schema = json.loads(path.read_text())
     classes: dict[str, type[RuntimeSettings]] = {"all": RuntimeSettings, "tool": RuntimeSettings, **CLASSES}
     for name, settings in classes.items():
-        fields = {field: {"$ref": "#/$defs/setting"} for field in sorted(settings.model_fields) if field not in OWNED}
+        kinds = {field: "secretSetting" if is_credential(settings, field) else "setting" for field in settings.model_fields}
+        fields = {field: {"$ref": f"#/$defs/{kinds[field]}"} for field in sorted(kinds) if field not in OWNED}
         schema["$defs"][f"{name}Settings"] = {"type": "object", "additionalProperties": False, "properties": fields}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,27 @@ def test_what_is_copied_is_there(path: Path) -> None:
         assert (ROOT / part / "pyproject.toml").exists(), part
 
 
+PARTS = {
+    tomllib.loads(path.read_text())["project"]["name"]: path.parent.relative_to(ROOT).as_posix()
+    for pattern in ("*/pyproject.toml", "services/*/pyproject.toml", "services/*/*/pyproject.toml")
+    for path in ROOT.glob(pattern)
+}
+"""Folders of our own packages by name."""
+
+
+@pytest.mark.parametrize("path", [path for path in DOCKERFILES if path.stem not in ("base", "tools")], ids=lambda path: path.stem)
+def test_our_own_packages_are_never_looked_for_on_an_index(path: Path) -> None:
+    """What an image installs names further parts of ours: each must be installed from here, too, or a stranger's would be."""
+    installed = set(re.findall(r"\./([a-z/-]+)", " ".join(re.findall(r"pip install [^&\n]*", path.read_text()))))
+    installed |= set(
+        re.findall(r"\./([a-z/-]+)", " ".join(re.findall(r"pip install [^&\n]*", (DOCKER / "base.Dockerfile").read_text())))
+    )
+    for part in installed:
+        project = tomllib.loads((ROOT / part / "pyproject.toml").read_text())["project"]
+        needed = {re.split(r"[\[<>=;~ ]", dependency)[0] for dependency in project["dependencies"]} & set(PARTS)
+        assert {PARTS[name] for name in needed} <= installed, part
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("path", [path for path in DOCKERFILES if "python -c" in path.read_text()], ids=lambda path: path.stem)
 def test_the_weights_of_an_image_are_made_by_its_command(path: Path, tmp_path: Path) -> None:
@@ -125,7 +147,8 @@ def test_the_weights_of_an_image_are_made_by_its_command(path: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "module", ["__main__", "jobs", "make", "connection", "administration", "dead", "keys", "storage", "backup"]
+    "module",
+    ["__main__", "jobs", "make", "job_options", "brand", "connection", "administration", "dead", "keys", "storage", "backup"],
 )
 def test_the_tools_image_needs_no_engine_and_no_service(module: str) -> None:
     """It installs the command without what single stages need: what its commands import must do without."""

@@ -24,7 +24,10 @@ _API = client.ApiClient(client.Configuration(host="http://localhost"))
 
 COMPONENTS = ("gateway", "transcription", "analysis", "layout", "rendering")
 STAGES = COMPONENTS[1:]
-EXTERNAL: Manifest = {"nats": {"url": "nats://nats:4222"}, "s3": {"endpoint": "http://s3:9000"}}
+EXTERNAL: Manifest = {
+    "nats": {"url": "nats://nats:4222"},
+    "s3": {"endpoint": "http://s3:9000", "existingSecret": {"name": "s3-keys"}},
+}
 
 
 def typed(manifest: Manifest, kind: type[T]) -> T:
@@ -210,6 +213,34 @@ def test_credentials_come_from_secrets_only(rendered: Render) -> None:
                     assert "secretKeyRef" in entry.get("valueFrom", {}), f"{name} {entry['name']}"
 
 
+def test_jobs_have_what_all_pods_have() -> None:
+    """A certificate that the services find must be found by the migration, too, or no upgrade goes through."""
+    for name, pod in example("extras").pods():
+        (container, *_) = pod["containers"]
+        assert {"name": "nats-tls", "mountPath": "/etc/nats", "readOnly": True} in container["volumeMounts"], name
+        assert {"name": "nats-tls", "secret": {"secretName": "nats-client"}} in pod["volumes"], name
+        assert {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "deployment.environment=staging"} in container["env"], name
+
+
+def test_the_test_has_a_key_where_callers_must_be_known() -> None:
+    (container,) = example("production").find("Pod", "s2v-test-talk")["spec"]["containers"]
+    key = {"secretKeyRef": {"name": "helm-test", "key": "token"}}
+    assert {"name": "S2V_TOKEN", "valueFrom": key} in container["env"]
+
+
+def test_webhooks_leave_from_the_gateway_only() -> None:
+    policy = example("production").find("NetworkPolicy", "s2v-webhooks")
+    assert policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "gateway"
+    assert [rule["ports"] for rule in policy["spec"]["egress"]] == [[{"port": 443, "protocol": "TCP"}]]
+
+
+def test_a_registry_leaves_images_of_others_where_they_are() -> None:
+    values = {**EXTERNAL, "global": {"imageRegistry": "registry.example.com"}, "nats": {"bundled": {"enabled": True}}}
+    images = {container["image"] for _, pod in render(values).pods() for container in pod["containers"]}
+    assert any(image.startswith("docker.io/library/nats:") for image in images)
+    assert all(image.startswith(("registry.example.com/s2v/", "docker.io/library/")) for image in images)
+
+
 def test_a_registry_and_pull_secrets_hold_for_all_images() -> None:
     for name, pod in example("production").pods():
         assert pod["imagePullSecrets"] == [{"name": "registry"}], name
@@ -237,6 +268,12 @@ def test_the_hatch_reaches_every_field() -> None:
         ({"autoscaling": {"provider": "keda"}}, "nats.monitor"),
         ({"ingress": {"enabled": True}}, "needs TLS"),
         ({"gatewayApi": {"enabled": True}}, "parentRefs is missing"),
+        ({"s3": {"existingSecret": {"name": ""}}}, "s3.existingSecret.name is missing"),
+        ({"gateway": {"service": {"type": "LoadBalancer"}}}, "nobody is asked who they are"),
+        ({"transcription": {"settings": {"whisper_model": "s3://models/small"}}}, "model_cache is missing"),
+        ({"cronJobs": {"backup": {"enabled": True}}}, "backup_destinations is missing"),
+        ({"analysis": {"settings": {"llm_key": "sk-abc"}}}, "llm_key"),
+        ({"settings": {"s3_warm_access_key": "abc"}}, "s3_warm_access_key"),
         ({"gateway": {"replica": 3}}, "additional properties 'replica' not allowed"),
         ({"settings": {"whisper_model": "small"}}, "whisper_model"),
         ({"settings": {"nats_url": "nats://elsewhere:4222"}}, "nats_url"),

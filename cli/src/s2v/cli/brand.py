@@ -6,7 +6,6 @@ from google.protobuf.json_format import Parse, ParseError
 
 from s2v.cli.exits import CommandError, ExitCode
 from s2v.cli.options import Finish
-from s2v.typeset.themes import apply_brand, theme
 from s2v.v1.job_pb2 import Brand
 
 
@@ -19,6 +18,8 @@ def read_brand(finish: Finish, theme_name: str) -> Brand | None:
         return None
     brand = Brand()
     if finish.brand is not None:
+        from s2v.typeset.themes import apply_brand, theme
+
         try:
             Parse(finish.brand.read_bytes(), brand)
             apply_brand(theme(theme_name), brand)

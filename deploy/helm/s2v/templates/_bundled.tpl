@@ -27,7 +27,7 @@ spec:
       containers:
         - name: {{ .component }}
           image: {{ include "s2v.image" (dict "root" .root "image" .values.image) }}
-          imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+          imagePullPolicy: IfNotPresent
           securityContext: {{- toYaml .root.Values.defaults.securityContext | nindent 12 }}
           resources: {{- toYaml .values.resources | nindent 12 }}
           {{- toYaml .container | nindent 10 }}

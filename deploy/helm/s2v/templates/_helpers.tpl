@@ -42,11 +42,11 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
-{{/* An image's reference: root, image {repository, tag, digest}. */}}
+{{/* An image's reference: root, image {repository, tag, digest}. A repository that names its own registry stays where it is. */}}
 {{- define "s2v.image" -}}
-{{- $registry := ternary (printf "%s/" .root.Values.global.imageRegistry) "" (ne .root.Values.global.imageRegistry "") -}}
 {{- $repository := .image.repository -}}
-{{- if $registry -}}{{- $repository = regexReplaceAll "^(docker\\.io|ghcr\\.io|quay\\.io)/" $repository "" -}}{{- end -}}
+{{- $own := regexMatch "^(localhost|[^/]*[.:][^/]*)/" $repository -}}
+{{- $registry := ternary "" (printf "%s/" .root.Values.global.imageRegistry) (or $own (eq .root.Values.global.imageRegistry "")) -}}
 {{- $tag := .image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion -}}
 {{- $registry }}{{ $repository }}{{ ternary (printf "@%s" .image.digest) (printf ":%s" $tag) (ne .image.digest "") -}}
 {{- end -}}
@@ -158,5 +158,22 @@ http://{{ include "s2v.fullname" . }}-s3:8333
 {{- end -}}
 {{- if and .Values.gatewayApi.enabled (not .Values.gatewayApi.parentRefs) -}}
 {{- fail "gatewayApi.parentRefs is missing: name the Gateway that the route belongs to" -}}
+{{- end -}}
+{{- if not (or .Values.s3.bundled.enabled .Values.s3.existingSecret.name) -}}
+{{- fail "s3.existingSecret.name is missing: name the Secret with the keys of the S3 server" -}}
+{{- end -}}
+{{- $open := or .Values.ingress.enabled .Values.gatewayApi.enabled (ne .Values.gateway.service.type "ClusterIP") -}}
+{{- $auth := .Values.gateway.settings.auth | default .Values.settings.auth | toString -}}
+{{- if and $open (not .Values.gateway.anonymous) (has $auth (list "<nil>" "" "off")) -}}
+{{- fail "the gateway can be reached from outside, and nobody is asked who they are: set settings.auth to \"on\" (docs/tenants.md), or gateway.anonymous to true" -}}
+{{- end -}}
+{{- $model := .Values.transcription.settings.whisper_model | toString -}}
+{{- if and (hasPrefix "s3://" $model) (not .Values.transcription.settings.model_cache) -}}
+{{- fail "transcription.settings.model_cache is missing: a model from S3 is kept in a folder of a volume, see examples/gpu" -}}
+{{- end -}}
+{{- $backup := .Values.cronJobs.backup -}}
+{{- $named := or $backup.settings.backup_destinations .Values.settings.backup_destinations (has "--to" $backup.command) -}}
+{{- if and $backup.enabled (not $named) -}}
+{{- fail "cronJobs.backup.settings.backup_destinations is missing: say where backups go (docs/deployment/disaster-recovery.md)" -}}
 {{- end -}}
 {{- end -}}

@@ -200,11 +200,19 @@ spec:
     {{- end }}
 {{- end -}}
 
-{{/* The pod of a job that runs the `s2v` command: root, component, command, settings. */}}
+{{/* The pod of a job that runs the `s2v` command: root, component, command, settings, and perhaps env. What `defaults` adds to
+     components (certificates, secrets, volumes) is there too, but no sidecar, beside which a job would never end. */}}
 {{- define "s2v.toolPod" -}}
 {{- $values := .root.Values.defaults -}}
 metadata:
-  labels: {{- include "s2v.labels" . | nindent 4 }}
+  labels:
+    {{- include "s2v.labels" . | nindent 4 }}
+    {{- with $values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with merge dict $values.podAnnotations .root.Values.commonAnnotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 spec:
   restartPolicy: Never
   serviceAccountName: {{ include "s2v.serviceAccount" (dict "root" .root "component" "tools" "values" $values) }}
@@ -215,6 +223,9 @@ spec:
   {{- end }}
   securityContext: {{- toYaml $values.podSecurityContext | nindent 4 }}
   {{- include "s2v.placement" (dict "values" $values) | nindent 2 }}
+  {{- with $values.extraInitContainers }}
+  initContainers: {{- toYaml . | nindent 4 }}
+  {{- end }}
   containers:
     - name: {{ .component }}
       image: {{ include "s2v.image" (dict "root" .root "image" .root.Values.tools.image) }}
@@ -226,7 +237,21 @@ spec:
         - name: S2V_GATEWAY
           value: {{ include "s2v.fullname" .root }}-gateway:50051
         {{- include "s2v.settings" (dict "root" .root "settings" .settings) | nindent 8 }}
+        {{- with concat $values.extraEnv (.env | default list) }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with $values.extraEnvFrom }}
+      envFrom: {{- toYaml . | nindent 8 }}
+      {{- end }}
       resources: {{- toYaml .root.Values.tools.resources | nindent 8 }}
-      volumeMounts: {{- include "s2v.volumeMounts" . | nindent 8 }}
-  volumes: {{- include "s2v.volumes" (dict "root" .root "tmp" $values.tmp) | nindent 4 }}
+      volumeMounts:
+        {{- include "s2v.volumeMounts" . | nindent 8 }}
+        {{- with $values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  volumes:
+    {{- include "s2v.volumes" (dict "root" .root "tmp" $values.tmp) | nindent 4 }}
+    {{- with $values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 {{- end -}}

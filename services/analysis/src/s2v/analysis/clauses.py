@@ -13,6 +13,7 @@ from s2v.analysis.lexicon import (
     AFTER_MARKS,
     BEFORE_MARKS,
     CONDITION_MARKS,
+    NOBODY,
     OTHERWISE,
     PARALLEL_MARKS,
     PROCESS_NOUNS,
@@ -96,7 +97,7 @@ class Clause:
             return True
         subject = self.subject
         if subject is not None and subject.head.i in verbs:
-            return subject.lower_ in ("nothing", "nobody", "none") or any(child.lower_ == "no" for child in subject.children)
+            return subject.lower_ in NOBODY or any(child.lower_ == "no" for child in subject.children)
         return False
 
     @property

@@ -11,11 +11,10 @@ from s2v.analysis.clauses import Clause
 from s2v.analysis.content import NodeDraft
 from s2v.analysis.labels import Group, content_lemmas, is_plural, make_label, noun_groups, predicate_groups, verb_groups
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import DECIDE_VERBS, OPPOSITES, VAGUE_NOUNS
+from s2v.analysis.lexicon import DECIDE_VERBS, NOBODY, OPPOSITES, VAGUE_NOUNS
 from s2v.analysis.steps import is_named
 from s2v.v1.diagram_pb2 import NodeKind
 
-_NOBODY = ("nothing", "nobody", "none")
 MAX_BRANCH_CHARACTERS = 20
 
 
@@ -64,7 +63,7 @@ def make_condition(talk: Talk, clauses: Sequence[Clause]) -> Condition | None:
             subject = next((child for child in inner.children if child.dep_ in ("nsubj", "nsubjpass")), None)
     named = (
         subject
-        if subject is not None and (is_named(subject) or subject.lower_ in (*_NOBODY, "everything", "all", "someone", "anyone"))
+        if subject is not None and (is_named(subject) or subject.lower_ in (*NOBODY, "everything", "all", "someone", "anyone"))
         else None
     )
     copular = verb.lemma_ == "be"
@@ -99,7 +98,7 @@ def make_condition(talk: Talk, clauses: Sequence[Clause]) -> Condition | None:
         node=node,
         open_node=open_node,
         answer=mark is None or mark.lower_ != "unless",
-        subject=named.lemma_.lower() if named is not None and named.lower_ not in _NOBODY else "",
+        subject=named.lemma_.lower() if named is not None and named.lower_ not in NOBODY else "",
         predicate_lemma=key.lemma_.lower(),
         predicate=(talk.word(key), talk.word(key) + 1),
         predicate_text=text,

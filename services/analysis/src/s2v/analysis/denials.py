@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from spacy.tokens import Token
 
+from s2v.analysis.lexicon import NOBODY
+
 _MERELY = frozenset({"only", "just", "merely", "simply"})
 """After these words "not" denies nothing: "not only causes"."""
-_NOTHING = frozenset({"no", "nothing", "none", "nobody", "neither"})
 _FAILING_VERBS = frozenset({"fail", "refuse", "decline"})
 
 
@@ -16,6 +17,6 @@ def is_denied(verb: Token) -> bool:
     if any(child.i + 1 == len(child.doc) or child.nbor(1).lower_ not in _MERELY for child in denials):
         return True
     subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
-    if subject is not None and (subject.lower_ in _NOTHING or any(child.lower_ in _NOTHING for child in subject.children)):
+    if subject is not None and (subject.lower_ in NOBODY or any(child.lower_ in NOBODY | {"no"} for child in subject.children)):
         return True
     return verb.dep_ == "xcomp" and verb.head.lemma_ in _FAILING_VERBS

@@ -121,7 +121,9 @@ FUNCTION_WORDS = _words(
 """Words that a label may hold without evidence of their own. Negations are not among them."""
 NEGATIVE_ADVERBS = _words("hardly rarely seldom barely scarcely")
 """Adverbs without which a clause says the opposite."""
-DENIALS = NEGATIVE_ADVERBS | _words("no not never nor without nobody nothing nowhere none neither cannot n't")
+NOBODY = _words("nobody nothing none neither")
+"""Subjects that deny their clause."""
+DENIALS = NEGATIVE_ADVERBS | NOBODY | _words("no not never nor without nowhere cannot n't")
 """Words by which something is denied."""
 TIME_NOUNS = _words(
     """

@@ -26,7 +26,7 @@ from s2v.analysis.labels import (
     verb_groups,
 )
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import COLLECTIVE_NOUNS, VAGUE_ADJECTIVES, VAGUE_NOUNS
+from s2v.analysis.lexicon import COLLECTIVE_NOUNS, NOBODY, VAGUE_ADJECTIVES, VAGUE_NOUNS
 from s2v.analysis.mentions import inner_noun
 from s2v.analysis.quantities import find_quantity
 from s2v.analysis.steps import MAX_PHRASE_WORDS, is_named, phrase, without_subject
@@ -47,7 +47,6 @@ _WRAPPERS = COLLECTIVE_NOUNS | {"kind", "type", "sort", "form", "variety", "lot"
 """Nouns whose matter stands behind their "of"."""
 _TOOL_VERBS = frozenset({"use", "leverage", "need", "take", "have", "make", "seize", "spend", "employ", "apply", "exploit"})
 _MEASURING_VERBS = frozenset({"take", "last", "cost", "weigh", "have", "be", "reach", "need", "hold", "contain", "measure"})
-_NOBODY = frozenset({"nobody", "nothing", "none", "neither"})
 _ANYTHING = frozenset({"something", "anything", "everything", "everyone", "everybody"})
 """Subjects that name nothing, without which a clause says less still: "something is wrong"."""
 _AMOUNTS = frozenset({"lot", "bunch", "plenty"})
@@ -190,7 +189,7 @@ def _make_clause(
     said: dict[int, str] = {}
     antecedents: tuple[int, ...] = ()
     named: Token | None = None
-    nobody = subject is not None and (subject.lower_ in _NOBODY | _ANYTHING or _has_no(subject))
+    nobody = subject is not None and (subject.lower_ in NOBODY | _ANYTHING or _has_no(subject))
     if (
         subject is not None
         and subject.i not in barred
