@@ -71,6 +71,15 @@ def test_words_that_were_hardly_understood_are_not_shown_large(analyst: Analyst)
     assert unknown.phrase == shown.phrase, "a client that gives no probabilities doubts nothing"
 
 
+def test_what_holds_on_a_condition_is_not_shown_without_it(analyst: Analyst) -> None:
+    text = (
+        "If my dear old neighbours keep on asking every stranger in the street about the very same thing for three more years, "
+        "all of their friends will be gone."
+    )
+    for _, phrase in phrases(analyst, text):
+        assert not phrase.startswith("All of their friends")
+
+
 def test_a_verb_without_its_subject_is_not_shown(analyst: Analyst) -> None:
     text = (
         "It appears likely, that by no means all, but a small number of the older families in the hills above the river and "

@@ -2,7 +2,8 @@ from collections.abc import Callable
 
 import pytest
 
-from s2v.analysis.candidates import find_candidates
+from s2v.analysis.candidates import Form, find_candidates
+from s2v.analysis.denials import is_denied
 from s2v.analysis.extractors import EXTRACTORS
 from s2v.analysis.labels import capitalize, third_person
 from s2v.analysis.language import Talk
@@ -69,8 +70,46 @@ def test_a_denial_is_drawn_whole(parse: Callable[[str], Talk], text: str, label:
         ("The gauges tell the driver that something is wrong.", "Something is wrong"),
         ("Halves of the Old Town have sunk by several feet.", "Halves of Old Town have sunk"),
         ("Ends of the pipe freeze.", "Ends of pipe freeze"),
+        ("Sailors may be poisoned by the paint.", "Sailors may be poisoned by paint"),
+        ("Without the dam the fields would have flooded.", "Fields would have flooded"),
+        ("Without the dam the mill would have been crushed.", "Mill would have been crushed"),
+        ("We will not sell the farm.", "Will not sell farm"),
+        ("Air pressure is read hourly. It sinks before a storm.", "Air pressure sinks before storm"),
+        ("They have a plan to dig a canal.", "Plan to dig canal"),
+        ("The guild spends a lot of time on repairs.", "Guild spends lot of time"),
+        ("Old people leave the valley.", "Old people leave valley"),
     ],
 )
 def test_a_label_says_of_what(parse: Callable[[str], Talk], text: str, label: str) -> None:
+    """Without what is possible, what only would be, or whose it is, a label would say something else."""
     talk = parse(text)
     assert label in {candidate.node.label.text for candidate in find_candidates(talk, talk.sentences)}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't think that salt causes rust.",
+        "It is not true that salt causes rust.",
+        "The law did not help to reduce crime.",
+    ],
+)
+def test_what_is_denied_from_above_is_denied(parse: Callable[[str], Talk], text: str) -> None:
+    talk = parse(text)
+    (verb,) = [token for token in talk.doc if token.lemma_ in ("cause", "reduce")]
+    assert is_denied(verb)
+
+
+@pytest.mark.integration
+def test_what_nobody_knew_may_be_so(parse: Callable[[str], Talk]) -> None:
+    talk = parse("Nobody knew that salt causes rust.")
+    (verb,) = [token for token in talk.doc if token.lemma_ == "cause"]
+    assert not is_denied(verb)
+
+
+@pytest.mark.integration
+def test_there_is_not_enough_is_no_thing(parse: Callable[[str], Talk]) -> None:
+    talk = parse("There is not enough water in the lake.")
+    labels = {candidate.node.label.text for candidate in find_candidates(talk, talk.sentences) if candidate.form == Form.CLAUSE}
+    assert not labels

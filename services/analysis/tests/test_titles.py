@@ -28,6 +28,13 @@ def test_an_announcement_is_the_title(parse: Parse) -> None:
     assert title(parse("Let us look at the data layer. It keeps the orders, and it answers the queries.")) == "Data layer"
 
 
+@pytest.mark.parametrize(
+    "text", ["I began my career at a mill. Then I moved to the coast.", "Cover the kettle with a lid. It must not boil over."]
+)
+def test_what_is_told_or_commanded_announces_nothing(parse: Parse, text: str) -> None:
+    assert title(parse(text)) not in ("Career", "Kettle")
+
+
 def test_two_plain_topics_share_a_title(parse: Parse) -> None:
     text = "They put the pods beside a node. A node restarts pods that fail. It moves pods when the node is full."
     assert title(parse(text)) == "Pods and node"

@@ -198,14 +198,14 @@ class Analyst:
         contents = [extract_contents(course.talk, part) for part in parts]
         if not all(any(worth_drawing(content) for content in part.values()) for part in contents):
             return None
-        ranked = [self._rank(part, content) for part, content in zip(parts, contents, strict=True)]
-        kinds = [ranking.types[0] for ranking in ranked]
-        drawn = all(
-            kind != DiagramType.DIAGRAM_TYPE_NONE and worth_drawing(content[kind])
-            for kind, content in zip(kinds, contents, strict=True)
-        )
-        sure = all(ranking.probabilities[0] >= SURE for ranking in ranked)
-        return turn if drawn and sure and kinds[0] != kinds[1] else None
+        kinds: list[DiagramType.ValueType] = []
+        for part, content in zip(parts, contents, strict=True):
+            own = self._rank(part, content)
+            kind = own.types[0]
+            if kind in (DiagramType.DIAGRAM_TYPE_NONE, *kinds) or own.probabilities[0] < SURE or not worth_drawing(content[kind]):
+                return None
+            kinds.append(kind)
+        return turn
 
     def _split_phrase(self, course: _Course, begin: int, end: int, found: Choice) -> list[tuple[int, int, Choice, bool]]:
         """Returns a scene that shows a key phrase, cut again while the phrase would stand too long.

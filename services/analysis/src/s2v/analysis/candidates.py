@@ -12,7 +12,6 @@ from enum import IntEnum
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import NodeDraft
-from s2v.analysis.coreference import resolve_references
 from s2v.analysis.language import Talk
 from s2v.analysis.propositions import Referent, is_clause, make_noun, make_proposition, subject_of
 from s2v.analysis.webs import label_tokens
@@ -46,7 +45,7 @@ class Candidate:
 
 def find_candidates(talk: Talk, sentences: Sequence[Span]) -> list[Candidate]:
     """Returns the candidates of consecutive sentences, by their heads; of those with the same words the first."""
-    antecedents = resolve_references(sentences)
+    antecedents = talk.references(sentences)
 
     def refer(pronoun: Token) -> Token | None:
         noun = antecedents.get(pronoun.i)

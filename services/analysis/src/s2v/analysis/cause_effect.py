@@ -11,7 +11,6 @@ from s2v.analysis.causes import find_influences
 from s2v.analysis.chains import link_chain
 from s2v.analysis.content import Content, EdgeDraft
 from s2v.analysis.coordination import coordinated
-from s2v.analysis.coreference import resolve_references
 from s2v.analysis.correlations import Correlation, find_correlation
 from s2v.analysis.denials import is_denied
 from s2v.analysis.events import find_events
@@ -77,7 +76,7 @@ class CausalWeb:
 
     def __post_init__(self) -> None:
         self.web = Web(self.talk)
-        self._antecedents = resolve_references(self.sentences)
+        self._antecedents = self.talk.references(self.sentences)
 
     def _referent(self, pronoun: Token) -> Token | None:
         noun = self._antecedents.get(pronoun.i)

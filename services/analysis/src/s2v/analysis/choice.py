@@ -54,8 +54,10 @@ def choose(ranking: Ranking, contents: Contents, phrase: Content) -> Choice:
 
 
 def eligible(ranking: Ranking) -> list[DiagramType.ValueType]:
-    """Returns the likeliest type of diagram, then those that may stand in for it; none where no diagram is likelier."""
+    """Returns the likeliest type of diagram, then those that may stand in for it; none where no diagram is likely enough."""
     kinds: list[DiagramType.ValueType] = []
+    if ranking.probabilities[0] < MIN_CONFIDENCE:
+        return kinds
     for kind, chance in zip(ranking.types, ranking.probabilities, strict=True):
         far = bool(kinds) and chance < max(SECOND_CONFIDENCE, SECOND_SHARE * ranking.probabilities[0])
         if kind == DiagramType.DIAGRAM_TYPE_NONE or far:

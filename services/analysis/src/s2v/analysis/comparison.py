@@ -9,7 +9,6 @@ from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, EdgeDraft, NodeDraft
 from s2v.analysis.contrasts import find_subjects, fronted
-from s2v.analysis.coreference import resolve_references
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import BAD_SIDES, GOOD_SIDES
 from s2v.analysis.mentions import Mention, draft, is_pronoun, lemma
@@ -61,7 +60,7 @@ def extract_comparison(talk: Talk, sentences: Sequence[Span]) -> Content:
             nodes.append(node)
     if len(subjects) < 2:
         return Content(_KIND)
-    table = _Table(talk, subjects, nodes, resolve_references(sentences))
+    table = _Table(talk, subjects, nodes, talk.references(sentences))
     for statements in told:
         for statement in statements:
             _tell(table, statement)

@@ -192,8 +192,13 @@ def _verb_of(token: Token) -> Token | None:
 
 
 def _sentences_between(first: Token, second: Token) -> int:
+    """How many sentences start behind the first of two tokens, up to the second."""
     start, end = sorted((first.i, second.i))
-    return sum(bool(token.is_sent_start) for token in first.doc[start + 1 : end + 1])
+    count, sentence = 0, first.doc[end].sent
+    while sentence.start > start:
+        count += 1
+        sentence = first.doc[sentence.start - 1].sent
+    return count
 
 
 def _named_before(noun: Token, entities: Sequence[_Entity]) -> Token | None:
@@ -219,6 +224,18 @@ def _modifiers(noun: Token) -> Iterator[str]:
             yield child.lemma_.lower()
         elif child.dep_ == "prep" and child.lower_ == "of":
             yield from (part.lemma_.lower() for part in child.children if part.dep_ == "pobj")
+
+
+def name_tokens(noun: Token) -> tuple[Token, ...]:
+    """Returns a noun with the nouns in front that it is named by: the "blood pressure" of "high blood pressure"."""
+    return (*(child for child in noun.lefts if child.dep_ in ("compound", "nmod") and not child.n_lefts), noun)
+
+
+def write_name(noun: Token) -> str:
+    """Returns the words of `name_tokens`, without the capital letter that only opens a sentence."""
+    first, *rest = name_tokens(noun)
+    text = first.lower_ if first.is_sent_start and first.pos_ == "NOUN" and first.is_title else first.text
+    return " ".join([text, *(token.text for token in rest)])
 
 
 def is_plural_noun(noun: Token) -> bool:

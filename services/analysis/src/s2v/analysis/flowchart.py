@@ -16,7 +16,6 @@ from s2v.analysis.branches import answer_briefly, answered_later, goes_on, names
 from s2v.analysis.chart import Chart
 from s2v.analysis.clauses import Clause, Role, find_clauses
 from s2v.analysis.content import Content
-from s2v.analysis.coreference import resolve_references
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import (
     EXIT_ADVERBS,
@@ -36,7 +35,7 @@ from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
 def extract_flowchart(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the steps and decisions told in consecutive sentences; nothing when there are none."""
-    chart = Chart(talk, resolve_references(sentences))
+    chart = Chart(talk, talk.references(sentences))
     told = [find_clauses(sentence) for sentence in sentences if not sentence.text.rstrip("\"'”) ").endswith("?")]
     for number, clauses in enumerate(told):
         _tell(chart, clauses, told[number + 1 :])

@@ -254,7 +254,7 @@ def _separate(clause: Token, verb: Token) -> bool:
 
 def _trim(talk: Talk, begin: int, end: int) -> tuple[int, int]:
     """Leaves out words that only lead in ("So, well, …") or hang at the end."""
-    while begin < end and (_bare(talk, begin) in OPENERS or not _bare(talk, begin)):
+    while begin < end and (_bare(talk, begin) in OPENERS or not _bare(talk, begin) or _opens_clause(talk, begin)):
         if begin + 1 < end and _bare(talk, begin + 1) == "of":
             break  # "because of their courage"
         begin += 1
@@ -265,14 +265,25 @@ def _trim(talk: Talk, begin: int, end: int) -> tuple[int, int]:
     return begin, end
 
 
+def _opens_clause(talk: Talk, word: int) -> bool:
+    """Whether a word is the "that" of "my father said that every child deserves a school"."""
+    token = talk.doc[talk.tokens_of[word][0]]
+    return token.lower_ == "that" and token.dep_ == "mark"
+
+
 def _lacks_part(tokens: Span) -> bool:
     """Whether something is left out that a word of the phrase needs, such as the object of its verb."""
     first, last = tokens[0].i, tokens[-1].i
     return any(
-        not first <= child.i <= last and child.dep_ in _NEEDED and not _is_addressed(child)
+        not first <= child.i <= last and (child.dep_ in _NEEDED or _is_condition(child)) and not _is_addressed(child)
         for token in tokens
         for child in token.children
     )
+
+
+def _is_condition(clause: Token) -> bool:
+    """Whether a clause says on what another depends: "if it gets warmer"."""
+    return clause.dep_ == "advcl" and any(child.dep_ == "mark" and child.lower_ in ("if", "unless") for child in clause.children)
 
 
 def _is_addressed(noun: Token) -> bool:

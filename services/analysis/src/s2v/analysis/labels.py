@@ -26,6 +26,8 @@ _MEASURES = frozenset(
     ]
 )
 """Nouns that say little without what they are of."""
+_MODAL_COST = 0.05
+"""What "may be" in front of a participle matters less than its subject and its verb."""
 _MEASURED_COST = 0.2
 """What by how much something changes matters less than of what a part does."""
 _LASTING_VERBS = frozenset({"wait", "pause", "rest"})
@@ -119,7 +121,7 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
         if (
             child.i in skipped
             or child.lower_ in ("that", "which", "whom", "own")
-            or is_time(child)
+            or (is_time(child) and (preposition.lower_ not in ("of", "per") or child.ent_type_ == "DATE"))
             or (child.lower_ in ASIDES and child.dep_ == "pobj" and not child.n_rights)
         ):
             continue
@@ -257,10 +259,11 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
         if any(child.dep_ == "auxpass" for child in auxiliaries) and not kept:
             return [Group(0, tuple(negations))], {}
         if form == "imperative" and verb.tag_ != "VBG":
-            kept = [child for child in kept if child.lemma_ in ("do", "can", "could")]
+            kept = [child for child in kept if child.lemma_ in ("do", "can", "could") or child.tag_ == "MD"]
         return [Group(0, (*kept, *negations))], {}
     if any(child.dep_ == "auxpass" for child in auxiliaries) or (verb.tag_ == "VBN" and not auxiliaries):
-        return [], {}
+        # "May be harmed", "would have been destroyed": without these it has happened.
+        return ([Group(_MODAL_COST, tuple(auxiliaries))] if _is_unreal(auxiliaries) else []), {}
     modals = [child for child in auxiliaries if child.lower_ in _KEPT_MODALS]
     if modals and form != "imperative":
         return [Group(0, (modals[0],))], {verb.i: verb.lemma_}
@@ -269,8 +272,14 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
     if verb.tag_ in ("VBD", "VBZ", "VBP") and not auxiliaries:
         return [], {}
     if any(child.lemma_ == "have" for child in auxiliaries):
-        return [Group(0, tuple(child for child in auxiliaries if child.lemma_ == "have"))], {}
+        return [Group(0, tuple(child for child in auxiliaries if child.lemma_ == "have" or child.tag_ == "MD"))], {}
     return [], {verb.i: third_person(verb.lemma_) if form == "singular" else verb.lemma_}
+
+
+def _is_unreal(auxiliaries: Sequence[Token]) -> bool:
+    """Whether a verb says what may happen, or would have happened."""
+    had = any(child.lemma_ == "have" for child in auxiliaries)
+    return any(child.lower_ in _KEPT_MODALS or (had and child.tag_ == "MD") for child in auxiliaries)
 
 
 def is_plural(noun: Token, *, alone: bool = False) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
 
 from s2v.analysis.boundaries import Tagger, make_tagger
+from s2v.analysis.coreference import resolve_references
 from s2v.analysis.finite_verbs import find_verb, read_subjects, read_verbs
 from s2v.analysis.fragments import join_fragments
 from s2v.analysis.sentences import cut_sentences
@@ -73,6 +74,17 @@ class Talk:
         """Returns the noun phrases of a sentence in order."""
         starts, chunks = self._chunks
         return chunks[bisect_left(starts, sentence.start) : bisect_left(starts, sentence.end)]
+
+    @cached_property
+    def _references(self) -> dict[tuple[int, int], Mapping[int, Token]]:
+        return {}
+
+    def references(self, sentences: Sequence[Span]) -> Mapping[int, Token]:
+        """Returns what `resolve_references` finds in consecutive sentences; all extractors ask, it is found once."""
+        stretch = (sentences[0].start, sentences[-1].end)
+        if stretch not in self._references:
+            self._references[stretch] = resolve_references(sentences)
+        return self._references[stretch]
 
     def word(self, token: Token) -> int:
         """Returns the number of the word that a token belongs to."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content
-from s2v.analysis.coreference import resolve_references
 from s2v.analysis.enumerations import Enumeration, acted_on, find_enumerations, find_lists, mention_of
 from s2v.analysis.headings import Point, find_points
 from s2v.analysis.language import Talk
@@ -42,10 +41,10 @@ class _Told:
 def extract_mindmap(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the topic of consecutive sentences and its branches; nothing when there is none."""
     told = [_read(talk, sentence) for sentence in sentences]
-    topic = _find_topic(sentences, told)
+    topic = _find_topic(talk, sentences, told)
     if topic is None or _is_list_alone(told):
         return Content(_KIND)
-    outline, references = Outline(talk), resolve_references(sentences)
+    outline, references = Outline(talk), talk.references(sentences)
     centre = outline.add(topic)
     if centre is None:
         return Content(_KIND)
@@ -73,7 +72,7 @@ def _read(talk: Talk, sentence: Span) -> _Told:
     return _Told((*enumerations, *lists), tuple(statements), tuple(make_members(fragment)) if fragment is not None else ())
 
 
-def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | None:
+def _find_topic(talk: Talk, sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | None:
     """What most is said about: subjects and wholes, the earlier the more, and what the sentences keep naming."""
     weights: dict[frozenset[str], float] = defaultdict(float)
     mentions: dict[frozenset[str], Mention] = {}
@@ -109,7 +108,7 @@ def _find_topic(sentences: Sequence[Span], told: Sequence[_Told]) -> Mention | N
                 mentions.setdefault(common.key, common)
                 weights[common.key] += 1.0
     if not weights:
-        for chunk in sentences[0].noun_chunks:
+        for chunk in talk.noun_phrases(sentences[0]):
             note(chunk.root, 1.0)
     lemmas = [{lemma(token) for token in sentence} for sentence in sentences]
     for key in list(weights):

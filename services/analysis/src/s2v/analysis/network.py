@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, EdgeDraft
-from s2v.analysis.coreference import resolve_references
 from s2v.analysis.labels import is_plural, is_time
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import VAGUE_NOUNS
@@ -49,7 +48,7 @@ def extract_network(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the components named in consecutive sentences and the relations between them; nothing when there are none."""
     web = Web(talk)
     components = _Components(sentences)
-    antecedents = resolve_references(sentences)
+    antecedents = talk.references(sentences)
     for sentence in sentences:
         if sentence.text.rstrip("\"'”) ").endswith("?"):
             continue

@@ -13,6 +13,7 @@ from dataclasses import replace
 from spacy.tokens import Token
 
 from s2v.analysis.content import Label, NodeDraft
+from s2v.analysis.coreference import name_tokens, write_name
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -178,6 +179,9 @@ def _make_clause(
         core = next((child for child in core.children if child.dep_ == "xcomp"), core)
     if core.pos_ in ("VERB", "AUX") and any(child.dep_ == "expl" for child in verb.children) and verb.lemma_ == "be":
         thing = next((child for child in verb.children if child.dep_ in ("attr", "dobj")), None)
+        if any(child.dep_ == "neg" for child in verb.children):
+            # "There is not enough water": the water would say the opposite.
+            return None
         return make_noun(talk, thing, kind, skipped) if thing is not None else None
     subject = subject_of(verb)
     quantity = find_quantity(talk, core)
@@ -194,7 +198,7 @@ def _make_clause(
         subject is not None
         and subject.i not in barred
         and (nobody or is_named(_amount_of(subject)))
-        and (nobody or subject.lower_ not in _EMPTY_PRONOUNS)
+        and (nobody or not _is_empty(subject))
     ):
         named = _amount_of(subject)
     elif (
@@ -206,14 +210,18 @@ def _make_clause(
     ):
         noun = referent(subject)
         if noun is not None and noun.lemma_.lower() not in VAGUE_NOUNS and not _has_no(noun):
-            said[subject.i] = noun.text
-            antecedents = (talk.word(noun),)
+            said[subject.i] = write_name(noun)
+            antecedents = tuple(talk.word(token) for token in name_tokens(noun))
             named = subject
     if not _says_something(core, groups, named) or ((named is None or said) and _only_judges(core)):
         return None
     label: Label | None = None
     if named is not None:
         kept, forms = _verb_form(verb, core, "plural" if is_plural(named) else "singular")
+        to = next((child for child in verb.children if child.dep_ == "aux" and child.lower_ == "to"), None)
+        if verb.dep_ == "acl" and to is not None:
+            # "A plan to build a bridge": the plan builds nothing.
+            kept, forms = [Group(0.0, (to,))], {}
         front = noun_groups(named, 0.0, barred) if not said else [Group(0.0, (named,))]
         if subject is not None and subject.lower_ in _SHARES and named is not subject:
             front.append(Group(0.0, (subject,)))
@@ -256,6 +264,12 @@ def _is_measured(core: Token, amount: AbstractSet[int]) -> bool:
         and any(part.i in amount for part in parts)
         and all(part.i in amount or part.dep_ == "acomp" for part in parts)
     )
+
+
+def _is_empty(subject: Token) -> bool:
+    """Whether a subject names nobody: "people", but not "young people"."""
+    described = any(child.dep_ in ("amod", "compound", "nmod", "nummod", "prep", "acl", "relcl") for child in subject.children)
+    return subject.lower_ in _EMPTY_PRONOUNS and not described
 
 
 def _has_no(noun: Token) -> bool:

@@ -10,7 +10,7 @@ from spacy.tokens import Token
 
 from s2v.analysis.clauses import Clause, Role, is_verbal
 from s2v.analysis.content import Label, NodeDraft
-from s2v.analysis.coreference import is_plural_noun
+from s2v.analysis.coreference import is_plural_noun, name_tokens, write_name
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -179,7 +179,7 @@ def _make_step(
     complete = any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for token in named_in)
     pronouns = [token for group in predicate for token in group.tokens if token.lower_ in ("it", "them")]
     referent = _referent(pronouns[0], named, before, references) if pronouns else None
-    said = {pronouns[0].i: referent.text} if referent is not None else {}
+    said = {pronouns[0].i: write_name(referent)} if referent is not None else {}
     complete = complete or referent is not None
     meant = references.get(subject.i) if passive and subject is not None and named is None else None
     if meant is not None and meant.pos_ not in ("NOUN", "PROPN"):
@@ -197,8 +197,8 @@ def _make_step(
     if meant is not None and subject is not None:
         # "It is examined": the claim is.
         kept, forms = _verb_form(clause, "plural" if is_plural(meant) else "singular")
-        written = make_label(talk, [Group(0.0, (subject,)), *kept, *predicate], {**forms, **said, subject.i: meant.text})
-        label = replace(written, antecedents=(talk.word(meant),)) if written is not None else None
+        written = make_label(talk, [Group(0.0, (subject,)), *kept, *predicate], {**forms, **said, subject.i: write_name(meant)})
+        label = replace(written, antecedents=_words(talk, meant)) if written is not None else None
     if label is None and complete and not passive:
         with_subject = False
         kept, forms = verb_groups(core, "imperative")
@@ -218,7 +218,7 @@ def _make_step(
     text = text or phrase(talk, label.words[0], label.words[-1] + 1)
     node = NodeDraft(kind, text, label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
     if referent is not None and talk.word(pronouns[0]) in label.words:
-        node = replace(node, label=replace(label, antecedents=(talk.word(referent),)))
+        node = replace(node, label=replace(label, antecedents=_words(talk, referent)))
     actor = actor_name(named) if named is not None else before.actor if before is not None else ""
     return Step(
         node,
@@ -226,6 +226,10 @@ def _make_step(
         subject=named,
         object=clause.object if clause.object is not None and clause.object.pos_ != "PRON" else referent,
     )
+
+
+def _words(talk: Talk, noun: Token) -> tuple[int, ...]:
+    return tuple(talk.word(token) for token in name_tokens(noun))
 
 
 def _referent(pronoun: Token, subject: Token | None, before: Step | None, references: Mapping[int, Token]) -> Token | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -48,7 +47,11 @@ def connect(
     rank = {place: number for number, place in enumerate(joined)}
     known = {place: _find_node(drawn, frozenset(things[place].chosen.node.label.words)) for place in joined}
     said = {(edge.source, edge.target): edge for edge in drawn.edges}
-    leaving = Counter(source for source, _ in edges)
+    answers: dict[int, set[str]] = {place: set() for place in joined}
+    for source, target in edges:
+        edge = said.get((known[source], known[target]))
+        if edge is not None:
+            answers[source].add(edge.label)
     node_kind, edge_kind = PARTS[drawn.type]
     nodes = []
     for place in joined:
@@ -59,7 +62,7 @@ def connect(
             model = drawn.nodes[known[place]]
             spans += model.repeats
             node = replace(node, quantity=node.quantity or model.quantity)
-            if model.kind == NodeKind.NODE_KIND_DECISION and leaving[place] > 1:
+            if model.kind == NodeKind.NODE_KIND_DECISION and len(answers[place] - {""}) > 1:
                 kind = model.kind
         repeats = tuple(span for span in sorted(set(spans)) if span[0] >= node.span[1])
         nodes.append(replace(node, kind=kind, repeats=repeats))

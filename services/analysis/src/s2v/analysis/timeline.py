@@ -8,7 +8,6 @@ from dataclasses import replace
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, Label, NodeDraft
-from s2v.analysis.coreference import resolve_references
 from s2v.analysis.dates import SpokenDate, find_dates
 from s2v.analysis.labels import (
     Group,
@@ -34,7 +33,7 @@ _LINKING = frozenset({"see", "mark", "bring", "witness"})
 def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the dated events of consecutive sentences in the order of speech; nothing when there are none."""
     dates = find_dates(talk, sentences)
-    references = resolve_references(sentences)
+    references = talk.references(sentences)
     absolute = [date for date in dates if date.date.precision != DatePrecision.DATE_PRECISION_ORDINAL]
     chosen = absolute if len(absolute) >= 2 else dates
     barred = frozenset(token.i for date in chosen for token in date.tokens)

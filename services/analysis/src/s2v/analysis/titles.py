@@ -37,6 +37,8 @@ _ANNOUNCERS = frozenset(
         "follow",
     ]
 )
+_DOING = frozenset({"cover", "turn", "begin", "start", "follow"})
+"""Those of them that are also what a listener is told to do: "cover the pot"."""
 _ANNOUNCING = frozenset({"at", "about", "to", "on", "with", "into", "through"})
 DRAWN_BONUS = 0.8
 """What it adds to the worth of a topic that it is drawn."""
@@ -175,6 +177,9 @@ def _find_announcement(talk: Talk, sentence: Span, drawn: set[int]) -> Label | N
     for verb in sentence:
         if verb.lemma_ not in _ANNOUNCERS or verb.pos_ != "VERB" or talk.word(verb) in drawn or not _by_speaker(verb):
             continue
+        if verb.tag_ in ("VBD", "VBN"):
+            # "I began my career at a bank" tells, and announces nothing.
+            continue
         asked = _find_asked(talk, verb)
         if asked is not None:
             return asked
@@ -186,7 +191,7 @@ def _find_announcement(talk: Talk, sentence: Span, drawn: set[int]) -> Label | N
                     label = _name(talk, part)
                     if label is not None:
                         return label
-            elif child.dep_ in ("dobj", "ccomp"):
+            elif child.dep_ in ("dobj", "ccomp") and not (verb.lemma_ in _DOING and verb.dep_ == "ROOT" and verb.tag_ == "VB"):
                 label = _name(talk, child)
                 if label is not None:
                     return label
