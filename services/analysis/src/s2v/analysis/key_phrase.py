@@ -275,7 +275,7 @@ def _lacks_part(tokens: Span) -> bool:
     """Whether something is left out that a word of the phrase needs, such as the object of its verb."""
     first, last = tokens[0].i, tokens[-1].i
     return any(
-        not first <= child.i <= last and (child.dep_ in _NEEDED or _is_condition(child)) and not _is_addressed(child)
+        not first <= child.i <= last and child.dep_ in _NEEDED and not _is_addressed(child)
         for token in tokens
         for child in token.children
     )
@@ -293,8 +293,10 @@ def _is_addressed(noun: Token) -> bool:
 
 
 def _is_torn(tokens: Span) -> bool:
-    """Whether a clause says something else without what it hangs on: "I don't think …", "so far that …"."""
+    """Whether a clause says something else without what it hangs on: "I don't think …", "so far that …", "if it rains, …"."""
     first, last = tokens[0].i, tokens[-1].i
+    if any(_is_condition(child) and not first <= child.i <= last for token in tokens for child in token.children):
+        return True
     hanging = [token for token in tokens if token.dep_ in ("ccomp", "advcl") and not first <= token.head.i <= last]
     before = tokens.doc[tokens.sent.start : first]
     measured = any(token.lower_ in ("so", "such") and token.head.pos_ in ("ADJ", "ADV", "NOUN") for token in before)
