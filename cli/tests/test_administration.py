@@ -47,6 +47,11 @@ def test_migrate_and_reconcile_can_be_repeated(environment: dict[str, str]) -> N
     assert "looked after the jobs of" in s2v(environment, "reconcile", "--rebuild")
 
 
+def test_an_exported_data_folder_does_not_hide_the_servers_that_are_named(environment: dict[str, str], tmp_path: Path) -> None:
+    environment["S2V_HOME"] = str(tmp_path / "home")
+    assert "New jobs are taken." in s2v(environment, "maintenance", "status")
+
+
 def test_maintenance_is_switched_on_and_off(environment: dict[str, str]) -> None:
     try:
         assert "back at noon" in s2v(environment, "maintenance", "on", "--message", "back at noon")

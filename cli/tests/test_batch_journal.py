@@ -5,13 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 
 from s2v.cli.batch_journal import NAME, Entry, Journal, locked
-from s2v.cli.batch_run import Batch, find_talks
+from s2v.cli.batch_run import Batch, _start, find_talks
 from s2v.cli.connection import Target
 from s2v.cli.exits import CommandError
-from s2v.v1.job_pb2 import JobOptions, Priority
+from s2v.client import JobServiceError
+from s2v.v1.job_pb2 import Job, JobOptions, Priority
 
 
 def batch(tmp_path: Path, high: tuple[str, ...] = (), low: tuple[str, ...] = ()) -> Batch:
@@ -69,3 +71,42 @@ def test_a_folder_without_talks_is_refused(tmp_path: Path) -> None:
     (tmp_path / "talks").mkdir()
     with pytest.raises(CommandError, match="there is no talk"):
         find_talks(batch(tmp_path))
+
+
+class Closed:
+    """A gateway that takes a job only the second time."""
+
+    def __init__(self, refusal: JobServiceError) -> None:
+        self.refusals = [refusal]
+        self.uploads = 0
+
+    async def upload(self, _: Path) -> str:
+        self.uploads += 1
+        return "upload"
+
+    async def create_job(self, *_: object) -> Job:
+        if self.refusals:
+            raise self.refusals.pop()
+        return Job(id="01J")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "seconds", "waits"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "MAINTENANCE", 0.01, True),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", 0.01, True),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_LONG", 0.0, False),
+        (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", 0.01, False),
+    ],
+)
+async def test_a_talk_waits_with_its_upload_until_jobs_are_taken(
+    code: grpc.StatusCode, reason: str, seconds: float, waits: bool, tmp_path: Path
+) -> None:
+    gateway = Closed(JobServiceError(code, reason, "come again", retry_seconds=seconds))
+    work = _start(gateway, Journal(tmp_path), "a.wav", tmp_path / "a.wav", JobOptions(), Entry("content", 1))
+    if waits:
+        assert (await work).job_id == "01J"
+    else:
+        with pytest.raises(JobServiceError):
+            await work
+    assert gateway.uploads == 1

@@ -89,6 +89,12 @@ def test_a_missing_folder_for_the_result_is_named_before_anything_starts(tmp_pat
     assert_one_line_error(done, ExitCode.INPUT, "no folder", "mkdir -p")
 
 
+def test_a_missing_folder_for_a_transcript_is_named_before_the_talk_is_heard(tmp_path: Path) -> None:
+    (tmp_path / "talk.wav").write_bytes(b"RIFF")
+    done = s2v("transcribe", str(tmp_path / "talk.wav"), "-o", str(tmp_path / "none" / "t.json"), home=tmp_path)
+    assert_one_line_error(done, ExitCode.INPUT, "no folder", "mkdir -p")
+
+
 @pytest.mark.parametrize("arguments", [["watch", "01J"], ["get", "01J"], ["list"], ["cancel", "01J"]])
 def test_without_a_stack_the_way_to_start_one_is_told(arguments: list[str], tmp_path: Path) -> None:
     assert_one_line_error(s2v(*arguments, home=tmp_path), ExitCode.UNAVAILABLE, str(tmp_path), "s2v up")
@@ -121,6 +127,28 @@ def test_text_named_wav_is_refused_by_the_engine(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("This is not a sound. " * 100)
     done = s2v("transcribe", str(tmp_path / "text.wav"), home=tmp_path)
     assert_one_line_error(done, ExitCode.INPUT, "text.wav")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_stage_that_waits_for_standard_input_can_be_interrupted(end: signal.Signals, tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "s2v.cli", "transcribe", "-"]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("s2v-*/stdin")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.1)
+        os.killpg(process.pid, end)
+        assert process.wait(10) in (128 + end, -end)
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.integration

@@ -115,6 +115,17 @@ def test_nats_keeps_its_stream_and_wants_its_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
+def test_nats_takes_the_record_of_a_talk_of_hours(tmp_path: Path) -> None:
+    async def most(server: NatsServer) -> int:
+        client = await nats.connect(server.url, token=server.token)
+        await client.close()
+        return client.max_payload
+
+    with NatsServer(tmp_path) as server:
+        assert asyncio.run(most(server)) == 8 * 1024**2
+
+
+@pytest.mark.integration
 def test_s3_keeps_acknowledged_objects_though_it_is_killed(tmp_path: Path) -> None:
     with S3Server(tmp_path) as server:
         client = connect(server)

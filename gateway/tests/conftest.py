@@ -135,7 +135,7 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
             tenant,
             uploads=uploads,
             intake=intake,
-            watching=Watching(bus, jobs, stop),
+            watching=Watching(bus, jobs, stop, own.tenant_watches),
             edits=Edits(jobs, kept),
             reruns=Reruns(jobs, bus, quotas, usage),
             deletion=Deletion(jobs, requests, bus, kept, webhooks),

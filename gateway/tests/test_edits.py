@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -10,6 +11,7 @@ from s2v.gateway.reruns import find_start
 from s2v.runtime.cache import Cache
 from s2v.runtime.errors import PreconditionError
 from s2v.runtime.jobs import end, prefix, stage_record
+from s2v.runtime.patches import patch_words
 from s2v.runtime.schema import EVENT_STREAM
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, Evidence, Node, NodeKind, SpokenEvidence, WordSpan
 from s2v.v1.edit_pb2 import LabelPatch, Patch, SceneMerge, SceneSplit, TypePatch, WordPatch
@@ -62,11 +64,11 @@ def storyboard() -> Storyboard:
 def finish(media):
     """Makes a job and ends it as if its stages had been done."""
 
-    async def make(door, *, parts: bool = True):
+    async def make(door, *, parts: bool = True, heard: Transcript | None = None):
         job = await door.create(await door.upload("talk.wav", media.wav(6)), f"job {parts}")
         folder = prefix(door.settings.tenant, job.id)
         outputs = {
-            Stage.STAGE_TRANSCRIPTION: transcript().SerializeToString(),
+            Stage.STAGE_TRANSCRIPTION: (heard or transcript()).SerializeToString(),
             Stage.STAGE_ANALYSIS: storyboard().SerializeToString(),
             Stage.STAGE_LAYOUT: b"composition",
             Stage.STAGE_RENDERING: b"video",
@@ -117,6 +119,32 @@ async def test_an_edit_is_kept_with_what_it_changes_as_it_was_in_record_log_and_
         assert Terminal.FromString(await door.store.read(f"{folder}terminal.pb")).job.edits == job.edits
         again = await edit(door, job_id, Patch(label=LabelPatch(node_id="n1", label="newer")), after_revision=1)
         assert again.edits[1].patches[0].label.was == "new name"
+
+
+async def test_words_are_patched_beside_the_event_loop_and_none_goes_through_the_whole_talk(open_door, finish, monkeypatch):
+    from s2v.gateway import edits
+
+    seen = []
+
+    def watched(segments, patches):
+        seen.append((threading.current_thread() is threading.main_thread(), len(segments)))
+        return patch_words(segments, patches)
+
+    monkeypatch.setattr(edits, "patch_words", watched)
+    segments = [
+        Segment(words=[Word(text=f"w{n}", start_seconds=n, end_seconds=n + 0.4) for n in range(first, first + 10)])
+        for first in range(0, 1000, 10)
+    ]
+    async with open_door() as door:
+        job_id = await finish(door, heard=Transcript(segments=segments, duration_seconds=1000))
+        await edit(door, job_id, *(Patch(word=WordPatch(word=n, text=f"a{n} b{n}")) for n in (3, 500, 999)))
+        job = await edit(door, job_id, Patch(word=WordPatch(word=500, text="")), Patch(word=WordPatch(word=501, text="x")))
+        assert [patch.word.was for patch in job.edits[1].patches] == ["a500", "w501"]
+        async with door.refusing() as refused:
+            await edit(door, job_id, Patch(word=WordPatch(word=500, text="y")))
+        assert "was taken out" in refused[0].message
+        assert not any(on_loop for on_loop, _ in seen)
+        assert max(count for _, count in seen) <= 2
 
 
 @pytest.mark.parametrize(
@@ -249,3 +277,30 @@ async def test_a_deleted_job_leaves_no_object_key_event_or_cached_result(open_do
         async with door.refusing() as refused:
             await door.stub.DeleteJob(DeleteJobRequest(job_id=job_id))
         assert refused[0].reason == "JOB_NOT_FOUND"
+
+
+@pytest.mark.parametrize("how", [JobState.JOB_STATE_CANCELLED, JobState.JOB_STATE_FAILED])
+async def test_what_a_worker_still_writes_of_a_job_that_ended_just_now_is_deleted_too(open_door, media, how):
+    async with open_door() as door:
+        tenant = door.settings.tenant
+        job_id = (await door.create(await door.upload("talk.wav", media.wav(6)), "ended")).id
+
+        def stop(record: JobRecord) -> bool:
+            end(record, how)
+            return True
+
+        await door.jobs.conclude(await door.jobs.update(tenant, job_id, stop))
+        delete_prefix = door.store.delete_prefix
+        late = asyncio.Event()
+
+        async def deleting(folder):
+            removed = await delete_prefix(folder)
+            if not late.is_set() and folder == prefix(tenant, job_id):
+                late.set()
+                await door.store.put(f"{folder}layout/late.pb", b"what was under way")
+            return removed
+
+        door.store.delete_prefix = deleting
+        await door.stub.DeleteJob(DeleteJobRequest(job_id=job_id))
+        assert late.is_set()
+        assert [one for one in await door.left() if one != "task"] == []

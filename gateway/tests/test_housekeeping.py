@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from s2v.gateway import housekeeping as house
 from s2v.runtime.jobs import prefix, progress, stage_record
 from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.job_pb2 import JobState, StageState
@@ -57,6 +58,44 @@ async def test_expired_uploads_of_each_tenant_are_swept_where_callers_say_who_th
         settings = door.settings.model_copy(update={"auth": "on"})
         await replace(door.housekeeping, settings=settings).sweep()
         assert await door.store.list(f"{other}/") == []
+
+
+async def test_what_is_written_for_a_job_after_its_deletion_is_swept_and_nothing_of_other_jobs(open_door, media, monkeypatch):
+    async with open_door() as door:
+        tenant = door.settings.tenant
+        job = await door.create(await door.upload("talk.wav", media.wav(6)), "kept")
+        late = prefix(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        await door.store.put(f"{late}rendering/clip.mp4", b"what a slow worker wrote")
+        lost = prefix(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAW")
+        await door.store.put(f"{lost}request.pb", b"of a job whose record NATS has lost")
+        await door.store.delete(f"{prefix(tenant, job.id)}request.pb")
+        before = {item.key for item in await door.store.list(f"{tenant}/jobs/")}
+        await door.housekeeping.sweep()
+        assert {item.key for item in await door.store.list(f"{tenant}/jobs/")} == before, "it may be a job that is being made"
+        monkeypatch.setattr(house, "ORPHAN_SECONDS", 0.5)
+        await asyncio.sleep(1.6)  # S3 gives times in whole seconds
+        await door.housekeeping.sweep()
+        assert {item.key for item in await door.store.list(f"{tenant}/jobs/")} == before - {f"{late}rendering/clip.mp4"}
+
+
+async def test_an_error_that_nobody_expects_ends_neither_its_work_nor_the_process(open_door, caplog):
+    async with open_door(sweep_seconds=0.05) as door:
+        tidied = 0
+
+        async def tidy():
+            nonlocal tidied
+            tidied += 1
+            raise OSError(28, "No space left on device")
+
+        door.housekeeping.tidy = tidy
+        stop = asyncio.Event()
+        running = asyncio.create_task(door.housekeeping.run(stop))
+        async with asyncio.timeout(20):
+            while tidied < 2 and not running.done():
+                await asyncio.sleep(0.02)
+        stop.set()
+        await running
+        assert "No space left on device" in caplog.text
 
 
 @pytest.fixture

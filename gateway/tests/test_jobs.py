@@ -112,6 +112,32 @@ async def test_a_finished_job_can_be_watched_from_the_start_and_from_its_end(ope
         assert [event.state_changed.state for event in tail] == [JobState.JOB_STATE_CANCELLED]
 
 
+async def test_a_tenant_watches_a_quarter_of_all_calls_at_most_and_again_when_a_watch_is_over(open_door, media):
+    async with open_door(max_concurrent_calls=8) as door:
+        job = await make_job(door, media)
+        watches = [door.stub.WatchJob(WatchJobRequest(job_id=job.id)) for _ in range(2)]
+        for watch in watches:
+            await watch.read()
+        async with door.refusing() as refused:
+            await door.stub.WatchJob(WatchJobRequest(job_id=job.id)).read()
+        assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHES")
+        assert refused[0].retry_seconds == 30
+        watches[0].cancel()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    again = door.stub.WatchJob(WatchJobRequest(job_id=job.id))
+                    await again.read()
+                    break
+                except grpc.aio.AioRpcError:
+                    await asyncio.sleep(0.05)
+        async with door.refusing() as refused:
+            await door.stub.WatchJob(WatchJobRequest(job_id=job.id)).read()
+        assert refused[0].reason == "TOO_MANY_WATCHES"
+        again.cancel()
+        watches[1].cancel()
+
+
 async def test_a_watch_ends_when_a_killed_worker_recorded_the_end_without_an_event(open_door, media):
     async with open_door() as door:
         job = await make_job(door, media)

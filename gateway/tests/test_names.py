@@ -58,7 +58,8 @@ def test_lengths_are_written_as_people_do(seconds, text):
         (Brand(text="#333333"), r"options\.brand\.text #333333 has a contrast of .*: set brand\.text to #"),
         (Brand(background="blue"), "write a colour as #RRGGBB"),
         (Brand(accents=["#FFFFFF"] * 7), "give at most 6"),
-        (Brand(logo=bytes(70_000)), "PNG or SVG"),
+        (Brand(logo=bytes(70_000)), "at most 65536"),
+        (Brand(logo=b"GIF89a"), "neither PNG nor SVG"),
     ],
 )
 def test_a_brand_that_cannot_be_read_is_refused_at_the_door(brand: Brand, said: str) -> None:

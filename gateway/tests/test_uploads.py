@@ -9,6 +9,7 @@ import random
 import grpc
 import pytest
 
+from s2v.gateway import uploads
 from s2v.gateway.uploads import CHUNK_BYTES
 from s2v.v1.job_service_pb2 import QueryUploadRequest, WriteUploadRequest
 
@@ -41,6 +42,26 @@ async def test_an_upload_goes_on_after_a_broken_stream_at_another_gateway(open_d
         assert all(chunk.size_bytes <= CHUNK_BYTES for chunk in upload.chunks)
         sha256 = await second.uploads.assemble(upload, tmp_path / "noise")
         assert sha256 == hashlib.sha256(data).hexdigest() == hashlib.sha256((tmp_path / "noise").read_bytes()).hexdigest()
+
+
+async def test_a_stream_that_brings_nothing_gives_its_place_back_and_says_where_to_go_on(open_door, monkeypatch):
+    monkeypatch.setattr(uploads, "IDLE_SECONDS", 0.3)
+    async with open_door(upload_streams=1) as door:
+        upload_id = await door.start("noise.bin", 3000)
+
+        async def silent(*first):
+            for request in first:
+                yield request
+            await asyncio.Event().wait()
+
+        async with asyncio.timeout(10), door.refusing() as refused:
+            await door.stub.WriteUpload(silent(WriteUploadRequest(upload_id=upload_id, data=noise(1000))))
+        assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.UNAVAILABLE, "UPLOAD_IDLE")
+        assert "write_offset 1000" in refused[0].message
+        async with asyncio.timeout(10), door.refusing() as refused:
+            await door.stub.WriteUpload(silent())
+        assert refused[0].reason == "UPLOAD_IDLE"
+        assert await door.write(upload_id, noise(2000), 1000) == 3000
 
 
 @pytest.mark.parametrize("offset", [0, 999, 1001, 5000])

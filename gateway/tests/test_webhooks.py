@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hashlib
 import hmac
 import json
+import ssl
 import threading
+import time
+from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from s2v.gateway import webhook_http
+from s2v.gateway import webhooks as webhooks_module
 from s2v.gateway.notifying import Notifying
 from s2v.gateway.webhook_http import BlockedError, Outbound, is_public
 from s2v.gateway.webhooks import ATTEMPTS, EVENT_HEADER, SIGNATURE_HEADER, Webhooks, sign
@@ -65,8 +70,40 @@ def make_webhooks(bus, store):
     return make
 
 
-def ended(tenant, job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV"):
-    return Job(id=job_id, tenant=tenant, source_name="tälk.wav", state=JobState.JOB_STATE_SUCCEEDED)
+def ended(tenant, job_id="01ARZ3NDEKTSV4RRFFQ69G5FAV", seconds_ago=0.0):
+    job = Job(id=job_id, tenant=tenant, source_name="tälk.wav", state=JobState.JOB_STATE_SUCCEEDED)
+    job.finished_at.FromNanoseconds(time.time_ns() - int(seconds_ago * 1e9))
+    return job
+
+
+@asynccontextmanager
+async def dripping():
+    """A server that answers with a byte now and then, for ever: its address, and an event that says that a caller left."""
+    left = asyncio.Event()
+
+    async def drip(reader, writer):
+        try:
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not reader.at_eof():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+                while not reader.at_eof():
+                    try:
+                        await asyncio.wait_for(reader.read(65536), 0.01)
+                    except TimeoutError:
+                        break
+        except ConnectionError:
+            pass
+        finally:
+            left.set()
+            writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", left
+    finally:
+        server.close()
 
 
 async def deliver_all(webhooks, store, tenant):
@@ -169,21 +206,125 @@ async def test_a_name_that_turns_to_a_private_address_is_not_called(monkeypatch,
     assert not receiver.seen
 
 
-def test_a_call_connects_to_the_checked_address_under_its_name(monkeypatch):
-    made = []
+@pytest.fixture
+def certificate(tmp_path):
+    """The certificate of hooks.example, by itself, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
 
-    class Pool:
-        def __init__(self, address, port, **options):
-            made.append((address, port, options["server_hostname"], options["assert_hostname"]))
-            raise OSError("that was enough")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hooks.example")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+    builder = builder.not_valid_after(now + datetime.timedelta(days=1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example")]), critical=False)
+    signed = builder.sign(key, hashes.SHA256())
+    form = serialization.PrivateFormat.PKCS8
+    (tmp_path / "hooks.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "hooks.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return tmp_path / "hooks.pem", tmp_path / "hooks.key"
 
-    monkeypatch.setattr(webhook_http.socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.216.34", 443))])
-    monkeypatch.setattr(webhook_http.urllib3, "HTTPSConnectionPool", Pool)
-    with pytest.raises(OSError, match="enough"):
-        Outbound()._post("https://hooks.example/x", b"{}", {})
-    assert made == [("93.184.216.34", 443, "hooks.example", "hooks.example")]
+
+async def test_a_call_connects_to_the_checked_address_under_its_name(monkeypatch, receiver, certificate):
+    """The name is looked up once; the certificate must be its own, whatever the address."""
+    asked, named = [], []
+
+    def resolve(host, port, **_):
+        asked.append(host)
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*certificate)
+    server.sni_callback = lambda _, name, __: named.append(name)
+    receiver.server.socket = server.wrap_socket(receiver.server.socket, server_side=True)
+    monkeypatch.setattr(webhook_http.socket, "getaddrinfo", resolve)
+    port = receiver.server.server_port
+    outbound = Outbound(frozenset({"hooks.example", "other.example"}), ssl.create_default_context(cafile=certificate[0]))
+    answer = await outbound.post(f"https://hooks.example:{port}/x?a=1", b"{}", {"S2V-Event-Id": "e"})
+    assert (answer.status, answer.error) == (204, "")
+    assert (asked, named) == (["hooks.example"], ["hooks.example"])
+    headers, body = receiver.seen[0]
+    assert (headers["Host"], headers["S2V-Event-Id"], body) == (f"hooks.example:{port}", "e", b"{}")
+    other = await outbound.post(f"https://other.example:{port}/x", b"{}", {})
+    assert (other.status, "Certificate" in other.error) == (0, True)
+    stranger = await Outbound(frozenset({"hooks.example"})).post(f"https://hooks.example:{port}/x", b"{}", {})
+    assert (stranger.status, "Certificate" in stranger.error) == (0, True)
+    assert len(receiver.seen) == 1
     with pytest.raises(BlockedError):
         Outbound()._parse("http://hooks.example/x")
+
+
+async def test_a_call_that_drips_has_ended_after_its_limit_and_its_connection_is_closed(monkeypatch):
+    monkeypatch.setattr(webhook_http, "CALL_SECONDS", 0.5)
+    async with dripping() as (url, left):
+        async with asyncio.timeout(5):
+            answer = await Outbound(frozenset({"127.0.0.1"})).post(url, b"{}", {})
+            assert (answer.status, "longer than" in answer.error) == (0, True)
+            await left.wait()
+
+
+@pytest.mark.integration
+async def test_a_slow_webhook_holds_up_no_other_and_no_end_of_the_gateway(
+    make_webhooks, receiver, jobs, bus, tenant, monkeypatch
+):
+    monkeypatch.setattr(webhooks_module, "END_SECONDS", 0.2)
+    webhooks = await make_webhooks()
+    async with dripping() as (url, left):
+        for number in range(webhooks_module.TENANT_AT_ONCE + 1):
+            await webhooks.create(f"{tenant}-slow", f"{url}{number}")
+        await webhooks.announce(ended(f"{tenant}-slow"), 1)
+        stop = asyncio.Event()
+        running = asyncio.create_task(Notifying(webhooks, jobs, bus).run(stop))
+        async with asyncio.timeout(10):  # a slow call takes 15 s
+            while len(webhooks._turns) <= webhooks_module.TENANT_AT_ONCE:
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(1)
+            await webhooks.create(tenant, receiver.url)
+            for job_id in ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"):
+                await webhooks.announce(ended(tenant, job_id), 1)
+            while len(receiver.seen) < 2:
+                await asyncio.sleep(0.05)
+            stop.set()
+            await running
+            await left.wait()
+    for slow in await webhooks.list(f"{tenant}-slow"):
+        await webhooks.delete(f"{tenant}-slow", slow.webhook.id)
+
+
+@pytest.mark.integration
+async def test_a_job_that_was_deleted_while_it_was_told_leaves_no_delivery(make_webhooks, receiver, store, tenant):
+    webhooks = await make_webhooks()
+    record = await webhooks.create(tenant, receiver.url)
+    job = ended(tenant)
+    await webhooks.announce(job, 1)
+    post = webhooks.outbound.post
+
+    async def deleting(*call):
+        answer = await post(*call)
+        await webhooks.forget_job(tenant, job.id, 1)
+        return answer
+
+    webhooks.outbound.post = deleting
+    await webhooks.deliver_due()
+    assert len(receiver.seen) == 1
+    assert not await webhooks.deliveries(tenant, record.webhook.id)
+
+
+@pytest.mark.integration
+async def test_a_webhook_is_not_told_of_jobs_that_ended_before_it_or_long_ago(make_webhooks, store, tenant):
+    webhooks = await make_webhooks()
+    record = await webhooks.create(tenant, "http://127.0.0.1/")
+    await webhooks.announce(ended(tenant, seconds_ago=60), 1)
+    record.webhook.created_at.FromSeconds(1)
+    await store.put(f"{tenant}/webhooks/{record.webhook.id}.pb", record.SerializeToString())
+    await webhooks.announce(ended(tenant, seconds_ago=webhooks_module.KEPT_SECONDS + 60), 1)
+    assert not await store.list(f"_due/{tenant}/")
+    await webhooks.announce(ended(tenant, seconds_ago=60), 1)
+    assert len(await store.list(f"_due/{tenant}/")) == 1
+    await webhooks.delete(tenant, record.webhook.id)
 
 
 @pytest.mark.integration

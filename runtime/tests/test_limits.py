@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,19 @@ async def test_the_place_of_a_silent_worker_comes_free(own: RuntimeSettings, ten
         assert await dead.hold("job-c")
         await dead.release("job-b")  # not its own
         assert not await alive.hold("job-d")
+
+
+@pytest.mark.integration
+async def test_a_job_has_one_place_also_when_one_nearer_its_own_comes_free(own: RuntimeSettings, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        bucket = await house.bus.bucket(schema.LEASES_BUCKET)
+        near = f"rendering.{zlib.crc32(b'job-a') % 3}"
+        await bucket.create(near, b"job-b")
+        assert await Leases(house.bus, "rendering", 3).hold("job-a")
+        await bucket.delete(near)
+        assert await Leases(house.bus, "rendering", 3).hold("job-a"), "another pod, with another part"
+        held = [(await bucket.get(key)).value for key in await bucket.keys()]
+        assert held == [b"job-a"]
 
 
 @pytest.mark.integration

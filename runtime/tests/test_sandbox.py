@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from s2v.runtime import sandbox
-from s2v.runtime.errors import InvalidInputError, LimitError
+from s2v.runtime.errors import DISK_FULL, InvalidInputError, LimitError
 
 SECONDS = 12
 RATE = 48_000
@@ -201,6 +202,19 @@ async def test_a_child_that_takes_too_long_is_killed(tmp_path: Path, monkeypatch
     path = write_sound(tmp_path / "talk.wav", "wav", "pcm_s16le")
     with pytest.raises(LimitError):
         await sandbox.probe(path, path.name)
+
+
+async def test_a_full_disk_is_told_from_a_fault_of_the_engine(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "talk.wav", *FORMATS["talk.wav"])
+    with pytest.raises(OSError, match=r"No space left.*talk\.wav") as caught:
+        await sandbox.decode(path, Path("/dev/full"), path.name)
+    assert caught.value.errno in DISK_FULL
+
+
+def test_a_child_that_computes_too_long_is_told_so_before_it_is_killed() -> None:
+    endless = "from s2v.runtime.media import limit; limit(1, 1 << 32, 0)\nwhile True: pass"
+    ended = subprocess.run([sys.executable, "-c", endless], check=False)
+    assert ended.returncode == -signal.SIGXCPU
 
 
 async def test_a_cancelled_caller_leaves_no_child(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from s2v.runtime import server
+from s2v.runtime.server import Server
 from s2v.runtime.service import running
 from s2v.runtime.settings import RuntimeSettings
 
@@ -41,3 +43,21 @@ async def test_a_process_that_is_told_to_end_before_it_serves_never_says_that_it
         async with grpc.aio.insecure_channel(f"127.0.0.1:{service.server.port}") as channel:
             answer = await HealthStub(channel).Check(HealthCheckRequest())
         assert answer.status == HealthCheckResponse.NOT_SERVING
+
+
+async def test_a_quiet_call_lives_on_while_its_client_asks_whether_the_connection_does(
+    settings: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC's own limit is a ping every 5 minutes; more end the connection, here after some 3 s."""
+    monkeypatch.setattr(server, "PING_SECONDS", 0.1)
+    quiet = Server(settings.model_copy(update={"listen": "127.0.0.1:0"}))
+    await quiet.start()
+    options = (("grpc.keepalive_time_ms", 200), ("grpc.keepalive_timeout_ms", 5000), ("grpc.http2.max_pings_without_data", 0))
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{quiet.port}", options=options) as channel:
+            changes = HealthStub(channel).Watch(HealthCheckRequest())
+            assert (await changes.read()).status == HealthCheckResponse.SERVING
+            with pytest.raises(TimeoutError):  # nothing comes, and it is not broken off
+                await asyncio.wait_for(changes.read(), 6)
+    finally:
+        await quiet.stop(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from s2v.runtime import cache
-from s2v.runtime.errors import DataLossError, NotFoundError
+from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
 from s2v.runtime.jobs import stage_record
 from s2v.runtime.mover import STAYING, Mover
 from s2v.runtime.retention import Retention
@@ -154,6 +155,50 @@ async def test_what_a_deleted_job_left_in_a_colder_tier_is_swept(tiered: Runtime
         await store.tiers[Tier.TIER_COLD].put(f"{tenant}/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/video", b"left")
         await Mover(store, house.jobs, tiered).run(tenant, time.time())
         assert not await store.list(f"{tenant}/")
+        store.close()
+
+
+async def test_a_job_that_is_made_during_the_sweep_keeps_all_it_has(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        store = TieredStore(tiered)
+        await store.prepare()
+        hot, warm = store.tiers[Tier.TIER_HOT], store.tiers[Tier.TIER_WARM]
+        folder, list_hot = f"{tenant}/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/", hot.folders
+
+        async def listed_just_before(prefix):
+            found = await list_hot(prefix)
+            for one, name in ((hot, "request.pb"), (hot, "source/talk"), (warm, "video")):
+                await one.put(f"{folder}{name}", b"new")
+            return found
+
+        hot.folders = listed_just_before  # type: ignore[method-assign]
+        await Mover(store, house.jobs, tiered).run(tenant, time.time())
+        assert set(await contents(store, folder)) == {f"{folder}{name}" for name in ("request.pb", "source/talk", "video")}
+        store.close()
+
+
+@pytest.mark.parametrize(
+    "error", [UnavailableError("S3 answered InternalError"), OSError(errno.ENOSPC, "No space left on device")], ids=["s3", "disk"]
+)
+async def test_a_job_that_cannot_be_moved_does_not_hold_up_the_others(
+    tiered: RuntimeSettings, tenant: str, error: Exception
+) -> None:
+    async with House(tiered, tenant) as house:
+        ids = [await finished(house, "one") for _ in range(2)]
+        store = TieredStore(tiered)
+        await store.prepare()
+        hot, newest = store.tiers[Tier.TIER_HOT], ids[-1]
+        download = hot.download
+
+        async def failing(ref, path):
+            if newest in ref.key:  # the newest is moved first
+                raise error
+            await download(ref, path)
+
+        hot.download = failing  # type: ignore[method-assign]
+        assert await Mover(store, house.jobs, tiered).run(tenant, time.time() + DAY) == 1
+        tiers = [(await house.jobs.catalogue.get(tenant, job_id)).tier for job_id in ids]
+        assert tiers == [Tier.TIER_WARM, Tier.TIER_HOT]
         store.close()
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2v.typeset.themes import THEMES, apply_brand, theme
+from s2v.typeset.themes import THEMES, apply_brand, check_logo, theme
 from s2v.typeset.themes.brand import ACCENTS, contrast
+from s2v.typeset.themes.logo import LARGEST_BYTES, PNG
 from s2v.v1.composition_pb2 import ColorRole
 from s2v.v1.job_pb2 import Brand
 
@@ -53,3 +54,19 @@ def test_what_is_no_colour_is_refused_by_its_field(color: str) -> None:
 @pytest.mark.parametrize("each", THEMES.values(), ids=lambda each: each.name)
 def test_a_brand_without_colours_is_the_theme(each: object) -> None:
     assert apply_brand(each, Brand()) == each  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("logo", "said"),
+    [
+        (bytes(LARGEST_BYTES + 1), "PNG or SVG file of at most 65536"),
+        (PNG + b"\0\0\0\rIHDR" + (22_000).to_bytes(4, "big") * 2, "22000 × 22000"),
+        (PNG, "0 × 0"),
+        (b"GIF89a", "neither PNG nor SVG"),
+        (b'<svg><image href="/etc/passwd"/></svg>', "<image"),
+    ],
+)
+def test_a_logo_that_may_not_be_opened_is_refused(logo: bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=rf"brand\.logo .*{said}"):
+        check_logo(logo)
+    check_logo(b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>')

@@ -1,9 +1,11 @@
 """Protects what the stage promises: sizes, times, titles, determinism, honest reports, clear refusals."""
 
+import re
 from itertools import pairwise
 from math import dist
 
 import pytest
+from google.protobuf.message import Message
 
 from s2v.layout import engine
 from s2v.layout.canvas import find_places
@@ -175,6 +177,30 @@ def test_a_canvas_that_does_not_exist_is_refused() -> None:
     assert compose(Storyboard(), 1080, "dark", False)[0] == Composition(
         width=1920, height=1080, theme="dark", font_sha256=compose(board(), 1080, "dark", False)[0].font_sha256
     )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "duration_seconds",
+        "scenes[0].start_seconds",
+        "scenes[0].end_seconds",
+        "scenes[0].diagram.nodes[1].reveal_seconds",
+        "scenes[0].diagram.nodes[1].quantity.reveal_seconds",
+        "scenes[0].diagram.nodes[1].date.start_year",
+    ],
+)
+def test_what_is_no_time_is_refused_by_its_field(field: str, value: float) -> None:
+    asked = board()
+    at: Message = asked
+    *way, last = re.findall(r"\w+", field)
+    for name in way:
+        at = at[int(name)] if name.isdigit() else getattr(at, name)  # type: ignore[index]
+    setattr(at, last, value)
+    with pytest.raises(InvalidInputError) as refused:
+        compose(asked, 1080, "dark", False)
+    assert refused.value.field == field
 
 
 @pytest.mark.integration

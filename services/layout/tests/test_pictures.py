@@ -160,6 +160,27 @@ def test_stems_and_bars_appear_with_their_node_and_the_axis_from_the_start() -> 
     assert [rule.node_id for rule in bar] == ["p"]
 
 
+@pytest.mark.parametrize("count", [13, 18, 24])
+def test_many_events_with_long_labels_touch_neither_each_other_nor_the_title(count: int) -> None:
+    label = "of which the speaker says forty letters!"
+    assert len(label) == 40
+    layout = lay_out(timeline([(1990.0 + n, label) for n in range(count)]))
+    assert faults(layout.quality) == 0
+    dates = {line.text for shape in layout.shapes for text in shape.texts for line in text.lines}
+    assert {str(1990 + n) for n in range(count)} <= dates
+    top = min(block.bounds.y for block in picture_texts(layout))
+    assert top >= WIDE.area.y - 0.01
+    *_, bar = layout.rules
+    assert top > bar.to.y + bar.width_px
+
+
+def test_events_that_two_rows_hold_stay_in_rows() -> None:
+    layout = lay_out(timeline([(1990.0 + n, "Release") for n in range(24)]))
+    assert layout.quality.engine == "geometry.timeline.steps"
+    assert not layout.camera
+    assert_clean(layout)
+
+
 def test_a_scene_with_nothing_to_show_is_an_empty_picture() -> None:
     layout = lay_out(phrase(""))
     assert not layout.shapes

@@ -2,12 +2,14 @@
 
 import pytest
 
-from s2v.layout.processes import compose_bytes, draw_bytes, make_pool
+from s2v.layout.processes import Composed, compose_bytes, draw_bytes, make_pool
 from s2v.layout.servicer import LayoutServicer
 from s2v.layout.stage import LayoutStage
 from s2v.runtime.errors import EngineTimeoutError, InvalidInputError
+from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.job_pb2 import Brand, JobOptions
 from s2v.v1.layout_service_pb2 import ComposeRequest
+from s2v.v1.report_pb2 import Degradation, StageReport
 
 from .storyboards import CACHE, flowchart, phrase, storyboard
 
@@ -61,3 +63,20 @@ def test_the_cache_key_follows_the_options_that_matter() -> None:
 def test_the_same_request_gives_the_same_bytes() -> None:
     request = ComposeRequest(storyboard=storyboard(phrase("Each part can fail.")), height=1080, theme="dark").SerializeToString()
     assert compose_bytes(request) == compose_bytes(request)
+
+
+async def test_a_part_says_what_is_degraded_so_that_it_is_not_kept() -> None:
+    degraded = StageReport(degradations=[Degradation(code="LAYOUT_GRID", reason="ELK did not finish")])
+
+    class Task:
+        options = JobOptions()
+        previous = None
+
+        async def read(self, _: ObjectRef) -> bytes:
+            return b""
+
+        async def compute(self, *_: object, timeout: float) -> Composed:
+            return Composed(b"", degraded.SerializeToString())
+
+    made = await LayoutStage(60).run(Task(), ObjectRef().SerializeToString())  # type: ignore[arg-type]
+    assert [each.code for each in made.report.degradations] == ["LAYOUT_GRID"]

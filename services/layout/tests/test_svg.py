@@ -128,3 +128,12 @@ def test_a_brand_in_which_text_cannot_be_read_is_refused() -> None:
     composition, _ = compose(storyboard(phrase("Each part can fail.")), 1080, "light", False)
     with pytest.raises(InvalidInputError, match="contrast"):
         draw_bytes(composition.SerializeToString(), Brand(text="#EEEEEE").SerializeToString())
+
+
+def test_a_logo_is_checked_before_it_is_opened() -> None:
+    """A PNG of one bit a pixel holds half a thousand million pixels in 64 KiB."""
+    composition, _ = compose(storyboard(phrase("Each part can fail.")), 1080, "dark", False)
+    huge = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (22_000).to_bytes(4, "big") * 2
+    with pytest.raises(InvalidInputError, match="22000 × 22000") as refused:
+        draw_bytes(composition.SerializeToString(), Brand(logo=huge).SerializeToString())
+    assert refused.value.field == "options.brand"

@@ -131,6 +131,18 @@ def test_a_comparison_is_a_table_and_with_shared_items_a_venn_diagram() -> None:
     assert dogs.x < furry.x < furry.x + furry.width < cats.x + cats.width
 
 
+def test_a_quantity_of_a_set_stands_below_its_name_and_comes_at_its_word() -> None:
+    nodes = [(TOPIC, "Cats"), (TOPIC, "Dogs"), (ITEM, "Climb"), (ITEM, "Fetch"), (ITEM, "Furry")]
+    scene = diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, nodes, [(0, 2, ""), (1, 3, ""), (0, 4, ""), (1, 4, "")])
+    scene.diagram.nodes[0].quantity.CopyFrom(Quantity(label="600 million", reveal_seconds=9.0))
+    cats, dogs = lay_out(scene).shapes[:2]
+    assert cats.kind == ShapeKind.SHAPE_KIND_CIRCLE
+    (note,) = cats.annotations
+    assert ([line.text for line in note.text.lines], note.reveal_seconds) == (["600 million"], 9.0)
+    assert cats.texts[0].bounds.y + cats.texts[0].bounds.height <= note.text.bounds.y
+    assert not dogs.annotations
+
+
 def test_a_network_keeps_the_nodes_of_a_group_in_its_panel_and_others_out() -> None:
     nodes = [(COMPONENT, name) for name in ("Browser", "Gateway", "Orders", "Database")]
     layout = lay_out(diagram(DiagramType.DIAGRAM_TYPE_NETWORK, nodes, [(0, 1, "HTTPS"), (1, 2, ""), (2, 3, "")], [[1, 2]]))

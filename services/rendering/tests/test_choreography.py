@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import compositions
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from s2v.rendering.choreography import LEAD_SECONDS, TRANSITION_SECONDS, Pose, direct
-from s2v.rendering.elements import Key, Kind, draw_elements
+from s2v.rendering.choreography import HALO_SECONDS, LEAD_SECONDS, TRANSITION_SECONDS, Pose, direct
+from s2v.rendering.elements import HALO_OPACITY, Key, Kind, draw_elements
+from s2v.rendering.figures import assemble
 from s2v.rendering.posing import pose_inks
 from s2v.typeset.themes import theme
 from s2v.v1.composition_pb2 import Annotation, Point, Rect, Route, RouteKind, SceneLayout, Shape, ShapeKind, TextBlock, TextLine
 from s2v.v1.diagram_pb2 import TimeSpan
+from s2v.v1.rendering_service_pb2 import ClipOrder
+from s2v.v1.work_pb2 import RenderingPart
 
 RATES = st.sampled_from((24, 30, 60))
 SEEN = 0.15  # seconds after the word at which a thing must be half visible
@@ -138,6 +142,26 @@ def test_a_halo_is_on_while_a_node_is_spoken_of_and_gives_way() -> None:
     score = direct(scene, None)
     glow = {key: [score.pose(Key(Kind.HALO, key), t).opacity for t in (1.8, 2.3, 2.8, 4.5, 11.0, 13.0)] for key in "ab"}
     assert glow == {"a": [0, 1, 0, 0, 1, 0], "b": [0, 0, 1, 0, 0, 0]}
+
+
+def test_a_halo_that_is_on_at_the_end_of_a_scene_fades_in_the_next() -> None:
+    previous, scene = SceneLayout(end_seconds=10), SceneLayout(start_seconds=10, end_seconds=20)
+    for each, name in ((previous, "old"), (scene, "new")):
+        box = compositions.node(
+            name, ShapeKind.SHAPE_KIND_ROUNDED_BOX, compositions.BLUE, name, 100, 100, 200, 90, each.end_seconds - 1
+        )
+        box.spoken[0].end_seconds = each.end_seconds
+        each.shapes.append(box)
+    key = Key(Kind.HALO, "old", outgoing=True)
+    score = direct(scene, previous)
+    seen = [score.pose(key, 10 + share * HALO_SECONDS).opacity for share in (0, 0.5, 1)]
+    assert seen[0] == 1 > seen[1] > seen[2] == 0
+    part = RenderingPart(scene=scene, previous=previous, width=1920, height=1080, theme="dark")
+    cast = assemble(ClipOrder(part=part))
+    (halo,) = (each for each in cast.figures if each.element.key == key)
+    shown = [cast.inks(halo, 10 + share * HALO_SECONDS)[0].opacity for share in (0, 0.5, 1)]
+    assert shown[0] == pytest.approx(HALO_OPACITY)
+    assert shown[0] > shown[1] > shown[2] == 0
 
 
 def test_a_picture_stays_until_the_next_scene_has_something_to_show() -> None:

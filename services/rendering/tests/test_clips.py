@@ -11,16 +11,22 @@ import numpy as np
 import pytest
 
 from s2v.rendering import clip as clips
-from s2v.rendering.clip import count_frames, make_clip, plan_clips
+from s2v.rendering.clip import ClipFacts, count_frames, make_clip, plan_clips
 from s2v.rendering.encoder import KEY_SECONDS, ClipEncoder
 from s2v.rendering.figures import assemble
 from s2v.rendering.pixels import Pixels, Region
+from s2v.rendering.production import report_video
 from s2v.rendering.scene import film_scene
+from s2v.rendering.stage import RenderingStage
 from s2v.rendering.still import paint_still
 from s2v.runtime.errors import DegradedError, InvalidInputError
+from s2v.runtime.stage import File
 from s2v.typeset.themes import THEMES, theme
+from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.composition_pb2 import ColorRole, Composition
+from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.rendering_service_pb2 import ClipOrder
+from s2v.v1.video_pb2 import Clip, Video
 from s2v.v1.work_pb2 import RenderingPart
 
 
@@ -168,3 +174,40 @@ def test_a_composition_that_cannot_be_drawn_is_refused_by_name(field: str, value
 def test_a_composition_without_scenes_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="no scenes"):
         plan_clips(Composition(width=640, height=360, theme="dark", duration_seconds=3), 30)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "field", ["duration_seconds", "scenes[0].start_seconds", "scenes[0].end_seconds", "scenes[0].shapes[0].reveal_seconds"]
+)
+def test_what_is_no_time_is_refused_by_its_field(field: str, value: float) -> None:
+    composition = small(compositions.phrase(0, 3))
+    scene = composition.scenes[0]
+    at = {"duration_seconds": composition, "scenes[0].shapes[0].reveal_seconds": scene.shapes[0]}.get(field, scene)
+    setattr(at, field.rsplit(".", 1)[-1], value)
+    with pytest.raises(InvalidInputError) as refused:
+        plan_clips(composition, 30)
+    assert refused.value.field == f"composition.{field}"
+
+
+async def test_a_part_with_plain_fades_says_so_and_is_not_kept(tmp_path: Path) -> None:
+    """A part whose report names a fallback stays out of the cache; the film's report names it once."""
+
+    class Task:
+        options = JobOptions()
+        workspace = tmp_path
+        facts = ClipFacts(1, "manim failed", 100)
+
+        async def compute(self, *_: object, timeout: float) -> ClipFacts:
+            return self.facts
+
+        async def store(self, _: File) -> ObjectRef:
+            return ObjectRef()
+
+    task, data = Task(), order(part_of(small(compositions.phrase(0, 3)), 0))
+    made = await RenderingStage().run(task, data)  # type: ignore[arg-type]
+    assert [(each.code, each.reason) for each in made.report.degradations] == [("RENDERING_STILL", "manim failed")]
+    assert isinstance(made.artifact, Clip)
+    assert len(report_video(Video(clips=[made.artifact])).degradations) == 1
+    task.facts = ClipFacts(1, "", 100)
+    assert not (await RenderingStage().run(task, data)).report.degradations  # type: ignore[arg-type]

@@ -14,13 +14,16 @@ from s2v.rendering.clip import plan_clips
 from s2v.rendering.elements import Key, Kind
 from s2v.rendering.encoder import ClipEncoder
 from s2v.rendering.figures import assemble
-from s2v.rendering.logo import LARGEST_BYTES, PNG, open_logo
+from s2v.rendering.logo import open_logo
 from s2v.rendering.orders import order_clips
 from s2v.rendering.pixels import Pixels, Region
 from s2v.rendering.scene import film_scene
 from s2v.rendering.still import film_still, paint_still
+from s2v.rendering.subtitles import draw_captions
 from s2v.runtime.errors import InvalidInputError
 from s2v.typeset.families import FAMILIES, set_in
+from s2v.typeset.themes import THEMES
+from s2v.typeset.themes.logo import LARGEST_BYTES, PNG
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Brand
 from s2v.v1.rendering_service_pb2 import ClipOrder, DrawnCaption
@@ -62,6 +65,35 @@ def test_a_long_caption_does_not_run_off() -> None:
     changed = np.nonzero((with_caption != without).any(axis=2))[1]
     assert changed.min() > 10
     assert changed.max() < 1070
+
+
+@pytest.mark.parametrize(("width", "height"), [(1080, 1920), (1080, 1080), (720, 720), (1920, 1080)])
+def test_a_caption_and_a_wide_logo_do_not_cover_each_other(width: int, height: int) -> None:
+    _, png = cv2.imencode(".png", np.full((48, 280, 4), 255, np.uint8))
+    logo = open_logo(png.tobytes(), width, height).region
+    assert logo.width == pytest.approx(280 * min(width, height) / 1080, abs=2)
+    for lines in (["What forty-two characters of a caption are"], ["n" * 42, "n" * 42], ["解" * 42], ["Short"]):
+        caption = DrawnCaption(start_seconds=0, end_seconds=3, lines=lines)
+        (drawn,) = draw_captions([caption], THEMES["dark"], width, height, logo)
+        covered = Region.around(np.concatenate([ink.curves for ink in drawn.inks]), 0)
+        assert not covered.touches(logo), lines
+        assert covered.left >= 0
+        assert covered.top >= (1640 if height > width else height - 120 * min(width, height) / 1080), lines
+        if lines == ["Short"]:
+            assert [ink.curves.tolist() for ink in drawn.inks] == [
+                ink.curves.tolist() for ink in draw_captions([caption], THEMES["dark"], width, height)[0].inks
+            ]
+
+
+def test_a_clip_with_a_logo_lays_its_captions_clear_of_it() -> None:
+    _, png = cv2.imencode(".png", np.full((48, 280, 4), 255, np.uint8))
+    long = DrawnCaption(start_seconds=0, end_seconds=3, lines=["n" * 42])
+    part = plan_clips(talk(), 30)[0]
+    part.width, part.height = 1080, 1920
+    cast = assemble(ClipOrder(part=part, captions=[long], brand=Brand(logo=png.tobytes())))
+    (caption,) = (each.element for each in cast.figures if each.element.key.kind == Kind.CAPTION)
+    assert cast.logo is not None
+    assert not Region.around(caption.inks[0].curves, 0).touches(cast.logo.region)
 
 
 def test_an_edit_changes_only_the_orders_that_show_it() -> None:

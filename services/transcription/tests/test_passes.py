@@ -61,6 +61,22 @@ def test_an_unsure_window_gets_the_passes_it_may_have(
     assert segment.cleaned == (text == "clean")
 
 
+class Deaf(Doubtful):
+    """Passes over the sound until it searches with five beams, as the library does with a voice that it takes for none."""
+
+    def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
+        self.beams.append(beam)
+        return [self.cleaned if beam > 1 else [] for _ in requests]
+
+
+@pytest.mark.parametrize("heard", [[said("after all", SURE)], []])
+def test_a_window_in_which_no_word_is_heard_is_heard_again_once(heard: list[HeardSegment]) -> None:
+    engine = Deaf(noise(), heard)
+    (words,) = hear(engine, [Request(engine.sound, "en")], Search())
+    assert engine.beams == [1, 5]
+    assert [segment.words[0].text for segment in words] == [segment.words[0].text for segment in heard]
+
+
 def test_cleaning_takes_noise_out_keeps_the_rest_and_is_the_same_each_time() -> None:
     sound = noise(4.0)
     cleaned = clean(sound)

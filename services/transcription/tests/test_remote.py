@@ -8,6 +8,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from s2v.runtime.errors import EngineError, UnavailableError
@@ -148,6 +149,30 @@ def test_a_server_that_misbehaves_is_named(server, talk_pcm: Path, answer, error
     server.answer = answer
     with pytest.raises(error, match=said):
         asyncio.run(remote(server).transcribe(recognition.make_request(talk_pcm, PART)))
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok"),
+    [
+        (b'{"text": "said, but not when"}', False),
+        (b'{"text": "said", "words": [{"word": " ", "start": 0, "end": 1}]}', False),
+        (b'{"text": " ", "words": []}', True),
+        (b'{"text": null}', True),
+    ],
+)
+def test_a_text_without_the_times_of_its_words_is_no_empty_window(answer: bytes, ok: bool) -> None:
+    server = Server(None)
+    server.answer = (200, answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    work = remote(server).transcribe(Request(np.zeros(16_000, np.float32), "en"))
+    try:
+        if ok:
+            assert asyncio.run(work) == []
+        else:
+            with pytest.raises(EngineError, match="timestamp_granularities"):
+                asyncio.run(work)
+    finally:
+        server.shutdown()
 
 
 @pytest.mark.integration

@@ -59,8 +59,9 @@ EPILOG = """[bold]Examples[/]
 
 [bold]Exit codes[/]
 
-0 done; 1 failed; 2 wrong usage; 3 the input cannot be used; 4 no such job or artifact; 5 a server does not answer, or none is up;
-6 something is not set up, or a strict job would have needed a fallback (see s2v doctor); 7 the job was cancelled; 130 interrupted
+0 done; 1 failed; 2 wrong usage; 3 the input cannot be used; 4 no such job or artifact; 5 a server does not answer or has no room
+now, or none is up; 6 something is not set up, or a strict job would have needed a fallback (see s2v doctor); 7 the job was
+cancelled; 130 interrupted
 """
 
 app = typer.Typer(
@@ -260,9 +261,10 @@ def transcribe(
     Example: [cyan]s2v transcribe talk.wav --format vtt -o talk.vtt[/]
     """
     from s2v.cli import stages
-    from s2v.cli.exits import run
+    from s2v.cli.exits import run_now
 
-    run(stages.transcribe(audio, out, form=form, words=Words(language, vocabulary, reduce_noise), strict=strict))
+    words = Words(language, vocabulary, reduce_noise)
+    run_now(lambda: stages.transcribe(audio, out, form=form, words=words, strict=strict))
 
 
 @app.command(rich_help_panel=STAGE)
@@ -333,10 +335,12 @@ def render(
     Example: [cyan]s2v render composition.json --audio talk.wav --transcript transcript.json -o talk.mp4[/]
     """
     from s2v.cli import stages
-    from s2v.cli.exits import run
+    from s2v.cli.exits import run_now
 
     finish = Finish(hls, burn_captions, brand, logo)
-    run(stages.render(composition, out, audio=audio, transcript=transcript, fps=int(fps), finish=finish, strict=strict))
+    run_now(
+        lambda: stages.render(composition, out, audio=audio, transcript=transcript, fps=int(fps), finish=finish, strict=strict)
+    )
 
 
 models_app = typer.Typer(no_args_is_help=True, help="Whisper models on this machine.")

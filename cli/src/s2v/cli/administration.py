@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2v.cli.options import DataDirOption
+from s2v.cli.options import OperatorDirOption
 
 if TYPE_CHECKING:
     from s2v.runtime.bus import Bus
@@ -36,8 +36,10 @@ class Machinery:
 
 
 async def find_settings(data_dir: Path | None) -> RuntimeSettings:
-    """Returns where NATS and S3 are: what the environment says (S2V_NATS_URL and the others), else the stack that is up.
+    """Returns where NATS and S3 are: those of the stack in `data_dir`, if it is given; else what the environment says
+    (S2V_NATS_URL and the others); else those of the stack that is up.
 
+    `OperatorDirOption` gives none where S2V_NATS_URL goes before S2V_HOME.
     Errors: CommandError when neither is there.
     """
     from pydantic import SecretStr
@@ -91,7 +93,7 @@ async def machinery(data_dir: Path | None) -> AsyncIterator[Machinery]:
         store.close()
 
 
-def migrate(data_dir: DataDirOption = None) -> None:
+def migrate(data_dir: OperatorDirOption = None) -> None:
     """Make or update the streams, key-value buckets and S3 buckets that this version needs; again, it changes nothing.
 
     Reads S2V_NATS_URL, S2V_NATS_REPLICAS, S2V_S3_ENDPOINT and the other settings of a service, else takes the stack that is up.
@@ -106,7 +108,7 @@ def reconcile(
     everything: Annotated[
         bool, typer.Option("--rebuild", help="Look through all of S3 for jobs whose record is missing, not only after a loss.")
     ] = False,
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Put right, once, what kills and losses have left, as the gateway does all the time.
 
@@ -124,7 +126,7 @@ maintenance_app = typer.Typer(no_args_is_help=True, help="Close the door to new 
 @maintenance_app.command("on")
 def close_door(
     message: Annotated[str, typer.Option(help="What callers are told.")] = "no new jobs are taken during maintenance",
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Take no new jobs; those that were accepted are finished."""
     from s2v.cli.exits import run
@@ -133,7 +135,7 @@ def close_door(
 
 
 @maintenance_app.command("off")
-def open_door(data_dir: DataDirOption = None) -> None:
+def open_door(data_dir: OperatorDirOption = None) -> None:
     """Take new jobs again."""
     from s2v.cli.exits import run
 
@@ -141,7 +143,7 @@ def open_door(data_dir: DataDirOption = None) -> None:
 
 
 @maintenance_app.command("status")
-def show_door(data_dir: DataDirOption = None) -> None:
+def show_door(data_dir: OperatorDirOption = None) -> None:
     """Say whether new jobs are taken, and how many tasks wait."""
     from s2v.cli.exits import run
 

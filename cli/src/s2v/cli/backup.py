@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from s2v.cli.options import DataDirOption, JsonOption
+from s2v.cli.options import JsonOption, OperatorDirOption
 
 if TYPE_CHECKING:
     from s2v.runtime.backup import Run
@@ -39,7 +39,7 @@ def run_backup(
     folder: FolderOption = None,
     name: SetOption = "jobs",
     every: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="Go on, a backup every so often; 0: one.")] = 0,
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Back up all jobs and tenants: what S3 holds besides caches and unfinished uploads. Only what is new is copied.
 
@@ -55,7 +55,7 @@ def run_backup(
 
 
 @app.command("list")
-def list_backups(to: ToOption = None, as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+def list_backups(to: ToOption = None, as_json: JsonOption = False, data_dir: OperatorDirOption = None) -> None:
     """List the backups of each destination, oldest first. With --json a backup a line."""
     from s2v.cli.exits import run
 
@@ -68,7 +68,7 @@ def restore(
     folder: Annotated[Path | None, typer.Option(help="Folder to restore a folder's set to.", show_default=False)] = None,
     name: SetOption = "jobs",
     before: Annotated[str, typer.Option(metavar="TIME", help="The last backup before then, e.g. 2026-11-24T04:00:00Z.")] = "",
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Restore the last backup into a stack that is up: its finished jobs can be read again, the others go on.
 

@@ -164,7 +164,8 @@ async def _start(  # noqa: PLR0917 - a talk and all it needs
             job = await client.create_job(upload_id, options, journal.request_id(talk, entry))
             break
         except JobServiceError as error:
-            if error.code.name != "RESOURCE_EXHAUSTED" or not error.retry_seconds:
+            comes_again = error.code.name == "RESOURCE_EXHAUSTED" or error.reason == "MAINTENANCE"
+            if not comes_again or not error.retry_seconds:
                 raise
             _note(f"{talk} waits: {error.message}")
             await asyncio.sleep(error.retry_seconds)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli.options import DataDirOption, JsonOption
+from s2v.cli.options import JsonOption, OperatorDirOption
 
 app = typer.Typer(no_args_is_help=True, help="Tasks that were given up: list, look at, give another run.")
 
@@ -15,7 +15,7 @@ Number = Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="Number of 
 
 
 @app.command("list")
-def list_letters(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+def list_letters(as_json: JsonOption = False, data_dir: OperatorDirOption = None) -> None:
     """List the tasks that were given up in the last 30 days, oldest first. With --json a letter a line."""
     from s2v.cli.exits import run
 
@@ -23,7 +23,7 @@ def list_letters(as_json: JsonOption = False, data_dir: DataDirOption = None) ->
 
 
 @app.command()
-def show(number: Number, as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+def show(number: Number, as_json: JsonOption = False, data_dir: OperatorDirOption = None) -> None:
     """Show one: its job, task and attempts, the cause with its stack, the trace, and where in S3 its input is."""
     from s2v.cli.exits import run
 
@@ -35,7 +35,7 @@ def redrive(
     numbers: Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers of the letters.")] = None,
     *,
     all_of_them: Annotated[bool, typer.Option("--all", help="All that are kept.")] = False,
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Give the job of a letter another run, which goes on where it failed; the letter is removed.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from packaging.requirements import Requirement
 
-from s2v.cli.exits import CommandError, ExitCode, results
+from s2v.cli.exits import CommandError, ExitCode, as_setup_fault, results
 from s2v.cli.findings import Finding, State, make_table
 from s2v.cli.report import format_size
 from s2v.cli.servers import find_binary, free_ports, kept_ports_taken
@@ -115,6 +115,11 @@ def _attempt(name: str, attempt: Callable[[], str]) -> Iterator[Finding]:
         yield Finding(name, State.FAULT, detail=error.message, remedy="run: make setup")
     except (ImportError, OSError) as error:
         yield Finding(name, State.FAULT, detail=f"{type(error).__name__}: {error}", remedy="run: make setup")
+    except ValueError as error:
+        fault = as_setup_fault(error)
+        if not fault:
+            raise
+        yield Finding(name, State.FAULT, detail=fault, remedy="set these variables right, or unset them")
 
 
 def _whisper() -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import errno
 import os
 import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 from rich.console import Console
@@ -19,6 +20,9 @@ from rich.markup import escape
 from s2v.client import JobServiceError
 from s2v.runtime.errors import S2VError
 from s2v.v1.job_pb2 import Job
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 errors = Console(stderr=True, highlight=False)
 """Where errors and progress go."""
@@ -50,6 +54,7 @@ _BY_STATUS = {
     grpc.StatusCode.FAILED_PRECONDITION: ExitCode.SETUP,
     grpc.StatusCode.CANCELLED: ExitCode.CANCELLED,
 }
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 
 
@@ -77,7 +82,20 @@ def exit_code(status: grpc.StatusCode) -> ExitCode:
 def job_failure(job: Job) -> CommandError:
     """Returns the error of a failed job as the command's own."""
     status = _STATUS_BY_NUMBER.get(job.error.code, grpc.StatusCode.UNKNOWN)
-    return CommandError(f"{job.error.message} [job {job.id}, {job.error.reason or status.name}]", exit_code(status))
+    # The server has answered: it is the engine that was not done in time.
+    code = ExitCode.FAILED if status == grpc.StatusCode.DEADLINE_EXCEEDED else exit_code(status)
+    return CommandError(f"{job.error.message} [job {job.id}, {job.error.reason or status.name}]", code)
+
+
+def as_setup_fault(error: Exception) -> str:
+    """Returns what is wrong with which variables, if this is the error of settings; empty if it is another one."""
+    if "pydantic" not in sys.modules:  # nobody has read settings, and importing it takes long
+        return ""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError) or not error.title.endswith("Settings"):
+        return ""
+    return "; ".join(_describe_faults(error))
 
 
 def complain(message: str) -> None:
@@ -112,10 +130,16 @@ def report(error: Exception) -> NoReturn:
         sys.exit(error.code)
     if isinstance(error, S2VError | JobServiceError):
         complain(error.message)
-        sys.exit(exit_code(error.code))
+        sys.exit(ExitCode.UNAVAILABLE if _comes_again(error) else exit_code(error.code))
+    if fault := as_setup_fault(error):
+        complain(fault)
+        sys.exit(ExitCode.SETUP)
     if isinstance(error, BrokenPipeError):  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at the end
         sys.exit(128 + signal.SIGPIPE)
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        complain(f"{error.filename or 'a file cannot be written'}: {error.strerror}; free some space")
+        sys.exit(ExitCode.SETUP)
     if isinstance(error, OSError) and error.filename is not None:
         complain(f"{error.filename}: {error.strerror}")
         sys.exit(ExitCode.INPUT)
@@ -123,6 +147,20 @@ def report(error: Exception) -> NoReturn:
         traceback.print_exception(error, file=file)
     complain(f"this is a defect of s2v: {type(error).__name__}: {error}; please report it with {file.name}")
     sys.exit(ExitCode.FAILED)
+
+
+def _describe_faults(error: ValidationError) -> list[str]:
+    """Says what each setting should be, not what it is: that may be a secret."""
+    return [
+        f"{'S2V_' + '_'.join(map(str, fault['loc'])).upper() if fault['loc'] else 'S2V_…'}: {fault['msg']}"
+        for fault in error.errors(include_input=False)
+    ]
+
+
+def _comes_again(error: S2VError | JobServiceError) -> bool:
+    """Says whether there is no room now, but will be: a full queue, a quota, uploads that are not used yet."""
+    later = error.retryable if isinstance(error, S2VError) else error.retry_seconds > 0
+    return error.code == grpc.StatusCode.RESOURCE_EXHAUSTED and later
 
 
 async def _interruptible(command: Coroutine[object, object, None]) -> None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from s2v.cli.connection import Target, connected
 from s2v.cli.exits import CommandError, ExitCode, errors, results
-from s2v.cli.make import check_talk, follow, read_works
+from s2v.cli.make import check_success, check_talk, follow, read_works
 from s2v.cli.make import submit as upload_and_submit
 from s2v.cli.progress import JobProgress
 from s2v.cli.report import describe_state, format_size, job_table, print_report
@@ -28,11 +28,15 @@ async def submit(talk: Path, options: JobOptions, target: Target) -> None:
 
 
 async def watch(job_id: str, target: Target, *, as_json: bool) -> None:
-    """Shows a job's progress until it ends, then its report; as JSON an event a line."""
+    """Shows a job's progress until it ends, then its report; as JSON an event a line.
+
+    Errors: CommandError when it failed or was cancelled.
+    """
     async with connected(target) as client:
         if as_json:
             async for event in client.watch(job_id):
                 print(MessageToJson(event, indent=None), flush=True)
+            check_success(await client.get_job(job_id))
             return
         job = await client.get_job(job_id)
         with JobProgress(errors) as progress:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli.options import DataDirOption, JsonOption
+from s2v.cli.options import JsonOption, OperatorDirOption
 
 app = typer.Typer(no_args_is_help=True, help="API keys of tenants: create, list, revoke.")
 
@@ -21,7 +21,7 @@ def create(
     *,
     high: Annotated[bool, typer.Option("--high", help="Its holder may ask for high priority.")] = False,
     days: Annotated[float, typer.Option(min=0, help="Days until it ends; 0: never.")] = 0,
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Make a key and print it: it is shown this once, only its hash is kept."""
     from s2v.cli.exits import run
@@ -37,7 +37,7 @@ def list_keys(
     tenant: Annotated[str, typer.Argument(help="Only those of this tenant.")] = "",
     *,
     as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """List keys by the time they were made, revoked ones too. With --json a key a line."""
     from s2v.cli.exits import run
@@ -47,7 +47,7 @@ def list_keys(
 
 @app.command()
 def revoke(
-    key: Annotated[str, typer.Argument(help="Id of the key, as s2v keys list shows it.")], data_dir: DataDirOption = None
+    key: Annotated[str, typer.Argument(help="Id of the key, as s2v keys list shows it.")], data_dir: OperatorDirOption = None
 ) -> None:
     """Revoke a key; the doors close within seconds."""
     from s2v.cli.exits import run

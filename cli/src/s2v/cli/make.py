@@ -78,11 +78,19 @@ async def follow(client: Client, job: Job, progress: JobProgress) -> Job:
     async for event in client.watch(job.id):
         progress.happened(event)
     ended = await client.get_job(job.id)
+    check_success(ended)
+    return ended
+
+
+def check_success(ended: Job) -> None:
+    """Checks how a job has ended.
+
+    Errors: CommandError when it failed or was cancelled.
+    """
     if ended.state == JobState.JOB_STATE_FAILED:
         raise job_failure(ended)
     if ended.state == JobState.JOB_STATE_CANCELLED:
         raise CommandError(f"job {ended.id} was cancelled", ExitCode.CANCELLED)
-    return ended
 
 
 async def fetch(client: Client, job: Job, order: Order) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli.options import JOBS_PANEL, DataDirOption, GatewayOption, JobId, JsonOption, find_target
+from s2v.cli.options import JOBS_PANEL, DataDirOption, GatewayOption, JobId, JsonOption, OperatorDirOption, find_target
 
 
 def trace(
@@ -39,7 +39,7 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Show it once.")] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="How often it is looked at anew.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object a line instead of tables.")] = False,
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Show what waits, who works on what, and the jobs at work, until Ctrl-C.
 

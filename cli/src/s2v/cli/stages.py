@@ -1,4 +1,7 @@
-"""The single-stage commands: one stage in this process, without a queue. Each reads and writes files or the standard streams."""
+"""The single-stage commands: one stage in this process, without a queue. Each reads and writes files or the standard streams.
+
+Standard input is read before `run` handles signals: those of asyncio do not interrupt a thread that waits for input.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from google.protobuf.message import Message
 
 from s2v.cli.brand import read_brand
-from s2v.cli.exits import CommandError, ExitCode, errors
+from s2v.cli.exits import CommandError, ExitCode, errors, run
 from s2v.cli.make import check_folder, check_talk
 from s2v.cli.options import Finish, Words
 from s2v.cli.progress import JobProgress
@@ -31,16 +34,19 @@ STANDARD = Path("-")
 """Standard input or output."""
 
 
-async def transcribe(audio: Path, out: Path, *, form: str, words: Words, strict: bool) -> None:
-    """Writes the transcript of a recording."""
+def transcribe(audio: Path, out: Path, *, form: str, words: Words, strict: bool) -> None:
+    """Writes the transcript of a recording, and exits if that fails."""
+    check_folder(out.parent)
+    options = TranscribeOptions(language=words.language, vocabulary=words.terms, reduce_noise=words.reduce_noise, strict=strict)
+    with _as_file(audio) as path:
+        run(_transcribe(path, out, form, options))
+
+
+async def _transcribe(path: Path, out: Path, form: str, options: TranscribeOptions) -> None:
     from s2v.runtime.captions import to_srt, to_text, to_vtt
     from s2v.transcription.direct import transcribe_file
 
-    with _as_file(audio) as path:
-        options = TranscribeOptions(
-            language=words.language, vocabulary=words.terms, reduce_noise=words.reduce_noise, strict=strict
-        )
-        transcript, report = await transcribe_file(path, options)
+    transcript, report = await transcribe_file(path, options)
     exports: dict[str, Callable[[Transcript], str]] = {"json": MessageToJson, "vtt": to_vtt, "srt": to_srt, "text": to_text}
     _write_text(out, exports[form](transcript))
     _tell(report)
@@ -86,18 +92,21 @@ def layout(storyboard: Path, out: Path, *, form: str, height: int, aspect: str, 
     _tell(report)
 
 
-async def render(
-    composition: Path, out: Path, *, audio: Path, transcript: Path | None, fps: int, finish: Finish, strict: bool
-) -> None:
-    """Writes the video of a composition and its sound; captions, poster and stream beside it."""
+def render(composition: Path, out: Path, *, audio: Path, transcript: Path | None, fps: int, finish: Finish, strict: bool) -> None:
+    """Writes the video of a composition and its sound; captions, poster and stream beside it. Exits if that fails."""
     check_talk(audio)
     check_folder(out.parent)
     pictures = _read(composition, Composition)
     words = _read(transcript, Transcript) if transcript else None
+    run(_render(pictures, words, out, audio, fps, finish, strict=strict))
+
+
+async def _render(  # noqa: PLR0917 - a video and all it is made of
+    pictures: Composition, words: Transcript | None, out: Path, audio: Path, fps: int, finish: Finish, *, strict: bool
+) -> None:
     from s2v.rendering.direct import Extras, render_file
 
     extras = Extras(read_brand(finish, pictures.theme), finish.burn_captions, finish.hls)
-
     with JobProgress(errors, ["rendering"]) as progress:
 
         async def tell(done: int, total: int) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli.options import DataDirOption, JobId, JsonOption
+from s2v.cli.options import JobId, JsonOption, OperatorDirOption
 
 app = typer.Typer(no_args_is_help=True, help="Hot, warm and cold storage of jobs: what is where, and moving it.")
 
@@ -25,7 +25,7 @@ TenantOption = Annotated[str, typer.Option(help="Tenant that owns the job.")]
 
 
 @app.command()
-def status(as_json: JsonOption = False, data_dir: DataDirOption = None) -> None:
+def status(as_json: JsonOption = False, data_dir: OperatorDirOption = None) -> None:
     """Show how many jobs, objects and bytes each tier holds, by tenant. With --json a line for each."""
     from s2v.cli.exits import run
 
@@ -37,7 +37,7 @@ def move(
     job: JobId,
     tier: Annotated[TierName, typer.Argument(help="Where to.")],
     tenant: TenantOption = "default",
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Move the objects of an ended job to a tier: copied, verified, and then deleted where they were."""
     from s2v.cli.exits import run

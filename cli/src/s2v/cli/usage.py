@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from s2v.cli.options import DataDirOption, JsonOption
+from s2v.cli.options import JsonOption, OperatorDirOption
 
 
 def register(app: typer.Typer, panel: str) -> None:
@@ -19,7 +19,7 @@ def usage(
     tenant: Annotated[str, typer.Argument(help="Only this tenant.")] = "",
     *,
     as_json: JsonOption = False,
-    data_dir: DataDirOption = None,
+    data_dir: OperatorDirOption = None,
 ) -> None:
     """Show what tenants have used by month: jobs, hours of sound, uploads; and what they keep in S3 now."""
     from s2v.cli.exits import run

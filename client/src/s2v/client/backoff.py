@@ -16,12 +16,13 @@ class Backoff:
     def __init__(self, patience_seconds: float) -> None:
         """`patience_seconds` is how long to go on without any progress."""
         self._patience_seconds = patience_seconds
+        self._until: float | None = None
         self.progress()
 
     def progress(self) -> None:
-        """Says that something was achieved: patience and waits start anew."""
+        """Says that something was achieved: waits start anew, and patience at the next failure."""
         self._next_seconds = FIRST_SECONDS
-        self._until = time.monotonic() + self._patience_seconds
+        self._until = None
 
     async def wait(self, error: Exception) -> None:
         """Waits before another attempt.
@@ -29,7 +30,10 @@ class Backoff:
         Errors: `error` itself when patience is at an end.
         """
         seconds = self._next_seconds * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-        if time.monotonic() + seconds > self._until:
+        now = time.monotonic()
+        if self._until is None:  # what went well before, however long, is no waiting
+            self._until = now + self._patience_seconds
+        if now + seconds > self._until:
             raise error
         await asyncio.sleep(seconds)
         self._next_seconds = min(LONGEST_SECONDS, 2 * self._next_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import time
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -67,6 +68,8 @@ CALL_SECONDS = 30.0
 """Deadline of a short call."""
 CREATE_SECONDS = 300.0
 """Deadline of CreateJob, in which the gateway reads the whole file."""
+KEEPALIVE_SECONDS = 30.0
+"""In which a dead gateway is noticed (CHANNEL_OPTIONS): a stream that lived longer had one that was alive."""
 CHANNEL_OPTIONS = (
     # A gateway that vanishes without a word is noticed within half a minute, even while nothing happens.
     ("grpc.keepalive_time_ms", 20_000),
@@ -175,6 +178,7 @@ class Client:
         backoff = Backoff(self._patience_seconds)
         while True:
             stream = self._stub.WatchJob(WatchJobRequest(job_id=job_id, after_sequence=after_sequence))
+            begun = time.monotonic()
             try:
                 async for response in stream:
                     event: JobEvent = response.event
@@ -190,6 +194,8 @@ class Client:
                     raise ended from error
             finally:
                 stream.cancel()
+            if time.monotonic() - begun > KEEPALIVE_SECONDS:
+                backoff.progress()
             await backoff.wait(ended)
 
     async def get_timeline(self, job_id: str) -> Timeline:

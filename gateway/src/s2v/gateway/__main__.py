@@ -43,7 +43,7 @@ async def main() -> None:
         await webhooks.prepare()
         uploads = Uploads(store, settings)
         intake = Intake(uploads, requests, jobs, bus, store, settings, quotas, usage, scanner)
-        watching = Watching(bus, jobs, service.stop)
+        watching = Watching(bus, jobs, service.stop, settings.tenant_watches)
         servicer = Servicer(
             settings.tenant,
             uploads=uploads,

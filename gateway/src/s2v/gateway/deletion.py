@@ -19,7 +19,7 @@ from s2v.v1.work_pb2 import JobRecord
 log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 1.0
-"""A job that was at work is gone when its workers have written nothing for so long."""
+"""A job is gone when nothing of it has been written for so long: workers may be at one that was cancelled or failed just now."""
 QUIET_TRIES = 15
 
 
@@ -36,19 +36,20 @@ class Deletion:
     async def delete(self, tenant: str, job_id: str) -> int:
         """Deletes a job and says how many objects that were. One that is at work is cancelled first.
 
-        The record goes last: of a deletion that was cut off the rest goes when it is asked for again.
+        The record goes last: of a deletion that was cut off the rest goes when it is asked for again. What a worker writes later
+        all the same, housekeeping finds.
         Errors: NotFoundError, UnavailableError.
         """
         record = await self.jobs.get(tenant, job_id)
         folder, removed = prefix(tenant, job_id), 0
         if record.job.state not in FINISHED:
             record = await self.jobs.cancel(tenant, job_id)
-            for _ in range(QUIET_TRIES):
-                written = await self.store.delete_prefix(folder)
-                removed += written
-                if not written:
-                    break
-                await asyncio.sleep(QUIET_SECONDS)
+        for _ in range(QUIET_TRIES):
+            written = await self.store.delete_prefix(folder)
+            removed += written
+            if not written:
+                break
+            await asyncio.sleep(QUIET_SECONDS)
         removed += await self._forget_results(record)
         removed += await self.store.delete_prefix(folder)
         await self._forget_messages(job_id)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from ulid import ULID
@@ -13,13 +13,13 @@ from s2v.runtime import pictures
 from s2v.runtime.edits import word_starts
 from s2v.runtime.errors import InvalidInputError, LimitError, PreconditionError
 from s2v.runtime.jobs import FINISHED, Jobs, prefix, stage_record
-from s2v.runtime.patches import MismatchError, longest_label, patch_storyboard, patch_words
+from s2v.runtime.patches import START_TOLERANCE_SECONDS, MismatchError, longest_label, patch_storyboard, patch_words
 from s2v.runtime.store import ObjectStore
 from s2v.v1.edit_pb2 import Edit, LabelPatch, Patch, SceneMerge, TypePatch, UnmatchedPatch, WordPatch
 from s2v.v1.job_pb2 import Job
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.storyboard_pb2 import Storyboard
-from s2v.v1.transcript_pb2 import Transcript
+from s2v.v1.transcript_pb2 import Segment, Transcript, Word
 from s2v.v1.work_pb2 import JobRecord
 
 PATCHES = 100
@@ -30,20 +30,48 @@ TEXT_CHARACTERS = 100
 """Longest correction of a word."""
 
 
-@dataclass
 class Draft:
-    """What the user sees, with the edits that wait."""
+    """What the user sees, with the edits that wait. Words are found by time: no patch goes through all of a long talk."""
 
-    shown: Transcript
-    """The transcript as it is shown: words are numbered by it."""
-    transcript: Transcript
-    board: Storyboard | None
-    """None before analysis."""
+    def __init__(self, transcript: Transcript, board: Storyboard | None, waiting: Sequence[Edit]) -> None:
+        """`transcript` is as it is shown: words are numbered by it. `board`: None before analysis."""
+        self.shown: Sequence[Word] = [word for segment in transcript.segments for word in segment.words]
+        self.board = board
+        self._transcript = Transcript()
+        self._transcript.CopyFrom(transcript)
+        self._times = [(*_times(segment), segment) for segment in self._transcript.segments if segment.words]
+        self._starts: list[float] | None = None
+        if board is not None:
+            patch_storyboard(board, self.starts, waiting)
+        for edit in waiting:
+            for patch in edit.patches:
+                if patch.WhichOneof("change") == "word":
+                    self.patch_word(patch, edit.revision)
 
     @property
-    def starts(self) -> list[float]:
+    def starts(self) -> Sequence[float]:
         """When each word starts, in seconds."""
-        return word_starts(self.transcript)
+        if self._starts is None:
+            self._starts = word_starts(self._transcript)
+        return self._starts
+
+    def find_word(self, start_seconds: float) -> Word | None:
+        """Returns the word that starts then."""
+        words = (word for segment in self._near(start_seconds) for word in segment.words)
+        return next((word for word in words if word.start_seconds == start_seconds), None)
+
+    def patch_word(self, patch: Patch, revision: int) -> Sequence[UnmatchedPatch]:
+        """Applies the patch of a word, and returns it if it matches nothing."""
+        self._starts = None
+        return patch_words(self._near(patch.word.start_seconds), [Edit(revision=revision, patches=[patch])])
+
+    def _near(self, seconds: float) -> Sequence[Segment]:
+        """Returns the segments that may hold a word of this time; new words are within the time of the old ones."""
+        return [
+            segment
+            for begin, end, segment in self._times
+            if begin - START_TOLERANCE_SECONDS <= seconds <= end + START_TOLERANCE_SECONDS
+        ]
 
 
 class Edits:
@@ -68,10 +96,8 @@ class Edits:
             raise _edited_meanwhile(before)
         if sum(len(edit.patches) for edit in record.job.edits) + len(patches) > PATCHES_PER_JOB:
             raise LimitError(f"job {job_id} would have more than {PATCHES_PER_JOB} patches; make a new job of its talk")
-        draft = await self._draft(record)
         edit = Edit(revision=before + 1, user=user, edited_at=_now())
-        for number, patch in enumerate(patches):
-            edit.patches.append(_tried(draft, patch, Edit(revision=before + 1, user=user), number))
+        edit.patches.extend(await self._try(record, patches, edit))
         await self._store.put(f"{prefix(tenant, job_id)}edits/{edit.revision:06d}-{ULID()}.pb", edit.SerializeToString())
 
         def append(record: JobRecord) -> bool:
@@ -83,21 +109,24 @@ class Edits:
 
         return (await self._jobs.amend(tenant, job_id, append)).job
 
-    async def _draft(self, record: JobRecord) -> Draft:
-        heard = stage_record(record, Stage.STAGE_TRANSCRIPTION)
+    async def _try(self, record: JobRecord, patches: Sequence[Patch], edit: Edit) -> Sequence[Patch]:
+        """Returns the patches with what they name as it is now; in a thread, as a long talk has many words.
+
+        Errors: InvalidInputError, NotFoundError, PreconditionError, UnavailableError.
+        """
+        heard, found = stage_record(record, Stage.STAGE_TRANSCRIPTION), stage_record(record, Stage.STAGE_ANALYSIS)
         if not heard.HasField("output"):
             raise PreconditionError(f"job {record.job.id} has no transcript that could be edited", reason="NOTHING_TO_EDIT")
-        shown = Transcript.FromString(await self._store.read(heard.output))
-        transcript = Transcript()
-        transcript.CopyFrom(shown)
-        board = None
-        found = stage_record(record, Stage.STAGE_ANALYSIS)
+        transcript = await self._store.read(heard.output)
+        board = await self._store.read(found.output) if found.HasField("output") else None
         waiting = record.job.edits[record.job.applied_edits :]
-        if found.HasField("output"):
-            board = Storyboard.FromString(await self._store.read(found.output))
-            patch_storyboard(board, word_starts(transcript), waiting)
-        patch_words(transcript.segments, waiting)
-        return Draft(shown, transcript, board)
+
+        def tried() -> Sequence[Patch]:
+            shown = Storyboard.FromString(board) if board is not None else None
+            draft = Draft(Transcript.FromString(transcript), shown, waiting)
+            return [_tried(draft, patch, edit, number) for number, patch in enumerate(patches)]
+
+        return await asyncio.to_thread(tried)
 
 
 def check_ended(record: JobRecord) -> None:
@@ -124,7 +153,7 @@ def _tried(draft: Draft, patch: Patch, edit: Edit, number: int) -> Patch:
     unmatched: Sequence[UnmatchedPatch]
     if kind == "word":
         _fill_word(draft, filled.word, number)
-        unmatched = patch_words(draft.transcript.segments, [Edit(revision=edit.revision, patches=[filled])])
+        unmatched = draft.patch_word(filled, edit.revision)
     else:
         if draft.board is None:
             raise PreconditionError("the job has no storyboard that could be edited", reason="NOTHING_TO_EDIT")
@@ -144,14 +173,13 @@ def _tried(draft: Draft, patch: Patch, edit: Edit, number: int) -> Patch:
 
 
 def _fill_word(draft: Draft, patch: WordPatch, number: int) -> None:
-    words = [word for segment in draft.shown.segments for word in segment.words]
-    if patch.word >= len(words):
-        raise _refused(number, "word.word", f"the transcript has {len(words)} words, the last is number {len(words) - 1}")
+    count = len(draft.shown)
+    if patch.word >= count:
+        raise _refused(number, "word.word", f"the transcript has {count} words, the last is number {count - 1}")
     if len(patch.text) > TEXT_CHARACTERS or not all(letter.isprintable() for letter in patch.text):
         raise _refused(number, "word.text", f"a correction has at most {TEXT_CHARACTERS} printable characters")
-    shown = words[patch.word]
-    now = [word for segment in draft.transcript.segments for word in segment.words]
-    there = next((word for word in now if word.start_seconds == shown.start_seconds), None)
+    shown = draft.shown[patch.word]
+    there = draft.find_word(shown.start_seconds)
     if there is None:
         raise _refused(
             number, "word.word", f"word {patch.word} ({shown.text!r}) was taken out by an edit that waits for RerunJob"
@@ -188,6 +216,12 @@ def _fill_merge(board: Storyboard, patch: SceneMerge) -> None:
     ids = [scene.id for scene in board.scenes]
     following = dict(itertools.pairwise(ids))
     patch.next_scene_id = following.get(patch.scene_id, "")
+
+
+def _times(segment: Segment) -> tuple[float, float]:
+    """Returns when the first word of a segment starts, and the last ends, in seconds."""
+    begin = min(word.start_seconds for word in segment.words)
+    return begin, max(max(word.start_seconds, word.end_seconds) for word in segment.words)
 
 
 def _refused(number: int, field: str, why: str) -> InvalidInputError:

@@ -1,4 +1,5 @@
-"""What nobody asks for and somebody must do: expired uploads are swept, and jobs that nobody works on are woken.
+"""What nobody asks for and somebody must do: expired uploads and what is left of deleted jobs are swept, and jobs that nobody
+works on are woken.
 
 Every gateway does it; doing it twice changes nothing, as NATS drops the second message with the same id.
 """
@@ -17,7 +18,7 @@ from s2v.gateway.settings import GatewaySettings
 from s2v.gateway.uploads import Uploads
 from s2v.runtime import cache
 from s2v.runtime.bus import Bus
-from s2v.runtime.errors import UnavailableError
+from s2v.runtime.errors import NotFoundError, UnavailableError
 from s2v.runtime.jobs import Jobs, prefix
 from s2v.runtime.mover import Mover
 from s2v.runtime.reconciler import Reconciler
@@ -26,6 +27,9 @@ from s2v.runtime.store import ObjectStore
 from s2v.runtime.tiers import TieredStore
 
 log = logging.getLogger(__name__)
+
+ORPHAN_SECONDS = 3600.0
+"""Objects of no job are deleted when nothing was added to them for so long: a job that is being made has objects first."""
 
 
 @dataclass
@@ -55,12 +59,14 @@ class Housekeeping:
             group.create_task(_repeat(lambda: gauges.measure_storage(self.jobs), gauges.STORAGE_SECONDS, stop))
 
     async def sweep(self) -> None:
-        """Deletes expired uploads with what was written for a job that never came to be of one, and expired cached results.
+        """Deletes expired uploads with what was written for a job that never came to be of one, expired cached results, and what
+        was written for jobs after they were deleted.
 
         Errors: UnavailableError.
         """
         for tenant in await self._tenants():
             await self._sweep(tenant)
+            await self._sweep_orphans(tenant)
 
     async def _sweep(self, tenant: str) -> None:
         await cache.sweep(self.store, tenant, time.time())
@@ -70,6 +76,29 @@ class Housekeeping:
                 await self.store.delete_prefix(prefix(tenant, job_id))
             await self.uploads.discard(tenant, upload_id)
             log.info("expired upload deleted", extra={"tenant": tenant, "upload_id": upload_id})
+
+    async def _sweep_orphans(self, tenant: str) -> None:
+        """Deletes folders of jobs of which neither S3 has the request nor NATS the record: each job at work or ended has both."""
+        folders = await self.store.folders(f"{tenant}/jobs/")
+        known = set(await self.jobs.records.list(tenant)) if folders else set()
+        for folder in folders:
+            job_id = folder.split("/")[2]
+            if job_id not in known and await self._is_orphan(tenant, job_id):
+                await self.jobs.remove(tenant, job_id)
+                removed = await self.store.delete_prefix(folder)
+                log.info(
+                    "what was left of a deleted job is deleted", extra={"tenant": tenant, "job_id": job_id, "objects": removed}
+                )
+
+    async def _is_orphan(self, tenant: str, job_id: str) -> bool:
+        folder = prefix(tenant, job_id)
+        if await self.store.exists(f"{folder}request.pb"):
+            return False
+        with contextlib.suppress(NotFoundError):  # a listing may be behind; this asks who knows
+            await self.jobs.get(tenant, job_id)
+            return False
+        times = [item.modified_at.timestamp() for item in await self.store.list(folder)]
+        return bool(times) and time.time() - max(times) > ORPHAN_SECONDS
 
     async def tidy(self) -> None:
         """Deletes what is kept long enough of ended jobs, and moves the rest between the tiers of storage.
@@ -104,5 +133,7 @@ async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, stop: asy
             await work()
         except UnavailableError as error:
             log.warning("housekeeping waits: %s", error)
+        except Exception:  # a full disk, say, must not end the front door: at its next start it would end again
+            log.exception("housekeeping failed, and is tried again in %g s", seconds)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import nats.errors
@@ -26,7 +27,7 @@ ACK_WAIT_SECONDS = 30
 """An event whose gateway vanished is given to another one after so long."""
 BATCH = 64
 IDLE_SECONDS = 1.0
-"""How long to wait for events before due deliveries are looked for."""
+"""How long to wait for events, and how often due deliveries are looked for."""
 OUTAGE_SECONDS = 5.0
 
 
@@ -39,14 +40,17 @@ class Notifying:
     bus: Bus
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Turns events into deliveries, and makes those that are due, until `stop` is set."""
+        """Turns events into deliveries, and beside that makes those that are due, until `stop` is set."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_keep_on(self._follow, stop))
+            group.create_task(_keep_on(self._deliver, stop))
+        await self.webhooks.close()
+
+    async def _deliver(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            try:
-                await self._follow(stop)
-            except (UnavailableError, nats.errors.Error, JetStreamError, OSError) as error:
-                log.warning("webhooks wait: %s", error or type(error).__name__)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), OUTAGE_SECONDS)
+            await self.webhooks.begin_due()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), IDLE_SECONDS)
 
     async def _follow(self, stop: asyncio.Event) -> None:
         config = ConsumerConfig(
@@ -64,7 +68,6 @@ class Notifying:
                 with contextlib.suppress(nats.errors.TimeoutError):
                     for message in await events.fetch(BATCH, timeout=IDLE_SECONDS):
                         await self._hear(message)
-                await self.webhooks.deliver_due()
         finally:
             with contextlib.suppress(nats.errors.Error):
                 await events.unsubscribe()
@@ -83,3 +86,14 @@ class Notifying:
         """Returns whose job it is: events name none. One tenant, or none when the job is deleted."""
         found = await self.bus.jetstream.stream_info(f"KV_{JOBS_BUCKET}", subjects_filter=f"$KV.{JOBS_BUCKET}.*.{job_id}")
         return [subject.split(".")[-2] for subject in found.state.subjects or {}]
+
+
+async def _keep_on(work: Callable[[asyncio.Event], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Does a work until `stop` is set, again after an outage."""
+    while not stop.is_set():
+        try:
+            await work(stop)
+        except (UnavailableError, nats.errors.Error, JetStreamError, OSError) as error:
+            log.warning("webhooks wait: %s", error or type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), OUTAGE_SECONDS)

@@ -24,9 +24,6 @@ ASPECTS = ("16:9", "9:16", "1:1")
 LANGUAGE_CHARACTERS = 35
 """Longest language tag that RFC 5646 (section 4.4.1) asks software to take."""
 
-LOGO_BYTES = 64 * 1024
-"""Largest logo: it travels in the job's record."""
-
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -59,9 +56,12 @@ def complete(options: JobOptions) -> JobOptions:
 
 
 def _check_brand(brand: Brand, theme: str) -> Brand:
-    """Returns the brand if text in its colours can be read. Its logo is opened by rendering alone."""
-    if len(brand.logo) > LOGO_BYTES:
-        raise _refused("brand.logo", f"{len(brand.logo)} bytes", f"give a PNG or SVG file of at most {LOGO_BYTES}")
+    """Returns the brand if text in its colours can be read and its logo may be opened, as layout and rendering do."""
+    try:
+        if brand.logo:
+            themes.check_logo(brand.logo)
+    except ValueError as error:
+        raise InvalidInputError(f"options.{error}", reason="INVALID_OPTION", field="options.brand.logo") from error
     try:
         themes.apply_brand(themes.theme(theme), brand)
     except ValueError as error:

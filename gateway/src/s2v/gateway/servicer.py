@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import grpc
 
@@ -132,8 +133,9 @@ class Servicer(JobServiceServicer):
 
     async def WatchJob(self, request: WatchJobRequest, context: grpc.aio.ServicerContext) -> AsyncIterator[WatchJobResponse]:
         job_id = names.job_id(request.job_id)
-        async for event in self._watching.watch(await self._reader(), job_id, request.after_sequence):
-            yield WatchJobResponse(event=event)
+        async with aclosing(self._watching.watch(await self._reader(), job_id, request.after_sequence)) as events:
+            async for event in events:
+                yield WatchJobResponse(event=event)
 
     async def GetTimeline(self, request: GetTimelineRequest, context: grpc.aio.ServicerContext) -> GetTimelineResponse:
         record = await self._jobs.get(await self._reader(), names.job_id(request.job_id))

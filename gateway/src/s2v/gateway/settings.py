@@ -58,3 +58,8 @@ class GatewaySettings(RuntimeSettings):
     """A job that has not changed for so long while its stage's queue is empty gets its task published again."""
     stalled_after_seconds: float = Field(default=3600.0, gt=0)
     """The same for a job whose stage's queue is not empty."""
+
+    @property
+    def tenant_watches(self) -> int:
+        """Watches of one tenant at once: a quarter of all calls, so that others, and probes of health, still get through."""
+        return max(1, self.max_concurrent_calls // 4)

@@ -39,6 +39,8 @@ MESSAGE_BYTES = 1024 * 1024
 """Most data of one message, as the contract says."""
 CHUNKS = 1000
 """Most objects of an upload; only a client that ends its stream every few bytes needs more."""
+IDLE_SECONDS = 65.0
+"""How long a stream may bring nothing: a little longer than a body of the HTTP front, which has an answer of its own."""
 HEADER = "upload.pb"
 POST_SECONDS = 3600.0
 """How long S3 takes a posted file."""
@@ -130,15 +132,15 @@ class Uploads:
     async def write(self, tenant: str, requests: AsyncIterator[WriteUploadRequest]) -> int:
         """Stores what a stream brings, and returns how many bytes of the upload have arrived then.
 
-        A stream that breaks leaves whole chunks only.
-        Errors: NotFoundError, InvalidInputError, OutOfRangeError, LimitError, UnavailableError.
+        A stream that breaks leaves whole chunks only; of one that brings nothing more what has come is stored.
+        Errors: NotFoundError, InvalidInputError, OutOfRangeError, LimitError, UnavailableError (BUSY, UPLOAD_IDLE).
         """
         if self._streams.locked():
             raise UnavailableError("this gateway takes no more uploads at the moment; try again in some seconds", reason="BUSY")
         async with self._streams:
             writer: _Writer | None = None
             try:
-                async for request in requests:
+                while (request := await _next_message(requests, writer)) is not None:
                     if writer is None:
                         writer = _Writer(self, await self.open(tenant, request.upload_id))
                     await writer.add(request)
@@ -316,6 +318,24 @@ class _Writer:
             data, self._buffer = bytes(self._buffer), bytearray()
             self._storing = asyncio.create_task(self._uploads.commit(self._upload, self.committed, data))
             self.committed += len(data)
+
+
+async def _next_message(requests: AsyncIterator[WriteUploadRequest], writer: _Writer | None) -> WriteUploadRequest | None:
+    """Returns what a stream brings next; None: it has ended. One that brings nothing must not keep its place from others.
+
+    Errors: UnavailableError (UPLOAD_IDLE), and those of storing what had come.
+    """
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            return await anext(requests, None)
+    except TimeoutError as error:
+        remedy = "begin another one"
+        if writer is not None:
+            await writer.commit()
+            remedy += f", and go on from write_offset {writer.committed}"
+        raise UnavailableError(
+            f"the stream brought nothing for {IDLE_SECONDS:g} s, and others wait for its place; {remedy}", reason="UPLOAD_IDLE"
+        ) from error
 
 
 def check_complete(upload: Upload) -> None:

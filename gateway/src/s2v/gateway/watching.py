@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from s2v.runtime.bus import Bus
-from s2v.runtime.errors import UnavailableError
+from s2v.runtime.errors import BusyError, UnavailableError
 from s2v.runtime.jobs import FINISHED, Jobs
 from s2v.v1.event_pb2 import JobEvent, JobStateChanged
 from s2v.v1.work_pb2 import JobRecord
@@ -20,17 +22,37 @@ REPLAY_SECONDS = 1.0
 class Watching:
     """Watches jobs until this gateway stops."""
 
-    def __init__(self, bus: Bus, jobs: Jobs, stop: asyncio.Event) -> None:
+    def __init__(self, bus: Bus, jobs: Jobs, stop: asyncio.Event, tenant_watches: int) -> None:
+        """`tenant_watches` is how many watches a tenant may have at once: each is a call for a long time."""
         self._bus = bus
         self._jobs = jobs
         self._stop = stop
+        self._tenant_watches = tenant_watches
+        self._watches: Counter[str] = Counter()
 
-    async def watch(self, tenant: str, job_id: str, after_sequence: int) -> AsyncIterator[JobEvent]:
+    async def watch(self, tenant: str, job_id: str, after_sequence: int) -> AsyncGenerator[JobEvent, None]:
         """Yields a job's events after `after_sequence`, and ends after the one that says how the job ended.
 
         Events are kept for a day. Where the last one is gone, or was never sent as its worker was killed, the record speaks.
-        Errors: NotFoundError, UnavailableError (DRAINING when this gateway stops: another one goes on with the rest).
+        Errors: NotFoundError, BusyError (TOO_MANY_WATCHES), UnavailableError (DRAINING when this gateway stops: another one goes
+        on with the rest).
         """
+        if self._watches[tenant] >= self._tenant_watches:
+            raise BusyError(
+                f"{self._tenant_watches} watches are open, and no more are allowed; end some, or ask GetJob now and then",
+                reason="TOO_MANY_WATCHES",
+            )
+        self._watches[tenant] += 1
+        try:
+            async with aclosing(self._follow(tenant, job_id, after_sequence)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._watches[tenant] -= 1
+            if not self._watches[tenant]:
+                del self._watches[tenant]
+
+    async def _follow(self, tenant: str, job_id: str, after_sequence: int) -> AsyncGenerator[JobEvent, None]:
         record = await self._jobs.get(tenant, job_id)
         quiet_seconds = REPLAY_SECONDS if record.job.state in FINISHED else QUIET_SECONDS
         # It is closed here, by hand: a generator that is left to the garbage collector keeps its subscription.

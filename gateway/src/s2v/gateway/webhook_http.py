@@ -1,7 +1,8 @@
 """One POST to an address that a stranger has chosen: to public addresses only, over https, without redirects.
 
 The name is resolved here, every address that it has must be public, and the connection goes to the very address that was checked:
-a name that changes between check and use (DNS rebinding) gains nothing.
+a name that changes between check and use (DNS rebinding) gains nothing. Whoever answers slowly gains nothing either: a call has a
+limit for all of it, after which the connection is closed.
 """
 
 from __future__ import annotations
@@ -9,17 +10,22 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-import urllib3
+import aiohttp
 
 from s2v.runtime.errors import InvalidInputError
 
 URL_CHARACTERS = 2000
-TIMEOUT = urllib3.Timeout(connect=5, read=10)
-"""Seconds."""
+CALL_SECONDS = 15.0
+"""Longest call, looking up the name and reading the answer included."""
+CONNECT_SECONDS = 5.0
+LOOKUPS = 16
+"""Names that are looked up at once; threads of their own, so that slow name servers hold up nothing else."""
 ANSWER_BYTES = 1024
 """What is read of an answer; nothing is made of it."""
 
@@ -44,9 +50,14 @@ class BlockedError(Exception):
 class Outbound:
     """Posts to webhooks."""
 
-    def __init__(self, allowed_hosts: frozenset[str] = frozenset()) -> None:
-        """`allowed_hosts` may be called although they are private, and without TLS; for tests and closed networks."""
+    def __init__(self, allowed_hosts: frozenset[str] = frozenset(), tls: ssl.SSLContext | None = None) -> None:
+        """`allowed_hosts` may be called although they are private, and without TLS; for tests and closed networks.
+
+        `tls` says which authorities are trusted; None: the system's.
+        """
         self._allowed = allowed_hosts
+        self._tls = tls
+        self._lookups = ThreadPoolExecutor(LOOKUPS, "webhook-lookup")
 
     async def check(self, url: str) -> None:
         """Says whether an address may be called.
@@ -54,42 +65,55 @@ class Outbound:
         Errors: InvalidInputError.
         """
         try:
-            await asyncio.to_thread(self._resolve, self._parse(url))
+            await self._look_up(self._parse(url))
         except BlockedError as error:
             raise InvalidInputError(f"the webhook cannot be used: {error}", reason="INVALID_URL", field="url") from error
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Sends a body; never raises."""
-        return await asyncio.to_thread(self._post, url, body, headers)
-
-    def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Sends a body; never raises, and has ended after CALL_SECONDS."""
         try:
-            parts = self._parse(url)
-            address = self._resolve(parts)
+            async with asyncio.timeout(CALL_SECONDS):
+                parts = self._parse(url)
+                status = await self._send(parts, await self._look_up(parts), body, headers)
         except BlockedError as error:
             return Answer(0, str(error))
+        except TimeoutError:
+            return Answer(0, f"it took longer than {CONNECT_SECONDS:g} s to connect or {CALL_SECONDS:g} s in all")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Answer(0, f"{type(error).__name__}: {error}"[:300])
+        if 200 <= status < 300:
+            return Answer(status, "")
+        if 300 <= status < 400:
+            return Answer(status, "it answered with a redirect, and those are not followed; set up the new address")
+        return Answer(status, f"it answered {status}")
+
+    async def _send(self, parts: SplitResult, address: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Returns the status of the answer."""
         host, path = parts.hostname or "", parts.path or "/"
         target = f"{path}?{parts.query}" if parts.query else path
-        sent = {**headers, "Host": parts.netloc.rpartition("@")[2]}
-        pool: urllib3.HTTPConnectionPool
-        if parts.scheme == "https":
-            pool = urllib3.HTTPSConnectionPool(
-                address, parts.port or 443, timeout=TIMEOUT, retries=False, server_hostname=host, assert_hostname=host
-            )
-        else:
-            pool = urllib3.HTTPConnectionPool(address, parts.port or 80, timeout=TIMEOUT, retries=False)
-        try:
-            with pool:
-                answer = pool.urlopen("POST", target, body, sent, redirect=False, preload_content=False)
-                answer.read(ANSWER_BYTES)
-                answer.close()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            return Answer(0, f"{type(error).__name__}: {error}"[:300])
-        if 200 <= answer.status < 300:
-            return Answer(answer.status, "")
-        if 300 <= answer.status < 400:
-            return Answer(answer.status, "it answered with a redirect, and those are not followed; set up the new address")
-        return Answer(answer.status, f"it answered {answer.status}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        place = f"[{address}]" if ":" in address else address
+        async with (
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            ) as session,
+            # The address that was checked is called, but the certificate must be that of the name.
+            session.post(
+                f"{parts.scheme}://{place}:{port}{target}",
+                data=body,
+                headers={**headers, "Host": parts.netloc},
+                allow_redirects=False,
+                ssl=True if self._tls is None else self._tls,
+                server_hostname=host if parts.scheme == "https" else None,
+            ) as answer,
+        ):
+            await answer.content.read(ANSWER_BYTES)
+            return answer.status
+
+    async def _look_up(self, parts: SplitResult) -> str:
+        return await asyncio.get_running_loop().run_in_executor(self._lookups, self._resolve, parts)
 
     def _parse(self, url: str) -> SplitResult:
         try:

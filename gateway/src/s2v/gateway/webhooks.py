@@ -2,20 +2,23 @@
 
 A delivery is an object `_due/<tenant>/<webhook>/<event>.pb` while there is something to try, then
 `<tenant>/deliveries/<webhook>/<event>.pb`. Every gateway looks for those that are due and takes each by a lease in NATS; one that
-is sent twice all the same has the same event id.
+is sent twice all the same has the same event id. Webhooks are called side by side, in turns: a slow one holds up no other.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
 import json
 import logging
+import random
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
@@ -37,6 +40,14 @@ WEBHOOKS = 20
 """Most webhooks of a tenant."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long a delivery is kept once there is nothing more to try."""
+AT_ONCE = 64
+"""Webhooks that a gateway calls at once; more wait for their turn."""
+TENANT_AT_ONCE = 4
+"""Of these, those of one tenant."""
+TURN_SECONDS = 30.0
+"""After so long a webhook with more deliveries lets others have their turn."""
+END_SECONDS = 5.0
+"""How long calls in flight may go on when the gateway ends; what is cut off is sent again when its lease is over."""
 LISTED = 200
 DUE = "_due/"
 """No tenant's name starts with an underscore."""
@@ -52,6 +63,13 @@ class Webhooks:
     store: ObjectStore
     outbound: Outbound
     _leases: KeyValue | None = None
+    _turns: dict[str, asyncio.Task[int]] = field(default_factory=dict)
+    """What is being delivered, by the webhook's folder: each webhook has one turn at a time."""
+    _closing: bool = False
+
+    def __post_init__(self) -> None:
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._tenant_places: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def prepare(self) -> None:
         """Opens the bucket of leases.
@@ -113,10 +131,16 @@ class Webhooks:
     async def announce(self, job: Job, epoch: int) -> None:
         """Makes the deliveries for a job that has ended; doing it again changes nothing: the event has its name from job and run.
 
+        Ends are announced again when NATS has lost its records. Of jobs that ended before a webhook was there, or so long ago
+        that its delivery may be forgotten, it is not told.
         Errors: UnavailableError.
         """
-        event_id = name_event(job.id, epoch)
+        event_id, ended_at = name_event(job.id, epoch), job.finished_at.ToNanoseconds()
+        if time.time_ns() - ended_at > KEPT_SECONDS * 1e9:
+            return
         for record in await self.list(job.tenant):
+            if ended_at < record.webhook.created_at.ToNanoseconds():
+                continue
             place = f"{record.webhook.id}/{event_id}.pb"
             if await self.store.exists(_due(job.tenant) + place) or await self.store.exists(_done(job.tenant) + place):
                 continue
@@ -129,19 +153,33 @@ class Webhooks:
 
         Errors: UnavailableError.
         """
-        made = 0
+        return sum(await asyncio.gather(*await self.begin_due()))
+
+    async def begin_due(self) -> Sequence[asyncio.Task[int]]:
+        """Begins a turn for each webhook that has deliveries and no turn yet; a turn says how many attempts it has made.
+
+        Errors: UnavailableError.
+        """
+        waiting: dict[str, list[str]] = {}
         for item in await self.store.list(DUE):
-            try:
-                delivery = Delivery.FromString(await self.store.read(item.key))
-                tenant = item.key.split("/")[1]
-                record = WebhookRecord.FromString(await self.store.read(f"{_hooks(tenant)}{delivery.webhook_id}.pb"))
-            except NotFoundError:
-                await self.store.delete(item.key)  # its webhook is gone, or another gateway was faster
-                continue
-            if delivery.next_at.ToNanoseconds() <= time.time_ns() and await self._take(delivery):
-                await self._attempt(tenant, record, delivery)
-                made += 1
-        return made
+            waiting.setdefault(item.key.rpartition("/")[0], []).append(item.key)
+        begun: list[asyncio.Task[int]] = []
+        for folder, keys in waiting.items():
+            if folder not in self._turns and not self._closing:
+                turn = self._turns[folder] = asyncio.create_task(self._turn(keys), name=folder)
+                turn.add_done_callback(self._turn_over)
+                begun.append(turn)
+        return begun
+
+    async def close(self) -> None:
+        """Begins no more attempts, and ends those in flight."""
+        self._closing = True
+        turns = list(self._turns.values())
+        if turns:
+            await asyncio.wait(turns, timeout=END_SECONDS)
+        for turn in turns:
+            turn.cancel()
+        await asyncio.gather(*turns, return_exceptions=True)
 
     async def forget_job(self, tenant: str, job_id: str, epoch: int) -> None:
         """Deletes the deliveries of all runs of a job.
@@ -153,6 +191,41 @@ class Webhooks:
                 place = f"{record.webhook.id}/{name_event(job_id, run)}.pb"
                 await self.store.delete(_due(tenant) + place)
                 await self.store.delete(_done(tenant) + place)
+
+    async def _turn(self, keys: Sequence[str]) -> int:
+        """Makes attempts of what is due of one webhook, one after the other."""
+        made, tenant = 0, keys[0].split("/")[1]
+        async with self._tenant_places.setdefault(tenant, asyncio.Semaphore(TENANT_AT_ONCE)), self._places:
+            ends = time.monotonic() + TURN_SECONDS
+            # In another order each time: of more than one turn can look through none waits for ever.
+            for key in random.sample(keys, len(keys)):
+                if self._closing or time.monotonic() > ends:
+                    break
+                made += await self._deliver(tenant, key)
+        return made
+
+    def _turn_over(self, turn: asyncio.Task[int]) -> None:
+        self._turns.pop(turn.get_name(), None)
+        if turn.cancelled():
+            return
+        error = turn.exception()
+        if isinstance(error, UnavailableError):
+            log.warning("a webhook waits: %s", error)
+        elif error is not None:
+            log.error("a webhook could not be served", exc_info=error)
+
+    async def _deliver(self, tenant: str, key: str) -> bool:
+        """Makes an attempt of a delivery if it is due and no other gateway makes it; says whether."""
+        try:
+            delivery = Delivery.FromString(await self.store.read(key))
+            record = WebhookRecord.FromString(await self.store.read(f"{_hooks(tenant)}{delivery.webhook_id}.pb"))
+        except NotFoundError:
+            await self.store.delete(key)  # its webhook is gone, or another gateway was faster
+            return False
+        if delivery.next_at.ToNanoseconds() > time.time_ns() or not await self._take(delivery):
+            return False
+        await self._attempt(tenant, record, delivery)
+        return True
 
     async def _attempt(self, tenant: str, record: WebhookRecord, delivery: Delivery) -> None:
         body, now = delivery.body.encode(), int(time.time())
@@ -175,6 +248,8 @@ class Webhooks:
             delivery.next_at.FromNanoseconds(time.time_ns() + int(wait * 1e9))
         log.info("webhook called", extra={"tenant": tenant, "webhook": delivery.webhook_id, "status": answer.status})
         place = f"{delivery.webhook_id}/{delivery.event_id}.pb"
+        if not await self.store.exists(_due(tenant) + place):
+            return  # job or webhook was deleted meanwhile: nothing of them is to come back
         if delivery.HasField("next_at"):
             await self.store.put(_due(tenant) + place, delivery.SerializeToString())
             return

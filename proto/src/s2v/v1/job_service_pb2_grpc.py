@@ -145,7 +145,7 @@ class JobServiceServicer:
 
     def WriteUpload(self, request_iterator, context):
         """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-        Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
+        Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes), UNAVAILABLE (UPLOAD_IDLE: nothing came for a minute).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,7 +185,7 @@ class JobServiceServicer:
 
     def WatchJob(self, request, context):
         """Streams a job's events from its first one, and ends after the last.
-        Errors: NOT_FOUND (job).
+        Errors: NOT_FOUND (job), RESOURCE_EXHAUSTED (TOO_MANY_WATCHES).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,7 @@ class JobServiceStub:
     """
     WriteUpload: _grpc.StreamUnaryMultiCallable[_job_service_pb2.WriteUploadRequest, _job_service_pb2.WriteUploadResponse]
     """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-    Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
+    Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes), UNAVAILABLE (UPLOAD_IDLE: nothing came for a minute).
     """
     QueryUpload: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.QueryUploadRequest, _job_service_pb2.QueryUploadResponse]
     """Says how much of an upload has arrived.
@@ -62,7 +62,7 @@ class JobServiceStub:
     """
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]
     """Streams a job's events from its first one, and ends after the last.
-    Errors: NOT_FOUND (job).
+    Errors: NOT_FOUND (job), RESOURCE_EXHAUSTED (TOO_MANY_WATCHES).
     """
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetTimelineRequest, _job_service_pb2.GetTimelineResponse]
     """Answers where a job's time went: every attempt at each of its tasks.
@@ -123,7 +123,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     WriteUpload: _aio.StreamUnaryMultiCallable[_job_service_pb2.WriteUploadRequest, _job_service_pb2.WriteUploadResponse]  # type: ignore[assignment]
     """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-    Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
+    Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes), UNAVAILABLE (UPLOAD_IDLE: nothing came for a minute).
     """
     QueryUpload: _aio.UnaryUnaryMultiCallable[_job_service_pb2.QueryUploadRequest, _job_service_pb2.QueryUploadResponse]  # type: ignore[assignment]
     """Says how much of an upload has arrived.
@@ -143,7 +143,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Streams a job's events from its first one, and ends after the last.
-    Errors: NOT_FOUND (job).
+    Errors: NOT_FOUND (job), RESOURCE_EXHAUSTED (TOO_MANY_WATCHES).
     """
     GetTimeline: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetTimelineRequest, _job_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
     """Answers where a job's time went: every attempt at each of its tasks.
@@ -213,7 +213,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.WriteUploadResponse, _abc.Awaitable[_job_service_pb2.WriteUploadResponse]]:
         """Writes to an upload. After a broken stream ask QueryUpload and go on from its committed_size.
-        Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes).
+        Errors: NOT_FOUND (upload), INVALID_ARGUMENT (data too long), OUT_OF_RANGE (write_offset), RESOURCE_EXHAUSTED (more bytes than announced, too many writes), UNAVAILABLE (UPLOAD_IDLE: nothing came for a minute).
         """
 
     @_abc_1.abstractmethod
@@ -263,7 +263,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobResponse]]:
         """Streams a job's events from its first one, and ends after the last.
-        Errors: NOT_FOUND (job).
+        Errors: NOT_FOUND (job), RESOURCE_EXHAUSTED (TOO_MANY_WATCHES).
         """
 
     @_abc_1.abstractmethod

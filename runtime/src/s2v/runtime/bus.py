@@ -23,7 +23,7 @@ from s2v.runtime.errors import UnavailableError
 from s2v.runtime.moments import stamp
 from s2v.runtime.pulling import Puller
 from s2v.runtime.schema import REQUEST_TIMEOUT_SECONDS
-from s2v.runtime.security import nats_context
+from s2v.runtime.security import nats_context, shown
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 from s2v.v1.event_pb2 import JobEvent
@@ -55,6 +55,7 @@ class Bus:
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings
         self._client = Client()
+        self._servers = shown(settings.nats_url)
         self._mending: asyncio.Task[None] | None = None
         self.jetstream: JetStreamContext = self._client.jetstream()
 
@@ -62,6 +63,11 @@ class Bus:
     def connected(self) -> bool:
         """Whether NATS answers at the moment."""
         return bool(self._client.is_connected)
+
+    @property
+    def message_bytes(self) -> int:
+        """Most that NATS takes in one message, its headers included."""
+        return int(self._client.max_payload)
 
     async def connect(self) -> None:
         """Connects, and makes the streams and buckets that do not exist; the same each time it has reconnected, for ever after.
@@ -88,7 +94,7 @@ class Bus:
                 )
         except (TimeoutError, nats.errors.Error, OSError) as error:
             said = str(error) or type(error).__name__
-            raise UnavailableError(f"NATS at {self._settings.nats_url} does not answer: {said}") from error
+            raise UnavailableError(f"NATS at {self._servers} does not answer: {said}") from error
         self.jetstream = self._client.jetstream(timeout=REQUEST_TIMEOUT_SECONDS)
         await self.prepare()
 
@@ -165,16 +171,21 @@ class Bus:
         message_id = f"{letter.task.job_id}.{letter.task.epoch}.{name}.{task_name(letter.task)}"
         await self._publish(f"s2v.v1.dead.{name}", letter.SerializeToString(), message_id)
 
-    async def publish_event(self, event: JobEvent, name: str) -> None:
+    async def publish_event(self, event: JobEvent, name: str, *, kept: bool = False) -> None:
         """Publishes an event of a job; `name` tells it from the job's other events, so that repeating a task does not repeat it.
 
         Nobody waits until NATS has it: what is true is in the record, and whoever watches asks that too when all is silent.
+        With `kept` it is in the stream when this returns.
         Errors: UnavailableError.
         """
         stamp(event.time)
-        sent = {**telemetry.inject(), "Nats-Msg-Id": f"{event.job_id}.{name}"}
+        subject, message_id = f"s2v.v1.events.{event.job_id}", f"{event.job_id}.{name}"
+        if kept:
+            await self._publish(subject, event.SerializeToString(), message_id)
+            return
+        sent = {**telemetry.inject(), "Nats-Msg-Id": message_id}
         try:
-            await self._client.publish(f"s2v.v1.events.{event.job_id}", event.SerializeToString(), headers=sent)
+            await self._client.publish(subject, event.SerializeToString(), headers=sent)
         except (nats.errors.Error, OSError) as error:
             raise schema.unavailable(error) from error
 
@@ -204,11 +215,17 @@ class Bus:
                 await subscription.unsubscribe()
 
     async def announce_cancel(self, job_id: str) -> None:
-        """Tells all workers that a job is cancelled; the record says so too."""
-        await self._client.publish(CANCEL_SUBJECT, job_id.encode())
+        """Tells all workers to stop what they do for a job that was cancelled or has failed; the record says so too.
+
+        Errors: UnavailableError.
+        """
+        try:
+            await self._client.publish(CANCEL_SUBJECT, job_id.encode())
+        except (nats.errors.Error, OSError) as error:
+            raise schema.unavailable(error) from error
 
     async def hear_cancels(self, heard: Callable[[str], Awaitable[None]]) -> None:
-        """Calls `heard` with the id of each job that is cancelled from now on."""
+        """Calls `heard` with the id of each job that is cancelled or fails from now on."""
 
         async def receive(msg: Msg) -> None:
             await heard(msg.data.decode())
@@ -241,7 +258,7 @@ class Bus:
             await asyncio.sleep(seconds)
             await subscription.unsubscribe()
         except (nats.errors.Error, OSError) as error:
-            raise UnavailableError(f"NATS at {self._settings.nats_url} does not answer: {error}") from error
+            raise UnavailableError(f"NATS at {self._servers} does not answer: {error}") from error
         return sorted(found, key=lambda one: (one.stage, one.host, one.pid))
 
     async def _publish(self, subject: str, payload: bytes, message_id: str) -> None:
@@ -249,9 +266,8 @@ class Bus:
         try:
             await self.jetstream.publish(subject, payload, headers=sent)
         except schema.ERRORS as error:
-            raise UnavailableError(
-                f"NATS at {self._settings.nats_url} did not take a message: {error or type(error).__name__}"
-            ) from error
+            what = error or type(error).__name__
+            raise UnavailableError(f"NATS at {self._servers} did not take a message: {what}") from error
 
 
 def task_name(task: Task) -> str:

@@ -6,9 +6,13 @@ The docstring of a class is its default message. An error crosses process border
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 import grpc
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers of the OSErrors of a disk that is full: what meets one waits and is done again, which costs no attempt."""
 
 
 class S2VError(Exception):

@@ -18,7 +18,7 @@ from s2v.runtime.making import Making
 from s2v.runtime.moments import stamp
 from s2v.runtime.notice import Notice
 from s2v.runtime.stage import NAMES, File, StageWork, digest, following
-from s2v.runtime.steps import Begun, PartDone, StageDone, Step, alive, write
+from s2v.runtime.steps import Begun, PartDone, StageDone, Step, alive, stages_before, write
 from s2v.runtime.store import ObjectStore
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.edit_pb2 import UnmatchedPatch
@@ -177,6 +177,8 @@ class Execution:
     async def _run(self, record: JobRecord, plan: Plan, number: int) -> JobRecord:
         """Does a part and records it."""
         entry = stage_record(record, self._stage)
+        if number in plan.chained and number - 1 not in entry.parts:
+            raise UnavailableError(f"the record of job {record.job.id} has no part {number - 1} of {self._name} yet")
         before = entry.parts[number - 1].output if number in plan.chained else None
         inputs: Sequence[bytes | str] = (plan.parts[number], before.sha256 if before else "", *_previous(entry))
         key = digest(f"{self._name}.part", self.work.identity(record.job.options), *inputs)
@@ -331,12 +333,6 @@ class Execution:
     async def _event(self, record: JobRecord, event: JobEvent, name: str) -> None:
         event.job_id = record.job.id
         await self.bus.publish_event(event, f"{record.epoch}.{self._name}.{name}")
-
-
-def stages_before(record: JobRecord, stage: Stage.ValueType) -> list[StageRecord]:
-    """Returns what is known of the stages before one, in their order."""
-    order = list(NAMES)
-    return [stage_record(record, earlier) for earlier in order[: order.index(stage)]]
 
 
 def _previous(entry: StageRecord) -> Sequence[str]:

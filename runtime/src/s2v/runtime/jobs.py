@@ -9,7 +9,7 @@ from s2v.runtime import metrics
 from s2v.runtime.bus import PRIORITIES, Bus
 from s2v.runtime.catalogue import Catalogue
 from s2v.runtime.door import Door
-from s2v.runtime.errors import InvalidInputError, PreconditionError, S2VError
+from s2v.runtime.errors import InvalidInputError, LimitError, PreconditionError, S2VError
 from s2v.runtime.moments import stamp
 from s2v.runtime.records import Change, Records
 from s2v.runtime.stage import NAMES
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 FINISHED = frozenset({JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED})
 """States that a job never leaves by itself."""
+MESSAGE_CHARACTERS = 4000
+"""What a job keeps of an error's message: its start, so that whatever an engine says, the end of a job can be written."""
 
 
 class Jobs:
@@ -57,7 +59,7 @@ class Jobs:
     async def create(self, record: JobRecord) -> None:
         """Writes a new job: the request to S3, the record to NATS, its first event.
 
-        Errors: those of Door.check, UnavailableError.
+        Errors: those of Door.check, LimitError (RECORD_TOO_LARGE), UnavailableError.
         """
         await self.check_door()
         job = record.job
@@ -73,17 +75,17 @@ class Jobs:
         metrics.jobs_created.add(1, {"priority": PRIORITIES.get(job.options.priority, "normal")})
         await self.announce(record)
 
-    async def get(self, tenant: str, job_id: str) -> JobRecord:
-        """Returns a job's record.
+    async def get(self, tenant: str, job_id: str, *, newest: bool = False) -> JobRecord:
+        """Returns a job's record, which may be a moment behind but for `newest`.
 
         Errors: NotFoundError, UnavailableError.
         """
-        return await self.records.get(tenant, job_id)
+        return await self.records.get(tenant, job_id, newest=newest)
 
     async def update(self, tenant: str, job_id: str, change: Change) -> JobRecord:
         """Changes a record by compare-and-set, and returns it as it is then.
 
-        Errors: NotFoundError, UnavailableError; whatever `change` raises.
+        Errors: NotFoundError, LimitError (RECORD_TOO_LARGE), UnavailableError; whatever `change` raises.
         """
         ended = False
 
@@ -111,14 +113,14 @@ class Jobs:
             end(record, JobState.JOB_STATE_CANCELLED)
             return True
 
-        record = await self.update(tenant, job_id, stop)
+        record = await self._stop(tenant, job_id, stop)
         if record.job.state == JobState.JOB_STATE_CANCELLED:
             await self._bus.announce_cancel(job_id)
             await self.conclude(record)
         return record
 
     async def fail(self, tenant: str, job_id: str, attempt: Attempt, error: S2VError) -> JobRecord:
-        """Ends a job with an error, which its last attempt met, unless it has ended or a later run has begun.
+        """Ends a job with an error, which its last attempt met, unless it has ended or a later run has begun; tells the workers.
 
         Errors: NotFoundError, UnavailableError.
         """
@@ -136,10 +138,27 @@ class Jobs:
             progress(record)
             return True
 
-        record = await self.update(tenant, job_id, stop)
+        record = await self._stop(tenant, job_id, stop)
         if record.job.state == JobState.JOB_STATE_FAILED:
+            await self._bus.announce_cancel(job_id)  # of the state that workers then find in the record they change nothing
             await self.conclude(record)
         return record
+
+    async def _stop(self, tenant: str, job_id: str, stop: Change) -> JobRecord:
+        """Writes the end of a job; where the record has no room for it, of each stage's attempts only the last is kept."""
+
+        def shortened(record: JobRecord) -> bool:
+            if not stop(record):
+                return False
+            for entry in record.stages:
+                del entry.attempts[:-1]
+            return True
+
+        try:
+            return await self.update(tenant, job_id, stop)
+        except LimitError as error:
+            log.warning("the timeline of a job goes, to make room for its end: %s", error, extra={"job_id": job_id})
+            return await self.update(tenant, job_id, shortened)
 
     async def reopen(self, tenant: str, job_id: str, stage: Stage.ValueType, epoch: int) -> JobRecord:
         """Begins another run of a job that failed in run `epoch`, from where it is; the attempts of `stage` are counted anew.
@@ -218,7 +237,8 @@ class Jobs:
             for item in await self._store.list(folder):
                 if item.key not in {f"{folder}request.pb", f"{folder}terminal.pb"}:
                     await self._store.delete(item.key)
-        await asyncio.gather(self.catalogue.add(record.job, size_bytes(record)), self.announce(record))
+        # Once the mark is gone nobody looks at the job again: the event of its end must be in NATS before.
+        await asyncio.gather(self.catalogue.add(record.job, size_bytes(record)), self.announce(record, kept=True))
         await self.records.unmark(record.job.tenant, record.job.id, record.epoch)
 
     async def _reopen(self, record: JobRecord) -> None:
@@ -232,8 +252,8 @@ class Jobs:
         key = f"{prefix(record.job.tenant, record.job.id)}terminal.pb"
         await self._store.put(key, terminal.SerializeToString(deterministic=True))
 
-    async def announce(self, record: JobRecord) -> None:
-        """Publishes the job's state as an event, once a state and epoch.
+    async def announce(self, record: JobRecord, *, kept: bool = False) -> None:
+        """Publishes the job's state as an event, once a state and epoch; with `kept` waits until NATS has it.
 
         Errors: UnavailableError.
         """
@@ -241,7 +261,7 @@ class Jobs:
         if record.job.HasField("error"):
             change.error.CopyFrom(record.job.error)
         event = JobEvent(job_id=record.job.id, state_changed=change)
-        await self._bus.publish_event(event, f"{record.epoch}.{JobState.Name(record.job.state)}")
+        await self._bus.publish_event(event, f"{record.epoch}.{JobState.Name(record.job.state)}", kept=kept)
 
 
 def prefix(tenant: str, job_id: str) -> str:
@@ -291,7 +311,7 @@ def end(record: JobRecord, state: JobState.ValueType, error: JobError | None = N
 def describe(error: S2VError, stage: Stage.ValueType) -> JobError:
     """Returns an error as the job keeps it."""
     code: int = error.code.value[0]
-    return JobError(code=code, reason=error.reason, message=error.message, stage=stage)
+    return JobError(code=code, reason=error.reason, message=error.message[:MESSAGE_CHARACTERS], stage=stage)
 
 
 def _input_at_fault(record: JobRecord) -> bool:

@@ -1,11 +1,13 @@
 """Places of jobs in a stage: at most so many jobs at once, whatever the number of pods. Kept in NATS as leases that expire.
 
-A stage has a key for each place, which holds the id of a job. A job looks for its place from where its id points to, so that all
-pods that work on its parts find the same one. A worker that dies gives its places back by falling silent.
+A stage has a key for each place, which holds the id of a job. Pods that work on parts of the same job share its place: each
+looks for it first. A new one is looked for from where the job's id points to, so that pods that do so at once find the same. A
+worker that dies gives its places back by falling silent.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 import zlib
 from dataclasses import dataclass
@@ -80,16 +82,18 @@ class Leases:
         now = time.monotonic()  # what expired belongs to jobs that other pods have brought through the stage
         self._held = {job: held for job, held in self._held.items() if now - held.renewed < LEASE_SECONDS}
         first = zlib.crc32(job_id.encode())
-        for step in range(self._places):
-            key = f"{self._stage}.{(first + step) % self._places}"
+        keys = [f"{self._stage}.{(first + step) % self._places}" for step in range(self._places)]
+        found = dict(zip(keys, await asyncio.gather(*(_look(bucket, key) for key in keys)), strict=True))
+        for key, entry in found.items():
+            if entry is not None and entry.value == job_id.encode():
+                self._held[job_id] = _Held(key, entry.revision or 0, now)
+                return True
+        for key in [key for key, entry in found.items() if entry is None]:
             try:
                 revision = await bucket.create(key, job_id.encode())
-            except KeyWrongLastSequenceError:
-                try:
-                    entry = await bucket.get(key)
-                except KeyNotFoundError:  # given back a moment ago; another task finds it
-                    continue
-                if entry.value != job_id.encode():
+            except KeyWrongLastSequenceError:  # taken a moment ago, perhaps for the same job
+                entry = await _look(bucket, key)
+                if entry is None or entry.value != job_id.encode():
                     continue
                 revision = entry.revision or 0
             self._held[job_id] = _Held(key, revision, now)
@@ -100,3 +104,11 @@ class Leases:
         if self._bucket is None:
             self._bucket = await self._bus.bucket(LEASES_BUCKET)
         return self._bucket
+
+
+async def _look(bucket: KeyValue, key: str) -> KeyValue.Entry | None:
+    """Returns who has a place; None: nobody."""
+    try:
+        return await bucket.get(key)
+    except KeyNotFoundError:
+        return None

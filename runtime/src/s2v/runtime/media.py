@@ -36,6 +36,7 @@ DECODERS = (
 )
 OPTIONS = {"format_whitelist": ",".join(DEMUXERS), "codec_whitelist": ",".join(DECODERS), "protocol_whitelist": "file"}
 OPEN_FILES = 32  # descriptors
+CPU_GRACE_SECONDS = 5  # SIGXCPU comes first, which says what happened; the kernel kills so much later
 GAP_SECONDS = 0.1  # a hole in the timestamps that is longer becomes silence, so that later words keep their time
 NOISE_OPTIONS = "nr=12:nt=w:tn=1"  # 12 dB less of white noise, whose level is followed
 BAD_PACKETS = 0.05  # part of the packets that may be undecodable
@@ -83,13 +84,15 @@ def main(arguments: list[str]) -> None:
         answer = {"exhausted": "memory"}
     except OSError as error:
         answer = {"exhausted": "output"} if error.errno == errno.EFBIG else {"failed": error.strerror or str(error)}
+        if type(error) is OSError:  # FFmpeg's own errors are subclasses: a file must not make us believe that a disk is full
+            answer["errno"] = error.errno
     sys.stdout.write(json.dumps(answer))
 
 
 def limit(cpu_seconds: int, memory_bytes: int, output_bytes: int) -> None:
     """Limits this process for good: processor time, address space, size of each written file, open files, no core dump."""
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + CPU_GRACE_SECONDS))
     for kind, value in (
-        (resource.RLIMIT_CPU, cpu_seconds),
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, output_bytes),
         (resource.RLIMIT_NOFILE, OPEN_FILES),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s2v.runtime.catalogue import Change
-from s2v.runtime.errors import DataLossError, NotFoundError, PreconditionError
+from s2v.runtime.errors import DataLossError, NotFoundError, PreconditionError, UnavailableError
 from s2v.runtime.jobs import Jobs, prefix
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore, StoredObject
@@ -49,7 +49,8 @@ class Mover:
     async def run(self, tenant: str, now: float) -> int:
         """Moves what is due, finishes what an earlier pass began, and says how many jobs it touched. `now`: seconds since 1970.
 
-        Errors: UnavailableError.
+        A job that cannot be moved stays where it is until the next pass; the others go on.
+        Errors: UnavailableError (the catalogue cannot be read, or a tier not be listed).
         """
         if len(self._store.tiers) == 1:
             return 0
@@ -61,14 +62,12 @@ class Mover:
         for job_id in await self._jobs.catalogue.ids(tenant):
             try:
                 entry = await self._jobs.catalogue.get(tenant, job_id)
-                due = self._due(entry, now)
-                settled = entry.tier == due and (due == Tier.TIER_HOT or entry.size_bytes)
-                if not settled and await self.move(tenant, job_id, due):
-                    moved += 1
             except NotFoundError:  # deleted, or made again, meanwhile
                 continue
-            except DataLossError as error:  # it stays where it is; the others go on
-                log.error("not moved: %s", error, extra={"job_id": job_id})
+            due = self._due(entry, now)
+            settled = entry.tier == due and (due == Tier.TIER_HOT or entry.size_bytes)
+            if not settled and await self._try_move(tenant, job_id, due):
+                moved += 1
         await self._sweep(tenant)
         return moved
 
@@ -102,6 +101,16 @@ class Mover:
         if count:
             log.info("moved", extra={"job_id": job_id, "tier": TIERS[target], "objects": count})
         return count
+
+    async def _try_move(self, tenant: str, job_id: str, target: Tier.ValueType) -> int:
+        """Moves a job; what hinders that, such as a full disk here or one object that S3 does not give, is logged."""
+        try:
+            return await self.move(tenant, job_id, target)
+        except NotFoundError:  # deleted, or made again, meanwhile
+            return 0
+        except (DataLossError, UnavailableError, OSError) as error:
+            log.error("not moved: %s", error, extra={"job_id": job_id})
+            return 0
 
     async def usage(self, tenant: str) -> Sequence[TierUse]:
         """Returns what each tier holds of a tenant's jobs.
@@ -157,11 +166,17 @@ class Mover:
 
     async def _sweep(self, tenant: str) -> None:
         """Deletes from the colder tiers what belongs to jobs that were deleted while they were moved."""
-        hot = set(await self._store.tiers[Tier.TIER_HOT].folders(f"{tenant}/jobs/"))
-        for tier, store in self._store.tiers.items():
-            for folder in set(await store.folders(f"{tenant}/jobs/")) - hot:
+        jobs = f"{tenant}/jobs/"
+        colder = {tier: await store.folders(jobs) for tier, store in self._store.tiers.items() if tier != Tier.TIER_HOT}
+        # Listed last: a job that came to be, and was moved, in between must not look like a deleted one.
+        hot = set(await self._store.tiers[Tier.TIER_HOT].folders(jobs))
+        for tier, folders in colder.items():
+            for folder in set(folders) - hot:
                 log.warning("objects of a deleted job are deleted", extra={"folder": folder, "tier": TIERS[tier]})
-                await store.delete_prefix(folder)
+                try:
+                    await self._store.tiers[tier].delete_prefix(folder)
+                except UnavailableError as error:
+                    log.error("not deleted: %s", error, extra={"folder": folder, "tier": TIERS[tier]})
 
 
 def _changing(tier: Tier.ValueType, size_bytes: int) -> Change:

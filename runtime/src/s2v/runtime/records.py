@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError as NoMessageError
 from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
-from s2v.runtime.errors import NotFoundError, UnavailableError
+from s2v.runtime.errors import LimitError, NotFoundError, UnavailableError
 from s2v.runtime.moments import stamp
 from s2v.runtime.schema import ERRORS, LIVE_BUCKET, unavailable
 from s2v.runtime.schema import JOBS_BUCKET as BUCKET
@@ -30,6 +30,8 @@ SEEN_SECONDS = 0.5
 SEEN_RECORDS = 1024
 SEEN_BYTES = 16_384
 """Most records that are remembered so, and the size of the largest."""
+HEADER_BYTES = 1024
+"""What NATS may count besides a record: the headers of its message."""
 RETRIES = 50
 """Compare-and-set races that are lost before an update gives up."""
 
@@ -57,10 +59,12 @@ class Records:
     async def create(self, record: JobRecord) -> None:
         """Writes the record of a new job.
 
-        Errors: UnavailableError.
+        Errors: LimitError (RECORD_TOO_LARGE), UnavailableError.
         """
+        data = record.SerializeToString()
+        self._check_size(record.job.id, data)
         try:
-            await self._bucket.create(_key(record.job.tenant, record.job.id), record.SerializeToString())
+            await self._bucket.create(_key(record.job.tenant, record.job.id), data)
         except ERRORS as error:
             raise UnavailableError(f"NATS did not take job {record.job.id}: {error or type(error).__name__}") from error
 
@@ -106,17 +110,17 @@ class Records:
         """
         await self._note(self._marks)
 
-    async def get(self, tenant: str, job_id: str) -> JobRecord:
-        """Returns a job's record.
+    async def get(self, tenant: str, job_id: str, *, newest: bool = False) -> JobRecord:
+        """Returns a job's record. Any server of a cluster answers, which may be a moment behind; with `newest` the leader does.
 
         Errors: NotFoundError, UnavailableError.
         """
-        return JobRecord.FromString((await self._read(tenant, job_id)).data)
+        return JobRecord.FromString((await self._read(tenant, job_id, newest=newest)).data)
 
     async def update(self, tenant: str, job_id: str, change: Change) -> JobRecord:
         """Changes a record by compare-and-set, and returns it as it is then.
 
-        Errors: NotFoundError, UnavailableError; whatever `change` raises.
+        Errors: NotFoundError, LimitError (RECORD_TOO_LARGE), UnavailableError; whatever `change` raises.
         """
         key = _key(tenant, job_id)
         seen = self._recall(key)
@@ -130,6 +134,7 @@ class Records:
                 continue  # that there is nothing to do must not be said of what was seen before
             stamp(record.job.updated_at)
             data = record.SerializeToString()
+            self._check_size(job_id, data)
             try:
                 revision = await self._bucket.update(key, data, last=found.revision)
             except KeyWrongLastSequenceError:
@@ -240,16 +245,25 @@ class Records:
             raise UnavailableError("the job records are not prepared: call Jobs.prepare first")
         return self._live
 
-    async def _read(self, tenant: str, job_id: str) -> _Seen:
+    def _check_size(self, job_id: str, data: bytes) -> None:
+        """Tells a record that NATS will never take from a NATS that is away: waiting would not help."""
+        most = self._bus.message_bytes - HEADER_BYTES
+        if len(data) > most:
+            raise LimitError(
+                f"job {job_id} is too large: its record would have {len(data)} bytes, and NATS takes {most}; "
+                "send the talk in pieces, or raise max_payload of NATS",
+                reason="RECORD_TOO_LARGE",
+            )
+
+    async def _read(self, tenant: str, job_id: str, *, newest: bool = False) -> _Seen:
         key = _key(tenant, job_id)
         missing = NotFoundError(f"there is no job {job_id!r}", reason="JOB_NOT_FOUND", field="job_id")
         try:
             try:
-                entry = await self._bucket.get(key)
+                entry = await (self._ask_leader(key) if newest else self._bucket.get(key))
             except KeyNotFoundError:
                 # Any server of a cluster answers; one that is behind may not have the job yet: the stream's leader knows.
-                message = await self._bus.jetstream.get_msg(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{key}")
-                entry = KeyValue.Entry(BUCKET, key, message.data, message.seq, None, None, None)
+                entry = await self._ask_leader(key)
         except (KeyNotFoundError, NoMessageError, ValueError) as error:
             raise missing from error
         except ERRORS as error:
@@ -259,6 +273,10 @@ class Records:
         found = _Seen(entry.value, entry.revision)
         self._remember(key, found)
         return found
+
+    async def _ask_leader(self, key: str) -> KeyValue.Entry:
+        message = await self._bus.jetstream.get_msg(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{key}")
+        return KeyValue.Entry(BUCKET, key, message.data, message.seq, None, None, None)
 
     def _remember(self, key: str, seen: _Seen) -> None:
         self._seen.pop(key, None)

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2v.runtime.errors import EngineError, InvalidInputError, LimitError, S2VError, SetupError
+from s2v.runtime.errors import DISK_FULL, EngineError, InvalidInputError, LimitError, S2VError, SetupError
 
 FORMATS = "WAV, MP3, M4A, MP4, Ogg, Opus, WebM or FLAC"
 TRUNCATION_SECONDS = 1.0  # a file may lack that much of what its header declares
@@ -87,7 +87,8 @@ async def decode(path: Path, output: Path, name: str, *, reduce_noise: bool = Fa
     """Writes the sound at `path` to `output` as 16 kHz mono s16le PCM without a header. Returns its length in seconds.
 
     Time 0 is the first sample of the sound. Memory is flat in the length. `reduce_noise` takes out steady noise.
-    Errors: InvalidInputError with reason EMPTY_FILE, NOT_MEDIA, NO_AUDIO, TRUNCATED or DAMAGED; LimitError (SANDBOX_LIMIT).
+    Errors: InvalidInputError with reason EMPTY_FILE, NOT_MEDIA, NO_AUDIO, TRUNCATED or DAMAGED; LimitError (SANDBOX_LIMIT);
+    OSError (the disk is full).
     """
     answer = await _ask("denoise" if reduce_noise else "decode", DECODE, name, path, output)
     seconds = answer.get("seconds")
@@ -135,6 +136,8 @@ def _answer(text: bytes, code: int, name: str) -> dict[str, object]:
         raise SetupError(f"media cannot be read: module {answer['missing']} is missing; install s2v-runtime[media]")
     if "exhausted" in answer:
         raise _overrun(name)
+    if answer.get("errno") in DISK_FULL:
+        raise OSError(answer["errno"], answer["failed"], name)
     if "failed" in answer:
         raise EngineError(f"{name} could not be read: {answer['failed']}")
     if "rejected" in answer:

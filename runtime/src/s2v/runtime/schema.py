@@ -9,6 +9,7 @@ from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 from nats.js.errors import Error as JetStreamError
 
 from s2v.runtime.errors import PreconditionError, UnavailableError
+from s2v.runtime.security import shown
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 
@@ -108,7 +109,7 @@ async def prepare(jetstream: JetStreamContext, settings: RuntimeSettings) -> Non
                 await jetstream.add_consumer(WORK_STREAM, consumer)
     except ERRORS as error:
         what = error or type(error).__name__
-        raise UnavailableError(f"NATS at {settings.nats_url} did not make the streams: {what}") from error
+        raise UnavailableError(f"NATS at {shown(settings.nats_url)} did not make the streams: {what}") from error
 
 
 async def migrate(jetstream: JetStreamContext, settings: RuntimeSettings) -> list[str]:
@@ -145,7 +146,8 @@ async def migrate(jetstream: JetStreamContext, settings: RuntimeSettings) -> lis
             await control.put(VERSION_KEY, str(VERSION).encode())
             changed.append(f"version {VERSION}")
     except ERRORS as error:
-        raise UnavailableError(f"NATS at {settings.nats_url} did not migrate: {error or type(error).__name__}") from error
+        what = error or type(error).__name__
+        raise UnavailableError(f"NATS at {shown(settings.nats_url)} did not migrate: {what}") from error
     return changed
 
 

@@ -1,4 +1,4 @@
-"""TLS of the gRPC server and of NATS: certificates are files, read at the start."""
+"""TLS of the gRPC server and of NATS: certificates are files, read at the start. Addresses as they may be shown."""
 
 from __future__ import annotations
 
@@ -40,6 +40,17 @@ def nats_context(settings: RuntimeSettings) -> ssl.SSLContext | None:
         raise SetupError(f"the certificates for NATS cannot be used: {error}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def shown(addresses: str) -> str:
+    """Returns addresses, with commas between, as callers and logs may see them: without user and password."""
+    return ",".join(_without_user(address) for address in addresses.split(","))
+
+
+def _without_user(address: str) -> str:
+    before, _, host = address.rpartition("@")
+    scheme, mark, _ = before.partition("://")
+    return f"{scheme}{mark}{host}" if mark else host
 
 
 def _read(path: Path) -> bytes:

@@ -28,6 +28,8 @@ REFUSALS = (QuotaError, LimitError, BusyError, MaintenanceError)
 """Errors of callers who may do what they ask for, but not now."""
 ERROR_DOMAIN = "s2v"
 """Domain of google.rpc.ErrorInfo."""
+PING_SECONDS = 10.0
+"""Clients may ask so often whether the connection lives; ours does every 20 s (`s2v.client`)."""
 
 
 class Server:
@@ -47,6 +49,9 @@ class Server:
                 ("grpc.max_send_message_length", settings.max_receive_bytes),
                 ("grpc.so_reuseport", 0),
                 # Calls in flight on an old connection go on; the next one finds pods that came later.
+                # Pings of a quiet call, such as a watch, more often than this end the connection (too_many_pings); gRPC's own
+                # limit is 5 minutes.
+                ("grpc.http2.min_ping_interval_without_data_ms", int(PING_SECONDS * 1000)),
                 ("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)),
             ),
             maximum_concurrent_rpcs=settings.max_concurrent_calls,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from s2v.runtime import hops
 from s2v.runtime.jobs import FINISHED, end, progress, stage_record
 from s2v.runtime.moments import stamp
-from s2v.runtime.stage import following
+from s2v.runtime.stage import NAMES, following
 from s2v.v1.artifact_pb2 import Artifact, ObjectRef
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.timeline_pb2 import Attempt
-from s2v.v1.work_pb2 import CacheEntry, JobRecord, PartRecord
+from s2v.v1.work_pb2 import CacheEntry, JobRecord, PartRecord, StageRecord, Task, TaskKind
 
 Step = Callable[[JobRecord, Stage.ValueType], bool]
 """Writes what was done at a stage into the record; returns whether that was news."""
@@ -22,6 +22,26 @@ Step = Callable[[JobRecord, Stage.ValueType], bool]
 def alive(record: JobRecord, epoch: int) -> bool:
     """Says whether the job is still at work and in the run that `epoch` names."""
     return record.epoch == epoch and record.job.state not in FINISHED
+
+
+def stages_before(record: JobRecord, stage: Stage.ValueType) -> list[StageRecord]:
+    """Returns what is known of the stages before one, in their order."""
+    order = list(NAMES)
+    return [stage_record(record, earlier) for earlier in order[: order.index(stage)]]
+
+
+def behind(record: JobRecord, task: Task) -> bool:
+    """Says whether a record is older than a task of it: it lacks what was written before the task was published."""
+    if record.epoch != task.epoch or record.job.state in FINISHED:
+        return record.epoch < task.epoch
+    if not all(entry.HasField("output") for entry in stages_before(record, task.stage)):
+        return True
+    entry = stage_record(record, task.stage)
+    if entry.state == StageState.STAGE_STATE_SUCCEEDED or task.kind == TaskKind.TASK_KIND_PLAN:
+        return False
+    if task.kind == TaskKind.TASK_KIND_PART:
+        return not entry.HasField("plan")
+    return not entry.parts_total or len(entry.parts) < entry.parts_total
 
 
 @dataclass(frozen=True)

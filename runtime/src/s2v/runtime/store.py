@@ -27,6 +27,7 @@ from pydantic import SecretStr
 
 from s2v.runtime import metrics
 from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
+from s2v.runtime.security import shown
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.artifact_pb2 import ObjectRef
 
@@ -82,7 +83,7 @@ class ObjectStore:
             place = Place(settings.s3_endpoint, settings.s3_bucket, settings.s3_access_key, settings.s3_secret_key)
         endpoint = urlsplit(place.endpoint)
         self._bucket = place.bucket
-        self._endpoint = place.endpoint
+        self._endpoint = shown(place.endpoint)
         self._public_endpoint = (settings.s3_public_endpoint or settings.s3_endpoint).rstrip("/")
         self._client = Minio(
             endpoint=endpoint.netloc,

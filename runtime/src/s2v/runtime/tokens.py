@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,17 @@ import jwt
 import urllib3
 
 from s2v.runtime.errors import SetupError, UnauthenticatedError, UnavailableError
+from s2v.runtime.security import shown
 from s2v.runtime.settings import RuntimeSettings
+
+log = logging.getLogger(__name__)
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 """Signatures by private keys only: with a shared secret whoever checks a token could make one."""
 FRESH_SECONDS = 300.0
-"""A key set is fetched again after so long."""
+"""A key set is fetched again after so long; meanwhile its keys are good."""
 AGAIN_SECONDS = 30.0
-"""A key that is not in the set has it fetched again at most this often: strangers must not make us call the provider."""
+"""The set is fetched at most this often, also when that fails: strangers must not make us call the provider."""
 LEEWAY_SECONDS = 30.0
 """Difference of clocks that is allowed."""
 TOKEN_CHARACTERS = 8192
@@ -51,8 +55,10 @@ class Tokens:
         self._is_url = url.scheme in {"http", "https"}
         self._http = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_at = float("-inf")
-        self._lock = asyncio.Lock()
+        self._fetched_at = self._tried_at = float("-inf")
+        self._fetching: asyncio.Task[None] | None = None
+        self._failure = ""
+        """Why the last try had no key set; empty: it had."""
 
     async def verify(self, token: str) -> Claims:
         """Returns what a token says.
@@ -81,30 +87,46 @@ class Tokens:
         return Claims(str(claims.get(self._settings.jwt_tenant_claim, "")), str(claims["sub"])[:100], high is True)
 
     async def _find_key(self, identity: str) -> jwt.PyJWK:
-        async with self._lock:
-            age = time.monotonic() - self._fetched_at
-            if age > FRESH_SECONDS or (identity not in self._keys and age > AGAIN_SECONDS):
-                try:
-                    self._keys = await asyncio.to_thread(self._fetch)
-                    self._fetched_at = time.monotonic()
-                except UnavailableError:
-                    if identity not in self._keys:
-                        raise
-        if identity not in self._keys:
+        """Returns a key: one that is known at once, whatever the provider does; for another the set is fetched, if it is time."""
+        known = self._keys.get(identity)
+        self._refresh(FRESH_SECONDS if known else AGAIN_SECONDS)
+        if known is None and self._fetching is not None:
+            await asyncio.shield(self._fetching)  # others may wait for it too
+            known = self._keys.get(identity)
+        if known is None and self._failure:
+            raise UnavailableError(self._failure)
+        if known is None:
             raise _refused("its key is none of the provider's")
-        return self._keys[identity]
+        return known
+
+    def _refresh(self, after_seconds: float) -> None:
+        """Begins to fetch the key set if it is so old, unless that is under way or was tried a moment ago."""
+        now = time.monotonic()
+        if self._fetching is None and now - self._fetched_at > after_seconds and now - self._tried_at > AGAIN_SECONDS:
+            self._tried_at = now
+            self._fetching = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        try:
+            self._keys = await asyncio.to_thread(self._fetch)
+            self._fetched_at, self._failure = time.monotonic(), ""
+        except UnavailableError as error:
+            self._failure = error.message
+            log.warning("%s", error)
+        finally:
+            self._fetching = None
 
     def _fetch(self) -> dict[str, jwt.PyJWK]:
-        where = self._settings.jwt_jwks
+        where = shown(self._settings.jwt_jwks)
         try:
             if self._is_url:
-                response = self._http.request("GET", where, redirect=False, preload_content=False)
+                response = self._http.request("GET", self._settings.jwt_jwks, redirect=False, preload_content=False)
                 data = response.read(JWKS_BYTES).decode()
                 response.release_conn()
                 if response.status != 200:
                     raise UnavailableError(f"the key set at {where} answered {response.status}")
             else:
-                data = Path(where).read_text()
+                data = Path(self._settings.jwt_jwks).read_text()
             return {key.key_id or "": key for key in jwt.PyJWKSet.from_json(data).keys}
         except (OSError, ValueError, urllib3.exceptions.HTTPError, jwt.PyJWTError) as error:
             raise UnavailableError(f"the key set {where} cannot be read: {error}") from error

@@ -8,7 +8,6 @@ is recorded and goes on from there.
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import random
@@ -19,15 +18,23 @@ from dataclasses import dataclass, field
 
 from s2v.runtime import hops, metrics, vitals
 from s2v.runtime.bus import TASK_VERSION, Bus, task_name
-from s2v.runtime.errors import EngineError, InvalidInputError, NotFoundError, S2VError, UnavailableError
-from s2v.runtime.execution import Execution, GoneError, stages_before
+from s2v.runtime.errors import (
+    DISK_FULL,
+    EngineError,
+    InvalidInputError,
+    LimitError,
+    NotFoundError,
+    S2VError,
+    UnavailableError,
+)
+from s2v.runtime.execution import Execution, GoneError
 from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
 from s2v.runtime.leases import Leases
 from s2v.runtime.pulling import Delivery
 from s2v.runtime.records import Change
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
-from s2v.runtime.steps import alive
+from s2v.runtime.steps import alive, behind, stages_before
 from s2v.v1.event_pb2 import AttemptFailed, JobEvent
 from s2v.v1.job_pb2 import StageState
 from s2v.v1.report_pb2 import Stage
@@ -40,8 +47,6 @@ IDLE_SECONDS = 1.0
 """How long an idle worker waits before it looks again for tasks that came back."""
 NEWER_VERSION_SECONDS = 5.0
 """Delay of a task that a newer worker must do."""
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""Errors of a disk that is full: the task waits, which costs no attempt."""
 STACK_CHARACTERS = 4000
 """What a dead letter keeps of a stack trace: its end, which names the cause."""
 FULL_SECONDS = 1.0
@@ -62,6 +67,8 @@ class Worker:
     """Most tasks at work at once; as many as the engine has worker processes."""
     _busy: dict[asyncio.Task[None], _Work] = field(default_factory=dict)
     """Tasks at work."""
+    _settling: set[asyncio.Task[None] | None] = field(default_factory=set)
+    """Those of them that are being acknowledged, handed back or failed: the end of their job does not stop that."""
     _owed: list[tuple[Task, Change]] = field(default_factory=list)
     """Tasks that were handed back while NATS was away, and what their records are still to say of it."""
 
@@ -133,7 +140,7 @@ class Worker:
 
     async def _cancel(self, job_id: str) -> None:
         for doing, work in list(self._busy.items()):
-            if work.delivery.task.job_id == job_id:
+            if work.delivery.task.job_id == job_id and doing not in self._settling:
                 doing.cancel()
 
     async def _do(self, delivery: Delivery) -> None:
@@ -150,7 +157,7 @@ class Worker:
                 hop.outcome = AttemptOutcome.ATTEMPT_OUTCOME_DONE
                 await self._settle(self._drop(delivery))
             except asyncio.CancelledError as error:
-                # Either the job was cancelled, and its record says so when the task comes again, or this worker is stopping.
+                # Either the job has ended, and its record says so when the task comes again, or this worker is stopping.
                 hop.fail(error, retried=True)
                 await self._settle(self._hand_back(delivery, "WORKER_STOPPED"))
                 log.info("task handed back", extra=extra)
@@ -177,10 +184,14 @@ class Worker:
                 await self._settle(self._failed(delivery, error))
 
     async def _settle(self, ending: Awaitable[None]) -> None:
+        doing = asyncio.current_task()
+        self._settling.add(doing)
         try:
             await ending
         except Exception:
             log.exception("the task could not be settled; NATS gives it out again after %s s", self.settings.ack_wait_seconds)
+        finally:
+            self._settling.discard(doing)
 
     async def _drop(self, delivery: Delivery) -> None:
         """Ends a task whose job has ended meanwhile; what it still wrote for an unusable input goes with the rest."""
@@ -210,20 +221,26 @@ class Worker:
         except UnavailableError:
             self._owed.append((task, note))
             raise
+        except LimitError as error:  # the job fails of it when the task comes again
+            log.warning("not noted: %s", error, extra={"job_id": task.job_id})
         finally:
             await delivery.hand_back(delay_seconds * random.uniform(1, 2))  # noqa: S311 - jitter
 
     async def _write_owed(self) -> None:
         """Writes what could not be written during an outage: until then a task that was handed back looks lost."""
         owed, self._owed = self._owed, []
-        for place, (task, note) in enumerate(owed):
+        for task, note in owed:
+            if not self.bus.connected:  # to ask would only take time, in which heartbeats are due
+                self._owed.append((task, note))
+                continue
             try:
                 await self.jobs.update(task.tenant, task.job_id, note)
             except NotFoundError:
                 continue
             except UnavailableError:
-                self._owed += owed[place:]
-                return
+                self._owed.append((task, note))
+            except LimitError as error:
+                log.warning("not noted: %s", error, extra={"job_id": task.job_id})
 
     def _attempt(self, delivery: Delivery, outcome: AttemptOutcome.ValueType, reason: str) -> Attempt:
         return hops.attempt(self._stage, task_name(delivery.task), delivery.task.epoch, outcome, reason=reason)
@@ -246,11 +263,11 @@ class Worker:
         if task.version > TASK_VERSION:
             raise _NewerError
         try:
-            record = await self.jobs.get(task.tenant, task.job_id)
+            record = await self._current(task)
         except NotFoundError:
             log.info("the job is gone; task dropped", extra={"job_id": task.job_id})
             return
-        if record.epoch != task.epoch:
+        if record.epoch > task.epoch:
             return
         if record.job.state in FINISHED:
             await self.jobs.conclude(record)
@@ -263,6 +280,18 @@ class Worker:
         if not await self._leases.hold(task.job_id):
             raise _FullError
         await self.execution.advance(record, task)
+
+    async def _current(self, task: Task) -> JobRecord:
+        """Returns the record of a task's job, with all that was in it when the task was published.
+
+        Errors: NotFoundError, UnavailableError.
+        """
+        record = await self.jobs.get(task.tenant, task.job_id)
+        if behind(record, task):
+            record = await self.jobs.get(task.tenant, task.job_id, newest=True)
+        if behind(record, task):
+            raise UnavailableError(f"the record of job {task.job_id} is not yet what {self._name} {task_name(task)} goes on from")
+        return record
 
     async def _count_crashes(self, delivery: Delivery) -> JobRecord:
         """A task that comes again without a recorded failure lost its worker: that was an attempt too.
@@ -309,7 +338,10 @@ class Worker:
 
         exhausted = isinstance(error, _ExhaustedError)
         if known.retryable and not exhausted:
-            await self.jobs.update(task.tenant, task.job_id, count)
+            try:
+                await self.jobs.update(task.tenant, task.job_id, count)
+            except LimitError as full:
+                known = full
         if known.retryable and not exhausted and failed < self.settings.max_attempts:
             wait = self.settings.retry_base_seconds * 2 ** (failed - 1) * random.uniform(0.75, 1.25) if failed else 0.0  # noqa: S311
             log.warning("attempt %d failed: %s", failed, known, exc_info=error, extra={"job_id": task.job_id})

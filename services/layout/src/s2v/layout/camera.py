@@ -38,11 +38,15 @@ def place(picture: SceneLayout, canvas: Canvas) -> None:
 
 
 def follow(picture: SceneLayout, canvas: Canvas, start_seconds: float, end_seconds: float) -> None:
-    """Adds the keyframes by which all that is spoken of is seen when it is; none for a picture that fits."""
+    """Adds the keyframes by which all that is spoken of is seen when it is; none for a picture that lies in the diagram area.
+
+    What a scene shows of a larger picture may be small and still lie outside, to the right or below: `place` starts at the area.
+    """
     area = canvas.area
-    left, top, right, bottom = extent(picture)
-    farthest_x = right - area.x - area.width if right - left > area.width + SLACK else 0.0
-    farthest_y = bottom - area.y - area.height if bottom - top > area.height + SLACK else 0.0
+    _, _, right, bottom = extent(picture)
+    beyond_x, beyond_y = right - area.x - area.width, bottom - area.y - area.height
+    farthest_x = beyond_x if beyond_x > SLACK else 0.0
+    farthest_y = beyond_y if beyond_y > SLACK else 0.0
     if max(farthest_x, farthest_y) <= 0:
         return
     reaches = {shape.node_id: _reach(shape) for shape in picture.shapes}

@@ -152,15 +152,14 @@ def _lay(
     thread: Sequence[Scene], canvas: Canvas, places: Mapping[str, Mapping[str, tuple[float, float]]]
 ) -> dict[str, SceneLayout]:
     """Returns the layouts of scenes that share one picture, by their ids."""
-    picture = _draw(thread, canvas, places)
-    return {scene.id: _finish(scene, cut_out(picture, scene) if len(thread) > 1 else picture, canvas) for scene in thread}
-
-
-def _draw(thread: Sequence[Scene], canvas: Canvas, places: Mapping[str, Mapping[str, tuple[float, float]]]) -> SceneLayout:
-    """Returns the picture of scenes that share one, at its place."""
-    scene = unite(thread) if len(thread) > 1 else thread[0]
     stood = {node: place for each in thread for node, place in places.get(each.id, {}).items()}
-    canvas = replace(canvas, before=stood)
+    whole = unite(thread) if len(thread) > 1 else thread[0]
+    picture = _draw(whole, replace(canvas, before=stood))
+    return {scene.id: _finish(scene, cut_out(picture, whole, scene) if len(thread) > 1 else picture, canvas) for scene in thread}
+
+
+def _draw(scene: Scene, canvas: Canvas) -> SceneLayout:
+    """Returns the picture of a scene, or of what several share, at its place."""
     picture = COMPOSERS[scene.diagram.type](scene, canvas)
     if scene.diagram.type not in UNPLACED:
         camera.place(picture, canvas)

@@ -9,6 +9,7 @@ from s2v.layout.canvas import WORK
 from s2v.layout.composition import compose
 from s2v.runtime.engine import EnginePool, preload
 from s2v.runtime.errors import InvalidInputError
+from s2v.typeset.themes import check_logo
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Brand
 from s2v.v1.layout_service_pb2 import ComposeRequest
@@ -73,10 +74,12 @@ def compose_bytes(request: bytes, work: int = WORK) -> Composed:
 def draw_bytes(composition: bytes, brand: bytes = b"") -> Drawn:
     """Draws a serialised Composition in every form that is exported, in the look of a serialised Brand.
 
-    Errors: InvalidInputError for a brand that cannot be read.
+    Errors: InvalidInputError for a brand that cannot be read or a logo that cannot be used.
     """
     whole, look = Composition.FromString(composition), Brand.FromString(brand)
     try:
+        if look.logo:
+            check_logo(look.logo)
         scenes = [DrawnScene(each.scene_id, svg.draw(whole, each, look), png.draw(whole, each, look)) for each in whole.scenes]
         return Drawn(drawio.draw(whole, look), tuple(scenes))
     except ValueError as error:

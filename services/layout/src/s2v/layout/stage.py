@@ -17,7 +17,7 @@ from s2v.v1.layout_service_pb2 import ComposeRequest, ComposeResponse
 from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.storyboard_pb2 import Storyboard
 
-REVISION = 6
+REVISION = 7
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -61,7 +61,8 @@ class LayoutStage:
             request.previous.ParseFromString(await task.read(task.previous))
         result = await task.compute(compose_bytes, request.SerializeToString(), self._work, timeout=self._longest_seconds)
         composition, report = Composition.FromString(result.composition), StageReport.FromString(result.report)
-        return Output(ComposeResponse(composition=composition, report=report))
+        # The part's report keeps what is degraded out of the cache; the job's is that of the join.
+        return Output(ComposeResponse(composition=composition, report=report), report)
 
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
         """Returns the composition with its exports: a file of draw.io, and each scene as SVG and PNG."""

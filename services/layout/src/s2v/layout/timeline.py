@@ -46,6 +46,8 @@ SIZES = ((36.0, 30.0), (32.0, 27.0), (28.0, 24.0))
 """Sizes of date and label that are tried."""
 SCALE_SIZES = 2
 """How many of these a true scale may use: even steps with large text read better than a scale with small."""
+ROUNDING = 0.01
+"""Less is no overlap, in px."""
 LABEL_LINES = 4
 WIDEST_LABEL = 380.0
 
@@ -68,29 +70,62 @@ class _Event:
 
 
 def compose_timeline(scene: Scene, canvas: Canvas) -> SceneLayout:
-    """Places the events of a scene's timeline in the diagram area; on a narrow canvas the axis runs down."""
+    """Places the events of a scene's timeline in the diagram area; the axis runs down where rows have no room."""
     nodes = _in_order(scene.diagram.nodes)
-    if not canvas.is_wide:
-        picture = timeline_down.lay_out(nodes, canvas)
-        camera.place(picture, canvas)
-        return picture
     count = (len(nodes) + EVENTS_A_ROW - 1) // EVENTS_A_ROW
     size = (len(nodes) + count - 1) // count
     rows = [nodes[start : start + size] for start in range(0, len(nodes), size)]
-    events, scaled = _set_rows(rows)
+    placed = _set_rows(rows) if canvas.is_wide else None
+    if placed is None:
+        picture = timeline_down.lay_out(nodes, canvas)
+        camera.place(picture, canvas)
+        return picture
+    events, scaled = placed
     picture = SceneLayout()
     picture.quality.engine = ENGINE_SCALE if scaled else ENGINE_STEPS
-    stem = STEM if len(rows) == 1 else STEM / 3
-    tops = [max((e.height for e in row if e.above), default=0.0) for row in events]
-    bottoms = [max((e.height for e in row if not e.above), default=0.0) for row in events]
-    reach = DOT_RADIUS + STEM_GAP + stem + TEXT_GAP
-    free = WIDE.area.height - sum(tops) - sum(bottoms) - 2 * reach * len(rows)
-    y = WIDE.area.y + (free / 2 if len(rows) == 1 else free / (len(rows) + 1))
-    for row, top, bottom in zip(events, tops, bottoms, strict=True):
-        axis_y = y + top + reach if len(rows) > 1 else WIDE.area.y + WIDE.area.height / 2 + (top - bottom) / 4
-        _draw(picture, row, axis_y, stem, scaled)
-        y += top + bottom + 2 * reach + free / (len(rows) + 1)
+    for row, axis_y in zip(events, _axes(events), strict=True):
+        _draw(picture, row, axis_y, _stem(events), scaled)
     return picture
+
+
+def _stem(rows: Sequence[Sequence[_Event]]) -> float:
+    return STEM if len(rows) == 1 else STEM / 3
+
+
+def _reach(rows: Sequence[Sequence[_Event]]) -> float:
+    """Returns the distance from an axis to its texts, in px."""
+    return DOT_RADIUS + STEM_GAP + _stem(rows) + TEXT_GAP
+
+
+def _heights(row: Sequence[_Event]) -> tuple[float, float]:
+    """Returns the height of the highest texts above the axis and of those below it, in px."""
+    return max((e.height for e in row if e.above), default=0.0), max((e.height for e in row if not e.above), default=0.0)
+
+
+def _axes(rows: Sequence[Sequence[_Event]]) -> list[float]:
+    """Returns where the axis of each row stands, in px; room that is free is shared out around the rows."""
+    area, reach = WIDE.area, _reach(rows)
+    heights = [_heights(row) for row in rows]
+    if len(rows) == 1:
+        ((top, bottom),) = heights
+        return [area.y + area.height / 2 + (top - bottom) / 4]
+    free = area.height - sum(top for top, _ in heights) - sum(bottom for _, bottom in heights) - 2 * reach * len(rows)
+    gap = free / (len(rows) + 1)
+    axes, y = [], area.y + gap
+    for top, bottom in heights:
+        axes.append(y + top + reach)
+        y += top + bottom + 2 * reach + gap
+    return axes
+
+
+def _fits(rows: Sequence[Sequence[_Event]]) -> bool:
+    """Tells whether all texts stand in the diagram area, and no row reaches into the next."""
+    ends = [WIDE.area.y]
+    for row, axis_y in zip(rows, _axes(rows), strict=True):
+        top, bottom = _heights(row)
+        ends += [axis_y - _reach(rows) - top, axis_y + _reach(rows) + bottom]
+    ends.append(WIDE.area.y + WIDE.area.height)
+    return all(before <= after + ROUNDING for before, after in pairwise(ends))
 
 
 def _in_order(nodes: Sequence[Node]) -> list[Node]:
@@ -101,19 +136,22 @@ def _in_order(nodes: Sequence[Node]) -> list[Node]:
     return sorted(nodes, key=lambda node: node.date.start_year)
 
 
-def _set_rows(rows: Sequence[Sequence[Node]]) -> tuple[list[list[_Event]], bool]:
-    """Sets the texts at the largest size at which none is shortened; tells whether the scale is true."""
+def _set_rows(rows: Sequence[Sequence[Node]]) -> tuple[list[list[_Event]], bool] | None:
+    """Sets the texts at the largest size at which they fit and none is shortened; tells whether the scale is true.
+
+    Where each size shortens some, at the smallest; None where that is too high for the diagram area.
+    """
     scale = _scale(rows[0]) if len(rows) == 1 else None
     if scale is not None:
         for sizes in SIZES[:SCALE_SIZES]:
-            events = _set_row(rows[0], scale, sizes, 0)
-            if not _is_shortened(events):
-                return [events], True
+            events = [_set_row(rows[0], scale, sizes, 0)]
+            if not _is_shortened(events[0]) and _fits(events):
+                return events, True
     for sizes in SIZES:
         placed = [_set_row(row, _steps(len(row)), sizes, sum(len(r) for r in rows[:n])) for n, row in enumerate(rows)]
-        if not any(_is_shortened(events) for events in placed):
+        if not any(_is_shortened(events) for events in placed) and _fits(placed):
             break
-    return placed, False
+    return (placed, False) if _fits(placed) else None
 
 
 def _scale(nodes: Sequence[Node]) -> list[float] | None:

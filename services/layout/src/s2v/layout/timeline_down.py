@@ -1,5 +1,6 @@
-"""Events on an axis that runs down, for narrow canvases: dots at the left, their texts beside them. Even steps.
+"""Events on an axis that runs down: dots at the left, their texts beside them. Even steps.
 
+For narrow canvases, and for events that rows have no room for.
 A column of events that is longer than the canvas is panned by the camera.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 
 from s2v.layout.timeline import MAX_EVENTS
 from s2v.runtime.errors import InvalidInputError, LimitError
@@ -34,11 +35,13 @@ def check(storyboard: Storyboard) -> None:
         raise LimitError(
             f"the storyboard has {len(storyboard.scenes)} scenes; at most {MAX_SCENES} can be placed", field="scenes"
         )
+    _check_number(storyboard.duration_seconds, "duration_seconds")
     seen: set[str] = set()
     end = 0.0
     for number, scene in enumerate(storyboard.scenes):
         field = f"scenes[{number}]"
         _check_id(scene.id, seen, f"{field}.id")
+        _check_times(scene, field)
         if abs(scene.start_seconds - end) > TIME_TOLERANCE_SECONDS:
             raise InvalidInputError(
                 f"scene {scene.id} starts at {scene.start_seconds:g} s, but the one before it ends at {end:g} s: "
@@ -52,6 +55,11 @@ def check(storyboard: Storyboard) -> None:
         _check_diagram(scene, f"{field}.diagram")
 
 
+def node_limit(kind: DiagramType.ValueType) -> int:
+    """Returns how many nodes a diagram of a type may have."""
+    return {DiagramType.DIAGRAM_TYPE_TIMELINE: MAX_EVENTS, DiagramType.DIAGRAM_TYPE_NONE: 1}.get(kind, MAX_NODES)
+
+
 def _check_diagram(scene: Scene, field: str) -> None:
     diagram = scene.diagram
     if diagram.type not in DRAWN:
@@ -61,7 +69,7 @@ def _check_diagram(scene: Scene, field: str) -> None:
             reason="UNKNOWN_DIAGRAM_TYPE",
             field=f"{field}.type",
         )
-    limit = {DiagramType.DIAGRAM_TYPE_TIMELINE: MAX_EVENTS, DiagramType.DIAGRAM_TYPE_NONE: 1}.get(diagram.type, MAX_NODES)
+    limit = node_limit(diagram.type)
     if len(diagram.nodes) > limit:
         raise LimitError(
             f"scene {scene.id} has {len(diagram.nodes)} nodes; a {_name(diagram.type)} takes at most {limit}: split the scene",
@@ -129,6 +137,34 @@ def _check_groups(scene: Scene, diagram: Diagram, field: str) -> None:
                 f"node {node.id} of scene {scene.id} is in group {node.group_id!r}, which the scene does not have",
                 field=f"{field}.nodes[{number}].group_id",
             )
+
+
+def _check_times(scene: Scene, field: str) -> None:
+    """Refuses what is no time: it would pass each comparison, and fail in the middle of the work."""
+    _check_number(scene.start_seconds, f"{field}.start_seconds")
+    _check_number(scene.end_seconds, f"{field}.end_seconds")
+    diagram = scene.diagram
+    reveals = {
+        "nodes": [node.reveal_seconds for node in diagram.nodes],
+        "edges": [edge.reveal_seconds for edge in diagram.edges],
+        "groups": [group.reveal_seconds for group in diagram.groups],
+    }
+    for name, times in reveals.items():
+        for number, seconds in enumerate(times):
+            _check_number(seconds, f"{field}.diagram.{name}[{number}].reveal_seconds")
+    for number, node in enumerate(diagram.nodes):
+        place = f"{field}.diagram.nodes[{number}]"
+        _check_number(node.quantity.reveal_seconds, f"{place}.quantity.reveal_seconds")
+        _check_number(node.date.start_year, f"{place}.date.start_year")
+        _check_number(node.date.end_year, f"{place}.date.end_year")
+        for which, span in enumerate(node.mentions):
+            _check_number(span.start_seconds, f"{place}.mentions[{which}].start_seconds")
+            _check_number(span.end_seconds, f"{place}.mentions[{which}].end_seconds")
+
+
+def _check_number(value: float, field: str) -> None:
+    if not isfinite(value):
+        raise InvalidInputError(f"{field} is {value}; give a number", field=field)
 
 
 def _check_id(value: str, seen: set[str], field: str) -> None:

@@ -103,10 +103,10 @@ def _fill(  # noqa: PLR0917 - one region of one picture
         node = contrast.subjects[own]
         header = Style(measure.size_px * HEADER_GAIN, FontWeight.FONT_WEIGHT_SEMI_BOLD, ACCENTS[own])
         stack.append((node, compose_text(node.label, header, room * HEADER_GAIN, 3), True))
+        stack += _note(node, room)
     for node in items:
         stack.append((node, compose_text(node.label, style, room, measure.lines), False))
-        if node.quantity.label.strip():
-            stack.append((node, compose_text(node.quantity.label, QUANTITY_STYLE, room, 2), False))
+        stack += _note(node, room)
     if not stack:
         return True
     width = max(text.width for _, text, _ in stack)
@@ -119,9 +119,10 @@ def _fill(  # noqa: PLR0917 - one region of one picture
     for node, text, is_header in stack:
         block = text.below(x, y)
         if is_header:
-            next(shape for shape in picture.shapes if shape.node_id == node.id).texts.append(block)
+            _shape_of(picture, node).texts.append(block)
         elif text.style is QUANTITY_STYLE:
-            picture.shapes[-1].annotations.append(Annotation(text=block, reveal_seconds=node.quantity.reveal_seconds))
+            note = Annotation(text=block, reveal_seconds=node.quantity.reveal_seconds)
+            _shape_of(picture, node).annotations.append(note)
         else:
             accent = ACCENTS[min(region)]
             shape = Shape(node_id=node.id, kind=ShapeKind.SHAPE_KIND_TEXT, rect=block.bounds, accent=accent, texts=[block])
@@ -129,6 +130,17 @@ def _fill(  # noqa: PLR0917 - one region of one picture
             picture.shapes.append(shape)
         y += text.height + ITEM_GAP
     return True
+
+
+def _note(node: Node, room: float) -> list[tuple[Node, Paragraph, bool]]:
+    """Returns the line of a stack for a node's quantity; none where it has none."""
+    if not node.quantity.label.strip():
+        return []
+    return [(node, compose_text(node.quantity.label, QUANTITY_STYLE, room, 2), False)]
+
+
+def _shape_of(picture: SceneLayout, node: Node) -> Shape:
+    return next(shape for shape in picture.shapes if shape.node_id == node.id)
 
 
 def _find_place(region: frozenset[int], size: XY, circles: _Circles) -> XY | None:

@@ -125,10 +125,13 @@ class Score:
             self._by_key.setdefault(cue.key, []).append(cue)
 
     def pose(self, key: Key, seconds: float) -> Pose:
-        """Returns how an element looks. One without cues is there all the time, a halo without cues never."""
+        """Returns how an element looks. One without cues is there all the time, a halo without cues never.
+
+        A halo of the scene before is as bright as it was there: all that it does is to fade.
+        """
         opacity, scale, drawn, moved = 1.0, 1.0, 1.0, 1.0
         glow = self._glow(key, seconds)
-        if key.kind == Kind.HALO:
+        if key.kind == Kind.HALO and not key.outgoing:
             opacity = glow
         for cue in self._by_key.get(key, ()):
             progress = cue.progress(seconds)

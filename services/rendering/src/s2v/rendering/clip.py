@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,9 @@ def check_composition(composition: Composition, rate: int) -> None:
             raise InvalidInputError(
                 f"the canvas has a {name} of {side} px: use an even number up to {LARGEST_SIDE}", field=f"composition.{name}"
             )
+    for field, seconds in _times(composition):
+        if not math.isfinite(seconds):
+            raise InvalidInputError(f"{field} is {seconds}: give a time in seconds", field=field)
     if count_frames(composition, rate) > LARGEST_FRAMES:
         raise InvalidInputError(
             f"the film would have {count_frames(composition, rate)} frames: {LARGEST_FRAMES} are drawn at most; cut the sound",
@@ -119,6 +123,27 @@ def check_composition(composition: Composition, rate: int) -> None:
                 reason="FONT_MISMATCH",
                 field="composition.font_sha256",
             )
+
+
+def _times(composition: Composition) -> Iterator[tuple[str, float]]:
+    """Yields all times of a composition, each with the name of its field."""
+    yield "composition.duration_seconds", composition.duration_seconds
+    for number, scene in enumerate(composition.scenes):
+        place = f"composition.scenes[{number}]"
+        yield f"{place}.start_seconds", scene.start_seconds
+        yield f"{place}.end_seconds", scene.end_seconds
+        for which, shape in enumerate(scene.shapes):
+            yield f"{place}.shapes[{which}].reveal_seconds", shape.reveal_seconds
+            for annotation in shape.annotations:
+                yield f"{place}.shapes[{which}].annotations.reveal_seconds", annotation.reveal_seconds
+            for span in shape.spoken:
+                yield f"{place}.shapes[{which}].spoken.start_seconds", span.start_seconds
+                yield f"{place}.shapes[{which}].spoken.end_seconds", span.end_seconds
+        for which, route in enumerate(scene.routes):
+            yield f"{place}.routes[{which}].reveal_seconds", route.reveal_seconds
+        for which, keyframe in enumerate(scene.camera):
+            yield f"{place}.camera[{which}].start_seconds", keyframe.start_seconds
+            yield f"{place}.camera[{which}].end_seconds", keyframe.end_seconds
 
 
 def make_clip(

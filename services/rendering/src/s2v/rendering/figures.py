@@ -69,7 +69,8 @@ def _assemble_order(order: ClipOrder) -> Cast:
 
 def add_captions(cast: Cast, captions: Sequence[DrawnCaption], colors: Theme, part: RenderingPart) -> Cast:
     """Returns the cast with captions drawn into the picture."""
-    drawn = draw_captions(captions, colors, part.width, part.height)
+    logo = cast.logo.region if cast.logo else None
+    drawn = draw_captions(captions, colors, part.width, part.height, logo)
     score = Score([*cast.score.cues, *cue_captions(captions)], cast.score.carried)
     return replace(cast, figures=_order([*cast.figures, *(Figure(each) for each in drawn)]), score=score)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import struct
 from dataclasses import dataclass
 
 import cv2
@@ -12,19 +10,12 @@ import resvg_py
 
 from s2v.rendering.elements import scale_of
 from s2v.rendering.pixels import Pixels, Region
+from s2v.typeset.themes.logo import PNG, check_logo
 
-LARGEST_BYTES = 64 * 1024
-LARGEST_SIDE = 2048
-"""Of a PNG, in pixels."""
 HEIGHT, WIDTH = 48.0, 280.0
 """Largest place of the logo, in pixels of a canvas of 1080."""
 RIGHT, BOTTOM = 80.0, 36.0
 """From the edges of the canvas, likewise."""
-PNG = b"\x89PNG\r\n\x1a\n"
-FORBIDDEN = re.compile(
-    r"<!DOCTYPE|<!ENTITY|<image|<use|<foreignObject|<script|@import|url\(\s*['\"]?(?!#)|href\s*=\s*['\"](?!#)", re.I
-)
-"""What an SVG could reach other files with, or grow without end."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +38,6 @@ class Logo:
         alpha = ink[..., 3:]
         below = canvas[part.rows, part.columns, :3]
         below[...] = (below * (255 - alpha) + ink[..., :3] * alpha + 127) // 255
-
-
-def check_logo(data: bytes) -> None:
-    """Checks a logo without opening it. Errors: ValueError that says what to give instead."""
-    if len(data) > LARGEST_BYTES:
-        raise ValueError(f"brand.logo has {len(data)} bytes: give a file of at most {LARGEST_BYTES}")
-    if data.startswith(PNG):
-        width, height = struct.unpack(">II", data[16:24]) if len(data) >= 24 else (0, 0)
-        if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
-            raise ValueError(f"brand.logo is {width} × {height} pixels: give a PNG of at most {LARGEST_SIDE} a side")
-        return
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = ""
-    if "<svg" not in text[:2000]:
-        raise ValueError("brand.logo is neither PNG nor SVG: give one of them")
-    if found := FORBIDDEN.search(text):
-        raise ValueError(f"brand.logo holds {found.group()!r}: give an SVG of plain shapes, which names no other file")
 
 
 def open_logo(data: bytes, width: int, height: int) -> Logo:

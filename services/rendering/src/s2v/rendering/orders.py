@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from s2v.rendering.clip import plan_clips
-from s2v.rendering.logo import check_logo
 from s2v.runtime.captions import Caption, make_captions
 from s2v.runtime.errors import InvalidInputError
 from s2v.typeset.families import find_family
-from s2v.typeset.themes import apply_brand, theme
+from s2v.typeset.themes import apply_brand, check_logo, theme
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import Brand
 from s2v.v1.rendering_service_pb2 import ClipOrder, DrawnCaption

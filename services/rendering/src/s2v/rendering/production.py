@@ -115,10 +115,17 @@ def _finish(material: Material, room: Room) -> bytes:
     return video.SerializeToString()
 
 
+def report_clip(clip: Clip) -> StageReport:
+    """Returns what is said of a clip: whether a fallback made it."""
+    degraded = [Degradation(code=DEGRADED_CODE, reason=clip.degraded)] if clip.degraded else []
+    return StageReport(degradations=degraded)
+
+
 def report_video(video: Video) -> StageReport:
     """Returns what is said of a video: engine, fallbacks, counts."""
     report = StageReport(engine=ENGINE, engine_version=engine_version())
-    report.degradations.extend(Degradation(code=DEGRADED_CODE, reason=clip.degraded) for clip in video.clips if clip.degraded)
+    for clip in video.clips:
+        report.degradations.extend(report_clip(clip).degradations)
     report.measures["frames"] = float(video.frame_count)
     report.measures["distinct_frames"] = float(sum(clip.distinct_frames for clip in video.clips))
     report.measures["sync_error_p95_seconds"] = video.sync_error_p95_seconds

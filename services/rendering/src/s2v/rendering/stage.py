@@ -12,7 +12,17 @@ from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
 from s2v.rendering.hls import MEDIA, PLAYLIST
 from s2v.rendering.limits import DEFAULT_LIMITS, Limits, Room
 from s2v.rendering.orders import order_clips
-from s2v.rendering.production import CAPTIONS, ENGINE, FILM, POSTER, Material, engine_version, finish_video, report_video
+from s2v.rendering.production import (
+    CAPTIONS,
+    ENGINE,
+    FILM,
+    POSTER,
+    Material,
+    engine_version,
+    finish_video,
+    report_clip,
+    report_video,
+)
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.typeset.families import set_in
 from s2v.typeset.fonts import font_digests
@@ -24,7 +34,7 @@ from s2v.v1.report_pb2 import Stage
 from s2v.v1.transcript_pb2 import Transcript
 from s2v.v1.video_pb2 import Clip, Video
 
-REVISION = 3
+REVISION = 4
 """Raised by hand when this service changes in a way that changes its results."""
 
 
@@ -66,7 +76,8 @@ class RenderingStage:
         name = f"clip-{re.sub(r'[^A-Za-z0-9_-]', '_', scene.scene.scene_id)}.mp4"
         file = File(ArtifactKind.ARTIFACT_KIND_CLIP, name, "video/mp4", path=path)
         clip.object.CopyFrom(await task.store(file))
-        return Output(clip, files=[file])
+        # The part's report keeps plain fades out of the cache; the job's is made of all clips by the join.
+        return Output(clip, report_clip(clip), [file])
 
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:
         """Puts the film together, with captions and poster.

@@ -1,12 +1,14 @@
-"""Captions drawn into the picture: text on a plate in the strip that pictures leave free."""
+"""Captions drawn into the picture: text on a plate in the strip that pictures leave free, clear of a brand's logo."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from s2v.rendering import outlines
 from s2v.rendering.choreography import CUT_SECONDS, Action, Cue
 from s2v.rendering.elements import Element, Ink, Key, Kind, scale_of
+from s2v.rendering.pixels import Region
 from s2v.typeset.shaping import width as measure
 from s2v.typeset.themes import Theme
 from s2v.v1.composition_pb2 import ColorRole, FontWeight, Rect
@@ -24,14 +26,29 @@ PAD_X, PAD_Y, RADIUS = 20.0, 6.0, 10.0
 """Of the plate, likewise."""
 WIDEST = 0.9
 """Share of the canvas's width that a line may have; longer ones are set smaller."""
+LOGO_GAP = 12.0
+"""From the plate to a logo, likewise."""
 PLATE_OPACITY = 0.88
 WEIGHT = FontWeight.FONT_WEIGHT_MEDIUM
 
 
-def draw_captions(captions: Sequence[DrawnCaption], theme: Theme, width: int, height: int) -> list[Element]:
-    """Returns an element a caption, named by its number."""
+@dataclass(frozen=True)
+class _Place:
+    """Where a caption stands, in pixels."""
+
+    middle: float
+    bottom: float
+    """Of its plate."""
+    size: float
+    """Of its text."""
+
+
+def draw_captions(
+    captions: Sequence[DrawnCaption], theme: Theme, width: int, height: int, logo: Region | None = None
+) -> list[Element]:
+    """Returns an element a caption, named by its number; `logo` is what a brand's logo covers."""
     return [
-        Element(Key(Kind.CAPTION, str(number)), tuple(_draw(list(caption.lines), theme, width, height)))
+        Element(Key(Kind.CAPTION, str(number)), tuple(_draw(list(caption.lines), theme, width, height, logo)))
         for number, caption in enumerate(captions)
     ]
 
@@ -46,18 +63,36 @@ def cue_captions(captions: Sequence[DrawnCaption]) -> list[Cue]:
     return cues
 
 
-def _draw(lines: Sequence[str], theme: Theme, width: int, height: int) -> Iterable[Ink]:
+def _draw(lines: Sequence[str], theme: Theme, width: int, height: int, logo: Region | None) -> Iterable[Ink]:
     scale = scale_of(width, height)
-    longest = max((measure(line, WEIGHT, SIZE * scale) for line in lines), default=0.0)
-    size = SIZE * scale * min(1.0, WIDEST * width / longest if longest else 1.0)
-    widths = [measure(line, WEIGHT, size) for line in lines]
+    place = _find_place(max((measure(line, WEIGHT, SIZE * scale) for line in lines), default=0.0), width, height, logo)
+    widths = [measure(line, WEIGHT, place.size) for line in lines]
     plate_width = max(widths, default=0.0) + 2 * PAD_X * scale
     plate_height = (len(lines) * LEAD + 2 * PAD_Y) * scale
-    top = height - BOTTOM * scale - plate_height
-    plate = Rect(x=(width - plate_width) / 2, y=top, width=plate_width, height=plate_height)
+    top = place.bottom - plate_height
+    plate = Rect(x=place.middle - plate_width / 2, y=top, width=plate_width, height=plate_height)
     yield Ink(outlines.rounded_box(plate, RADIUS * scale), fill=theme.background, opacity=PLATE_OPACITY)
     for number, (line, length) in enumerate(zip(lines, widths, strict=True)):
         baseline = round(top + (PAD_Y + number * LEAD + BASELINE) * scale)
-        curves = outlines.text(line, WEIGHT, size, (width - length) / 2, baseline)
+        curves = outlines.text(line, WEIGHT, place.size, place.middle - length / 2, baseline)
         if len(curves):
             yield Ink(curves, fill=theme.color(ColorRole.COLOR_ROLE_TEXT))
+
+
+def _find_place(longest: float, width: int, height: int, logo: Region | None) -> _Place:
+    """Returns where a caption stands whose longest line is `longest` pixels wide at full size.
+
+    That is the middle of the lower edge. Where a logo is in the way, it is above the logo on a tall canvas, whose picture ends
+    far above, and left of it on others, as large as there is room.
+    """
+    scale = scale_of(width, height)
+    fitted = min(longest, WIDEST * width)
+    place = _Place(width / 2, height - BOTTOM * scale, SIZE * scale * (fitted / longest if longest else 1.0))
+    half = fitted / 2 + PAD_X * scale
+    if logo is None or place.middle + half <= logo.left - LOGO_GAP * scale:
+        return place
+    if height > width:
+        return replace(place, bottom=logo.top - LOGO_GAP * scale)
+    left, right = BOTTOM * scale, logo.left - LOGO_GAP * scale
+    kept = min(half, (right - left) / 2)
+    return replace(place, middle=right - kept, size=place.size * (kept - PAD_X * scale) / (half - PAD_X * scale))

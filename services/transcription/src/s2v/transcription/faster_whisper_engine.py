@@ -17,17 +17,27 @@ from s2v.transcription.voice_activity import SAMPLE_RATE, Samples
 if TYPE_CHECKING:
     import faster_whisper
 
+PROMPT_TOKENS = 223
+"""Tokens that may stand before a window, names and context together: what is left of Whisper's 448 is for its words."""
+TOKENIZER = "tokenizer.json"
+
 
 class FasterWhisper:
     """One thread on the processor: two processes of one thread cost less than one of two."""
 
     def __init__(self, model: Model, device: Device) -> None:
+        """Loads a model. Errors: SetupError."""
         import faster_whisper
 
         if not model.is_directory:
             raise SetupError(
                 f"S2V_WHISPER_MODEL: {model.path} is a checkpoint of PyTorch; faster-whisper needs a directory in CTranslate2's "
                 "format (ct2-transformers-converter makes one), or set S2V_WHISPER_ENGINE=openai-whisper"
+            )
+        if not (model.path / TOKENIZER).is_file():  # faster-whisper would ask a hub for one
+            raise SetupError(
+                f"S2V_WHISPER_MODEL: there is no {TOKENIZER} in {model.path}; copy that of the original model there, as "
+                f"ct2-transformers-converter does with --copy_files {TOKENIZER} preprocessor_config.json"
             )
         self._model: faster_whisper.WhisperModel = faster_whisper.WhisperModel(
             str(model.path), device=device.kind, compute_type=device.compute_type, cpu_threads=1, local_files_only=True
@@ -46,9 +56,16 @@ class FasterWhisper:
             word_timestamps=True,
             condition_on_previous_text=False,
             hotwords=make_prompt(request.vocabulary),
-            initial_prompt=request.context or None,
+            initial_prompt=self._fitting_context(request) or None,
         )
         return [list(_heard(found))]
+
+    def _fitting_context(self, request: Request) -> tuple[int, ...]:
+        """Returns the end of the context that has room beside the names: faster-whisper takes 223 tokens of each."""
+        names = make_prompt(request.vocabulary)
+        taken = len(self._model.hf_tokenizer.encode(f" {names}", add_special_tokens=False).ids) if names else 0
+        room = max(0, PROMPT_TOKENS - taken)
+        return request.context[max(0, len(request.context) - room) :]
 
     def _transcribe_together(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
         import faster_whisper
@@ -73,7 +90,9 @@ class FasterWhisper:
         return windows
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:
-        """Asks the model itself, on what it is given."""
+        """Asks the model itself, on what it is given; one of English only has no languages to choose from."""
+        if not self._model.model.is_multilingual:
+            return "en", 1.0
         language, probability, _ = self._model.detect_language(np.ascontiguousarray(samples))
         return language, probability
 

@@ -53,7 +53,10 @@ async def locate_model(settings: TranscriptionSettings) -> Model:
 
 
 async def _copy_from_s3(uri: str, cache: Path, settings: TranscriptionSettings) -> Path:
-    """Returns the folder of a copy; the copy of a changed model is another one."""
+    """Returns the folder of a copy; the copy of a changed model is another one.
+
+    Errors: SetupError, among others when the cache cannot be written to; UnavailableError when S3 does not answer.
+    """
     place = urlsplit(uri)
     prefix = place.path.strip("/") + "/"
     store = ObjectStore(settings.model_copy(update={"s3_bucket": place.netloc}))
@@ -70,5 +73,10 @@ async def _copy_from_s3(uri: str, cache: Path, settings: TranscriptionSettings) 
                     if "/" not in entry.key.removeprefix(prefix):
                         await store.download(ObjectRef(key=entry.key), folder / PurePosixPath(entry.key).name)
         return path
+    except OSError as error:  # of the disk: the store has its own errors for S3
+        raise SetupError(
+            f"S2V_MODEL_CACHE: {cache} does not take the model at {uri}: {error.strerror or error}; "
+            "name a folder that can be written to and has room for it"
+        ) from error
     finally:
         store.close()

@@ -79,7 +79,9 @@ class OpenAIWhisper:
         return segments
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:
-        """Asks the model itself, on what it is given."""
+        """Asks the model itself, on what it is given; one of English only has no languages to choose from."""
+        if not self._model.is_multilingual:
+            return "en", 1.0
         import whisper
 
         padded = whisper.pad_or_trim(np.ascontiguousarray(samples, np.float32))

@@ -36,6 +36,7 @@ class _Segment(BaseModel):
 class _Answer(BaseModel):
     """What `response_format=verbose_json` answers. Source: OpenAI API reference, "The transcription object (Verbose JSON)"."""
 
+    text: str | None = None
     words: list[_Word] = []
     segments: list[_Segment] = []
 
@@ -76,9 +77,16 @@ class RemoteTranscriber:
         if answer.status_code != 200:
             raise EngineError(f"the remote engine at {self.url} refused the sound: HTTP {answer.status_code} {answer.text[:200]}")
         try:
-            return _heard(_Answer.model_validate_json(answer.content), len(request.samples) / SAMPLE_RATE)
+            told = _Answer.model_validate_json(answer.content)
         except ValidationError as error:
             raise EngineError(f"the remote engine at {self.url} gave no transcript in verbose_json: {error}") from error
+        heard = _heard(told, len(request.samples) / SAMPLE_RATE)
+        if told.text and told.text.strip() and not heard:
+            raise EngineError(
+                f"the remote engine at {self.url} gave a text without the times of its words; "
+                "S2V_REMOTE_URL needs a server that knows timestamp_granularities"
+            )
+        return heard
 
 
 def to_wav(samples: Samples) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from s2v.runtime import decisions, sandbox
-from s2v.runtime.errors import EngineError, InvalidInputError, SetupError
+from s2v.runtime.errors import EngineError, InvalidInputError, S2VError, SetupError
 from s2v.runtime.vocabulary import check_vocabulary
 from s2v.transcription import recognition
 from s2v.transcription.devices import Device
@@ -21,7 +21,7 @@ from s2v.transcription.remote import CODE as REMOTE_FALLBACK
 from s2v.transcription.remote import RemoteTranscriber
 from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.report_pb2 import Degradation, ModelUse, Stage, StageReport
-from s2v.v1.transcript_pb2 import Transcript, TranscriptWindow
+from s2v.v1.transcript_pb2 import Segment, Transcript, TranscriptWindow
 from s2v.v1.transcription_service_pb2 import TranscribeOptions
 from s2v.v1.work_pb2 import TranscriptionPart
 
@@ -112,17 +112,20 @@ class Listener:
     async def hear(self, sound: bytes | Path, part: TranscriptionPart, compute: Compute, *, strict: bool) -> TranscriptWindow:
         """Transcribes a window, given its own sound or the file of the whole.
 
-        When the engine fails, the remote server is asked, and the window says so. Errors: EngineError, UnavailableError.
+        When the engine fails, the remote server is asked, and the window says so.
+        Errors: EngineError, UnavailableError; without a remote server whatever the engine raises.
         """
         try:
             heard = await compute(recognition.recognize, sound, part, timeout=WINDOW_SECONDS)
+        except Exception as error:
+            if self.remote is None or strict or not _is_engine_failure(error):
+                raise
+            said = str(error) or type(error).__name__
+            reason = f"the engine failed ({said}); {self.remote.url} has heard the window at {clock(part.start_seconds)}"
+        else:
             if heard.passes > 1:
                 _note(heard)
             return heard
-        except (EngineError, SetupError) as error:
-            if self.remote is None or strict:
-                raise
-            reason = f"the engine failed ({error}); {self.remote.url} has heard the window at {clock(part.start_seconds)}"
         request = await asyncio.to_thread(recognition.make_request, sound, part)
         answer = await self.remote.transcribe(request)
         return recognition.make_window(answer, part, [Degradation(code=REMOTE_FALLBACK, reason=reason)])
@@ -141,6 +144,7 @@ class Listener:
         """Returns the report: engine, models, confidence (mean probability of the words), measures, what is uncertain."""
         words = [word for segment in transcript.segments for word in segment.words]
         unsure = [segment for segment in transcript.segments if segment.low_confidence]
+        wordless = [window for window in windows if not window.segments]
         repeated = sum(window.repeated_words for window in windows)
         fallbacks = {fallback.code: fallback for window in windows for fallback in window.degradations}
         report = StageReport(
@@ -164,8 +168,13 @@ class Listener:
             notes=[f"The language is {transcript.language} (probability {transcript.language_probability:.2f})."],
         )
         if unsure:
-            times = ", ".join(clock(segment.start_seconds) for segment in unsure[:5]) + (" …" if len(unsure) > 5 else "")
+            times = _clocks(unsure)
             report.notes.append(f"Listen again: {len(unsure)} of {len(transcript.segments)} sentences are uncertain, at {times}.")
+        if wordless:
+            report.notes.append(
+                f"Listen again: in {len(wordless)} of {len(windows)} windows there seems to be a voice, "
+                f"but no word was made out, at {_clocks(wordless)}."
+            )
         if repeated:
             report.notes.append(f"The engine repeated itself: {repeated} words were taken out.")
         return report
@@ -176,6 +185,16 @@ def _note(window: TranscriptWindow) -> None:
     confidence = sum(words) / len(words) if words else 0.0
     reason = "cleaned" if window.cleaned else "unsure"
     decisions.note(decisions.Decision("transcription", "decode", reason, 1, window.passes, confidence))
+
+
+def _is_engine_failure(error: Exception) -> bool:
+    """Says whether another engine may do better. Engines raise RuntimeError, ValueError and others besides our own."""
+    return isinstance(error, EngineError | SetupError) or not isinstance(error, S2VError)
+
+
+def _clocks(spoken: Sequence[Segment | TranscriptWindow]) -> str:
+    """Returns the times of the first five."""
+    return ", ".join(clock(one.start_seconds) for one in spoken[:5]) + (" …" if len(spoken) > 5 else "")
 
 
 def clock(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from s2v.typeset.themes.brand import apply_brand
 from s2v.typeset.themes.dark import DARK
 from s2v.typeset.themes.light import LIGHT
+from s2v.typeset.themes.logo import check_logo
 from s2v.typeset.themes.palette import Theme
 
 THEMES: Mapping[str, Theme] = {each.name: each for each in (DARK, LIGHT)}
@@ -25,4 +26,4 @@ def theme(name: str) -> Theme:
     return THEMES[name]
 
 
-__all__ = ["DEFAULT", "THEMES", "Theme", "apply_brand", "theme"]
+__all__ = ["DEFAULT", "THEMES", "Theme", "apply_brand", "check_logo", "theme"]

@@ -1,0 +1,35 @@
+"""A brand's logo: a PNG or SVG file of a stranger, checked before it is opened."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+LARGEST_BYTES = 64 * 1024
+"""It travels in the job's record."""
+LARGEST_SIDE = 2048
+"""Of a PNG, in pixels."""
+PNG = b"\x89PNG\r\n\x1a\n"
+FORBIDDEN = re.compile(
+    r"<!DOCTYPE|<!ENTITY|<image|<use|<foreignObject|<script|@import|url\(\s*['\"]?(?!#)|href\s*=\s*['\"](?!#)", re.I
+)
+"""What an SVG could reach other files with, or grow without end."""
+
+
+def check_logo(data: bytes) -> None:
+    """Checks a logo without opening it. Errors: ValueError that says what to give instead."""
+    if len(data) > LARGEST_BYTES:
+        raise ValueError(f"brand.logo has {len(data)} bytes: give a PNG or SVG file of at most {LARGEST_BYTES}")
+    if data.startswith(PNG):
+        width, height = struct.unpack(">II", data[16:24]) if len(data) >= 24 else (0, 0)
+        if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+            raise ValueError(f"brand.logo is {width} × {height} pixels: give a PNG of at most {LARGEST_SIDE} a side")
+        return
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    if "<svg" not in text[:2000]:
+        raise ValueError("brand.logo is neither PNG nor SVG: give one of them")
+    if found := FORBIDDEN.search(text):
+        raise ValueError(f"brand.logo holds {found.group()!r}: give an SVG of plain shapes, which names no other file")
