@@ -209,7 +209,8 @@ def test_credentials_come_from_secrets_only(rendered: Render) -> None:
     for name, pod in rendered.pods():
         for container in pod["containers"]:
             for entry in container.get("env", []):
-                if entry["name"].endswith(("_TOKEN", "_SECRET_KEY", "_ACCESS_KEY", "_KEY", "_KEY_ID")):
+                file = entry["name"].endswith("_TLS_KEY") and entry.get("value", "").startswith("/")
+                if entry["name"].endswith(("_TOKEN", "_SECRET_KEY", "_ACCESS_KEY", "_KEY", "_KEY_ID")) and not file:
                     assert "secretKeyRef" in entry.get("valueFrom", {}), f"{name} {entry['name']}"
 
 
