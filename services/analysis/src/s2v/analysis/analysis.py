@@ -46,7 +46,7 @@ from s2v.v1.storyboard_pb2 import Scene, Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
 ENGINE = "s2v-analysis"
-REVISION = 15
+REVISION = 16
 """Raised by hand whenever the same transcript gives another storyboard."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""
@@ -54,9 +54,6 @@ MAX_BRANCHES = 12
 """The same for what branches from one thing: half of a tree makes no sense without the other."""
 RICH_NODES, RICH_EDGES = 4, 3
 """Less than this that was learned to draw is no scene: it shows what the extractor finds, or a key phrase."""
-TOLD_STEPS = 7
-"""A process of which the extractor finds so many steps is told step by step: it stands, unless more was learned to draw."""
-_PROCESSES = (DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_CYCLE)
 _TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP)
 IDLE_SECONDS = 12.0
 """A diagram of which nothing is told for so long, at either end of its scene, is not shown meanwhile."""
@@ -250,8 +247,7 @@ class Analyst:
         if reading is None or self._graphs is None:
             return drawn
         graph = self._graphs.draw(talk, sentences, drawn, reading)
-        told = len(graph.nodes) <= len(drawn.nodes) >= TOLD_STEPS and drawn.type in _PROCESSES
-        return drawn if worth_drawing(drawn) and (told or not worth_drawing(graph)) else graph
+        return drawn if worth_drawing(drawn) and not worth_drawing(graph) else graph
 
     def _rank(self, sentences: Sequence[Span], contents: Contents) -> Ranking:
         reading = self._read(sentences)

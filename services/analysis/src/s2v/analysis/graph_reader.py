@@ -31,7 +31,7 @@ from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
 WEIGHTS = Path(__file__).with_name("graph_reader.npz")
-SHA256 = "0eb20047d4b8a9ad5cf6bbbfe206cfab2a346c997e0c26af91f115e16ffcfdfd"
+SHA256 = "9c35795aa222a8e58fd8c4ff55f647f34c9486e8eedb8a58006ab68bbc647325"
 """Digest of the learned weights' file."""
 KINDS = {
     DiagramType.DIAGRAM_TYPE_FLOWCHART: 0,
@@ -54,6 +54,10 @@ MIN_CHANCE = 0.15
 MIN_AGREEMENT, AGREEMENT = 0.5, 1.1
 """Mean probability of what an extractor draws, and share of what is likely that it draws: each and in sum at least so much, and
 its graph stands."""
+TOLD_STEPS = 7
+"""A process of which the extractor finds so many steps is told step by step, and stands by less:"""
+MIN_TOLD, TOLD = 0.3, 1.0
+_PROCESSES = (DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_CYCLE)
 ONCE_MORE = 3.0
 """How many times likelier than others an edge must be between nodes that are joined already."""
 MIN_RING = 3
@@ -177,7 +181,9 @@ def _agrees(drawn: Content, features: Features, chances: Scores, chosen: Sequenc
         return False
     right = chances[features.same].sum() / things
     seen = chances[chosen][features.like[chosen]].sum() / chances[chosen].sum()
-    return bool(min(right, seen) >= MIN_AGREEMENT and right + seen >= AGREEMENT)
+    told = drawn.type in _PROCESSES and len(drawn.nodes) >= TOLD_STEPS
+    least, enough = (MIN_TOLD, TOLD) if told else (MIN_AGREEMENT, AGREEMENT)
+    return bool(min(right, seen) >= least and right + seen >= enough)
 
 
 def select(terms: Sequence[frozenset[str]], words: Sequence[Sequence[int]], chances: Scores, least: float) -> list[int]:

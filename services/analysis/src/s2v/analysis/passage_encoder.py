@@ -30,7 +30,7 @@ GRAPH = Path(__file__).with_name("passage_encoder.onnx")
 LEARNED = Path(__file__).with_name("passage_encoder.npz")
 """Weights of the upper layers and of the head."""
 GRAPH_SHA256 = "51d7ee627fdf8716cdcc2b561f1532d0c45a42a9644abe6145242f164bbb071c"
-SHA256 = "7bb5f26f66082db512caf1c59d57ec56a38f8b7dc0a3e3d3fcf73975de0ce738"
+SHA256 = "796edf31810d628a22f00b09083c59f134d34b03e803044c7f9df50b98387c0a"
 """Digest of the learned weights' file."""
 MAX_TOKENS = 256
 """Tokens of a passage that are read."""
