@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,19 +25,6 @@ from s2v.v1.work_pb2 import JobRecord
 
 sys.path.insert(0, str(Path(__file__).parent))
 from house import House, expected, until_true
-
-
-@pytest.fixture
-def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
-    with NatsServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
-    return settings.model_copy(
-        update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token), "s3_bucket": "s2v-own"}
-    )
 
 
 @pytest.mark.integration

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,19 +23,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from house import ORDER, House, expected, is_done, known_objects, until_true
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
-    with NatsServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
-    return settings.model_copy(
-        update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token), "s3_bucket": "s2v-own"}
-    )
 
 
 def reconciler(house: House) -> Reconciler:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
-from s2v.cli.servers import NatsServer
 from s2v.runtime import worker
 from s2v.runtime.errors import UnavailableError
 from s2v.runtime.settings import RuntimeSettings
@@ -20,19 +18,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from house import ORDER, House, expected, until_true
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
-    with NatsServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
-    return settings.model_copy(
-        update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token), "s3_bucket": "s2v-own"}
-    )
 
 
 def lag(house: House) -> None:

@@ -13,9 +13,9 @@ from hypothesis.extra.numpy import arrays
 from s2v.analysis import graph_reader
 from s2v.analysis.analysis import Analyst
 from s2v.analysis.assembly import TREES, lineage
-from s2v.analysis.candidate_features import OWN_PAIR_FLAGS, PAIR_SIZE, SIZE, describe
+from s2v.analysis.candidate_features import OWN_PAIR_FLAGS, PAIR_SIZE, SIZE, Features, describe
 from s2v.analysis.candidates import Candidate, Form, find_candidates
-from s2v.analysis.content import Content, NodeDraft
+from s2v.analysis.content import Content, Label, NodeDraft
 from s2v.analysis.extractors import EXTRACTORS, worth_drawing
 from s2v.analysis.graph_reader import KINDS, MAX_CHOSEN, GraphReader, align, find_edges, select
 from s2v.analysis.language import Talk, scene_text
@@ -208,6 +208,18 @@ def test_where_both_see_the_same_the_extractors_graph_stands(
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(("steps", "stands"), [(7, True), (6, False)])
+def test_a_process_told_step_by_step_stands_by_less(steps: int, stands: bool) -> None:
+    """The reader finds half of what the extractor draws likely, and sees half of it."""
+    node = NodeDraft(NodeKind.NODE_KIND_STEP, "boil water", Label("Boil water", (0, 1)), (0, 2))
+    drawn = Content(DiagramType.DIAGRAM_TYPE_FLOWCHART, (node,) * steps)
+    half = np.asarray([place % 2 == 0 for place in range(2 * steps)])
+    flat = np.zeros((2 * steps, 1), dtype=np.float32)
+    features = Features(flat, flat[..., None], flat.astype(np.int64), half, half)
+    chances = np.full(2 * steps, 0.52, dtype=np.float32)
+    assert graph_reader._agrees(drawn, features, chances, range(2 * steps)) == stands
+
+
 def test_a_node_is_what_is_said_first_of_it_and_keeps_its_mentions(parse: Callable[[str], Talk]) -> None:
     talk = parse(
         "The pump fills the tank. The pump is old. A valve stops the pump. The guard does not sleep. The guard does sleep."
