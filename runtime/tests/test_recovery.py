@@ -62,6 +62,8 @@ async def test_all_jobs_end_though_nats_has_lost_everything(own: RuntimeSettings
         queued = await house.submit("never begun")
         runs = len(house.relays[ORDER[0]].runs)
         ends = {job: (await house.jobs.get(tenant, job)).job for job in (finished, failed)}
+        damaged = f"{tenant}/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/request.pb"
+        await house.store.put(damaged, b"half a rec")  # it keeps no other job away
         await asyncio.to_thread(wipe, own_nats)
         await until_true(lambda: answering(house))
         with pytest.raises(NotFoundError):
@@ -70,6 +72,7 @@ async def test_all_jobs_end_though_nats_has_lost_everything(own: RuntimeSettings
         # The store is shared with other tests, whose jobs are found as well.
         mine = {record.job.id for one in healed if one for record in one.resumed if record.job.tenant == tenant}
         assert mine == {halfway, queued}
+        await house.store.delete(damaged)
         assert await mender.heal() is None
         assert {job: (await house.jobs.get(tenant, job)).job for job in ends} == ends
         async with house.working():

@@ -83,9 +83,9 @@ def test_a_node_appears_at_its_word(talk: tuple[Transcript, Storyboard]) -> None
 
 
 def test_a_scene_of_two_minds_is_cut_where_each_part_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Which text is torn to the hundredth is the weights' affair: .66 and .32 count as torn here.
+    # Which text is torn to the hundredth is the weights' affair: .74 and .22 count as torn here.
     for module in ("choice", "analysis"):
-        monkeypatch.setattr(f"s2v.analysis.{module}.SURE", SURE + 0.2)
+        monkeypatch.setattr(f"s2v.analysis.{module}.SURE", SURE + 0.3)
     text = (
         "Because heavy rain washes the soil away, the river clogs. The clogged river causes floods. Floods destroy "
         "the harvest. The story of the dam is soon told. The dam was planned in 1950. It was built in 1962. In 1971, it was "

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s2v.runtime.errors import NotFoundError
+from google.protobuf.message import DecodeError
+
+from s2v.runtime.errors import DataLossError, NotFoundError
 from s2v.runtime.jobs import FINISHED, Jobs, end, prefix, progress, stage_record
 from s2v.runtime.stage import NAMES, following
 from s2v.runtime.store import ObjectStore
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.work_pb2 import Checkpoint, JobRecord, Terminal
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 """Jobs that are read at once."""
@@ -30,13 +35,19 @@ class Rebuilt:
 async def rebuild(jobs: Jobs, store: ObjectStore) -> Rebuilt:
     """Puts back the record of each job that S3 knows and NATS does not; doing it again, or twice at once, changes nothing.
 
-    Errors: UnavailableError.
+    A job of which S3 has damaged objects is left out, and logged. Errors: UnavailableError.
     """
     ended: list[JobRecord] = []
     resumed: list[JobRecord] = []
 
     async def put_back(tenant: str, job_id: str) -> None:
-        record = await read_record(store, tenant, job_id)
+        try:
+            record = await read_record(store, tenant, job_id)
+        except (DataLossError, DecodeError) as error:  # one damaged object must not keep all other jobs away
+            log.error(
+                "not put back, restore it from a backup or delete the job: %s", error, extra={"tenant": tenant, "job_id": job_id}
+            )
+            return
         if record is None or not await jobs.records.restore(record):
             return
         if record.job.state in FINISHED:
@@ -58,7 +69,7 @@ async def read_record(store: ObjectStore, tenant: str, job_id: str) -> JobRecord
     """Returns a job's record as S3 knows it; None for what never was accepted.
 
     An ended job is as it ended. One at work has its finished stages, and a new epoch, which fences whoever still works on it.
-    Errors: UnavailableError, DataLossError.
+    Errors: UnavailableError, DataLossError, DecodeError.
     """
     folder = prefix(tenant, job_id)
     base = await _read(store, f"{folder}reopened.pb") or await _read(store, f"{folder}request.pb")
