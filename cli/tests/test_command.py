@@ -75,6 +75,14 @@ def test_wrong_usage_is_told(arguments: list[str], tmp_path: Path) -> None:
     assert s2v(*arguments, home=tmp_path).returncode == ExitCode.USAGE
 
 
+def test_a_logo_that_cannot_be_used_is_named_before_anything_starts(tmp_path: Path, examples: Path) -> None:
+    (tmp_path / "logo.gif").write_bytes(b"GIF89a")
+    talk = str(next(examples.glob("01-*.opus")))
+    done = s2v("make", talk, "-o", str(tmp_path / "x.mp4"), "--logo", str(tmp_path / "logo.gif"), home=tmp_path / "home")
+    assert_one_line_error(done, ExitCode.INPUT, "logo.gif is not a logo that can be used")
+    assert not (tmp_path / "home").exists()
+
+
 def test_a_missing_talk_is_named_before_anything_starts(tmp_path: Path) -> None:
     done = s2v("make", "talks/none.wav", "-o", str(tmp_path / "x.mp4"), home=tmp_path / "home")
     assert_one_line_error(done, ExitCode.INPUT, "talks/none.wav")
