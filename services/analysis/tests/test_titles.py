@@ -10,6 +10,7 @@ from s2v.analysis.content import Content
 from s2v.analysis.hierarchy import extract_hierarchy
 from s2v.analysis.language import Talk
 from s2v.analysis.network import extract_network
+from s2v.analysis.timeline import extract_timeline
 from s2v.analysis.titles import find_title
 from s2v.v1.diagram_pb2 import DiagramType
 
@@ -33,6 +34,11 @@ def test_an_announcement_is_the_title(parse: Parse) -> None:
 )
 def test_what_is_told_or_commanded_announces_nothing(parse: Parse, text: str) -> None:
     assert title(parse(text)) not in ("Career", "Kettle")
+
+
+def test_a_timeline_that_nobody_names_is_named_by_its_years(parse: Parse) -> None:
+    talk = parse("In 1971, two millers built a bridge. In 1984, a baker opened his shop. In 2003, the town got a school.")
+    assert title(talk, extract_timeline(talk, talk.sentences)) == "1971 to 2003"
 
 
 def test_two_plain_topics_share_a_title(parse: Parse) -> None:

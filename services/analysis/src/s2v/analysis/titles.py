@@ -13,7 +13,7 @@ from s2v.analysis.content import Content, Label
 from s2v.analysis.labels import capitalize, content_lemmas, make_label, noun_groups
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import OPENERS, VAGUE_NOUNS
-from s2v.v1.diagram_pb2 import DiagramType
+from s2v.v1.diagram_pb2 import DatePrecision, DiagramType
 
 MAX_WORDS = 10
 MAX_CHARACTERS = 60
@@ -79,8 +79,8 @@ def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: 
     """Returns the title of a scene, or None when nothing names it.
 
     Tried in turn: an announcement, the question or short sentence that opens the scene and is not drawn itself, its opening
-    "when …", the sides of a comparison, and the thing it speaks of most. `counts` holds the lemmas of the whole talk, so that
-    what the scene speaks of more than the rest stands out.
+    "when …", the sides of a comparison, the thing it speaks of most, the root of a tree, and the years of a timeline. `counts`
+    holds the lemmas of the whole talk, so that what the scene speaks of more than the rest stands out.
     """
     drawn = {word for node in content.nodes for word in range(*node.span)}
     sides = _find_sides(talk, content)
@@ -91,7 +91,8 @@ def find_title(talk: Talk, sentences: Sequence[Span], content: Content, counts: 
             # "Let us compare rivers with lakes" announces both, not the first.
             return sides if sides is not None and set(announced.words) & set(sides.words) else announced
     named = [node.topics for node in content.nodes]
-    return _find_opening(talk, openings, drawn) or sides or _find_topic(talk, sentences, counts, named) or _find_root(content)
+    topic = _find_opening(talk, openings, drawn) or sides or _find_topic(talk, sentences, counts, named)
+    return topic or _find_root(content) or _find_period(content)
 
 
 def _find_openings(talk: Talk, sentences: Sequence[Span], drawn: set[int]) -> Sequence[Span]:
@@ -104,6 +105,17 @@ def _find_root(content: Content) -> Label | None:
     """The one thing of which a tree tells the parts; None for other scenes."""
     roots = [node.label for node in content.nodes if node.level == 0]
     return roots[0] if content.type in TREES and len(roots) == 1 else None
+
+
+def _find_period(content: Content) -> Label | None:
+    """The years that a timeline spans, as "1969 to 2015"; None for other scenes, and where its ends are no years."""
+    dates = sorted((node.date for node in content.nodes if node.date is not None), key=lambda date: date.start_year)
+    if content.type != DiagramType.DIAGRAM_TYPE_TIMELINE or len(dates) < 2:
+        return None
+    first, last = dates[0].label, dates[-1].label
+    if any(date.precision != DatePrecision.DATE_PRECISION_YEAR for date in (dates[0], dates[-1])) or first.text == last.text:
+        return None
+    return Label(f"{first.text} to {last.text}", tuple(sorted({*first.words, *last.words})))
 
 
 def _find_sides(talk: Talk, content: Content) -> Label | None:
