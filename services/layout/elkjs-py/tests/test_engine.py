@@ -98,9 +98,9 @@ def test_it_works_inside_an_event_loop_with_its_time_limit() -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_layouts(elk: Elk) -> None:
-    for seed in range(100):
-        elk.layout(tangle(10, 12, seed), OPTIONS)
-    before = elk.heap_bytes()
-    for seed in range(200):
-        elk.layout(tangle(10, 12, seed), OPTIONS)
-    assert elk.heap_bytes() < before + 20 * 2**20
+    """By the lowest readings, as V8 collects when it likes: what leaks is never collected."""
+    used = []
+    for seed in range(300):
+        elk.layout(tangle(10, 12, seed % 100), OPTIONS)
+        used.append(elk.heap_bytes())
+    assert min(used[200:]) < min(used[:100]) + 10 * 2**20
