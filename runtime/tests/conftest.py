@@ -19,6 +19,7 @@ def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
 
 @pytest.fixture
 def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
+    # In a bucket of its own, too: a rebuild for other tests finds nothing of these jobs.
     return settings.model_copy(
         update={"nats_url": own_nats.url, "nats_token": type(settings.nats_token)(own_nats.token), "s3_bucket": "s2v-own"}
     )

@@ -10,12 +10,10 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from s2v.cli.servers import NatsServer
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.report_pb2 import Stage
@@ -63,21 +61,8 @@ class Cut:
 
 
 @pytest.fixture
-def own_nats(tmp_path: Path) -> Iterator[NatsServer]:
-    with NatsServer(tmp_path / "nats") as server:
-        yield server
-
-
-@pytest.fixture
-def own(settings: RuntimeSettings, own_nats: NatsServer) -> RuntimeSettings:
-    return settings.model_copy(
-        update={
-            "nats_url": own_nats.url,
-            "nats_token": type(settings.nats_token)(own_nats.token),
-            "ack_wait_seconds": 1.1,
-            "s3_bucket": "s2v-own",  # a rebuild for other tests finds nothing of these jobs
-        }
-    )
+def own(own: RuntimeSettings) -> RuntimeSettings:
+    return own.model_copy(update={"ack_wait_seconds": 1.1})
 
 
 @pytest.mark.parametrize(("stage", "text"), [(ORDER[0], "one two"), (ORDER[-1], "one")])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import errno
 import os
 import signal
 import sys
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from s2v.client import JobServiceError
-from s2v.runtime.errors import S2VError
+from s2v.runtime.errors import DISK_FULL, S2VError
 from s2v.v1.job_pb2 import Job
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ _BY_STATUS = {
     grpc.StatusCode.FAILED_PRECONDITION: ExitCode.SETUP,
     grpc.StatusCode.CANCELLED: ExitCode.CANCELLED,
 }
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 
 

@@ -133,6 +133,11 @@ http://{{ include "s2v.fullname" . }}-s3:8333
 {{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (index .ports $url.scheme | default (index .ports "")) -}}
 {{- end -}}
 
+{{/* Whether the gateway asks callers who they are. */}}
+{{- define "s2v.asksCallers" -}}
+{{- if not (has (.Values.gateway.settings.auth | default .Values.settings.auth | toString) (list "<nil>" "" "off")) }}true{{ end -}}
+{{- end -}}
+
 {{/* Refuses values that leave something out or contradict each other. */}}
 {{- define "s2v.check" -}}
 {{- if not (or .Values.nats.bundled.enabled .Values.nats.url .Values.nats.existingSecret.urlKey) -}}
@@ -163,8 +168,7 @@ http://{{ include "s2v.fullname" . }}-s3:8333
 {{- fail "s3.existingSecret.name is missing: name the Secret with the keys of the S3 server" -}}
 {{- end -}}
 {{- $open := or .Values.ingress.enabled .Values.gatewayApi.enabled (ne .Values.gateway.service.type "ClusterIP") -}}
-{{- $auth := .Values.gateway.settings.auth | default .Values.settings.auth | toString -}}
-{{- if and $open (not .Values.gateway.anonymous) (has $auth (list "<nil>" "" "off")) -}}
+{{- if and $open (not .Values.gateway.anonymous) (not (include "s2v.asksCallers" .)) -}}
 {{- fail "the gateway can be reached from outside, and nobody is asked who they are: set settings.auth to \"on\" (docs/tenants.md), or gateway.anonymous to true" -}}
 {{- end -}}
 {{- $model := .Values.transcription.settings.whisper_model | toString -}}

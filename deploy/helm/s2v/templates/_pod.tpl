@@ -54,13 +54,16 @@
 {{- end }}
 {{- end -}}
 
-{{/* Volumes of every pod of ours, and their mounts: root, tmp. */}}
+{{/* Volumes of a pod of ours, and their mounts: root, values. */}}
 {{- define "s2v.volumes" -}}
 - name: tmp
-  emptyDir: {{- toYaml .tmp | nindent 4 }}
+  emptyDir: {{- toYaml .values.tmp | nindent 4 }}
 {{- with .root.Values.trust.configMap }}
 - name: trust
   configMap: {name: {{ . }}}
+{{- end }}
+{{- with .values.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end -}}
 
@@ -68,6 +71,21 @@
 - {name: tmp, mountPath: /tmp}
 {{- if .root.Values.trust.configMap }}
 - {name: trust, mountPath: /etc/s2v/trust, readOnly: true}
+{{- end }}
+{{- with .values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Labels and annotations of a pod of ours: root, component, values. */}}
+{{- define "s2v.podMetadata" -}}
+labels:
+  {{- include "s2v.labels" . | nindent 2 }}
+  {{- with .values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge dict .values.podAnnotations .root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
 
@@ -133,15 +151,7 @@ grpc: {port: 50051}
 
 {{/* The pod of a component: root, component, values. */}}
 {{- define "s2v.pod" -}}
-metadata:
-  labels:
-    {{- include "s2v.labels" . | nindent 4 }}
-    {{- with .values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-  {{- with merge dict .values.podAnnotations .root.Values.commonAnnotations }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+metadata: {{- include "s2v.podMetadata" . | nindent 2 }}
 spec:
   serviceAccountName: {{ include "s2v.serviceAccount" . }}
   automountServiceAccountToken: false
@@ -180,11 +190,7 @@ spec:
       lifecycle: {{- . | nindent 8 }}
       {{- end }}
       resources: {{- toYaml .values.resources | nindent 8 }}
-      volumeMounts:
-        {{- include "s2v.volumeMounts" . | nindent 8 }}
-        {{- with .values.extraVolumeMounts }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+      volumeMounts: {{- include "s2v.volumeMounts" . | nindent 8 }}
     {{- with .values.extraContainers }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -193,26 +199,15 @@ spec:
   resourceClaims:
     - {name: gpu, resourceClaimTemplateName: {{ include "s2v.fullname" .root }}-{{ .component }}}
   {{- end }}
-  volumes:
-    {{- include "s2v.volumes" (dict "root" .root "tmp" .values.tmp) | nindent 4 }}
-    {{- with .values.extraVolumes }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  volumes: {{- include "s2v.volumes" . | nindent 4 }}
 {{- end -}}
 
 {{/* The pod of a job that runs the `s2v` command: root, component, command, settings, and perhaps env. What `defaults` adds to
      components (certificates, secrets, volumes) is there too, but no sidecar, beside which a job would never end. */}}
 {{- define "s2v.toolPod" -}}
 {{- $values := .root.Values.defaults -}}
-metadata:
-  labels:
-    {{- include "s2v.labels" . | nindent 4 }}
-    {{- with $values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-  {{- with merge dict $values.podAnnotations .root.Values.commonAnnotations }}
-  annotations: {{- toYaml . | nindent 4 }}
-  {{- end }}
+{{- $pod := dict "root" .root "component" .component "values" $values -}}
+metadata: {{- include "s2v.podMetadata" $pod | nindent 2 }}
 spec:
   restartPolicy: Never
   serviceAccountName: {{ include "s2v.serviceAccount" (dict "root" .root "component" "tools" "values" $values) }}
@@ -222,7 +217,7 @@ spec:
   imagePullSecrets: {{- toYaml . | nindent 4 }}
   {{- end }}
   securityContext: {{- toYaml $values.podSecurityContext | nindent 4 }}
-  {{- include "s2v.placement" (dict "values" $values) | nindent 2 }}
+  {{- include "s2v.placement" $pod | nindent 2 }}
   {{- with $values.extraInitContainers }}
   initContainers: {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -244,14 +239,6 @@ spec:
       envFrom: {{- toYaml . | nindent 8 }}
       {{- end }}
       resources: {{- toYaml .root.Values.tools.resources | nindent 8 }}
-      volumeMounts:
-        {{- include "s2v.volumeMounts" . | nindent 8 }}
-        {{- with $values.extraVolumeMounts }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-  volumes:
-    {{- include "s2v.volumes" (dict "root" .root "tmp" $values.tmp) | nindent 4 }}
-    {{- with $values.extraVolumes }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+      volumeMounts: {{- include "s2v.volumeMounts" $pod | nindent 8 }}
+  volumes: {{- include "s2v.volumes" $pod | nindent 4 }}
 {{- end -}}

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from spacy.tokens import Span, Token
 
+from s2v.analysis.denials import names_nobody
 from s2v.analysis.labels import main_verb
 from s2v.analysis.lexicon import (
     AFTER_MARKS,
     BEFORE_MARKS,
     CONDITION_MARKS,
-    NOBODY,
     OTHERWISE,
     PARALLEL_MARKS,
     PROCESS_NOUNS,
@@ -97,7 +97,7 @@ class Clause:
             return True
         subject = self.subject
         if subject is not None and subject.head.i in verbs:
-            return subject.lower_ in NOBODY or any(child.lower_ == "no" for child in subject.children)
+            return names_nobody(subject)
         return False
 
     @property

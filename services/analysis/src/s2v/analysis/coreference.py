@@ -226,18 +226,6 @@ def _modifiers(noun: Token) -> Iterator[str]:
             yield from (part.lemma_.lower() for part in child.children if part.dep_ == "pobj")
 
 
-def name_tokens(noun: Token) -> tuple[Token, ...]:
-    """Returns a noun with the nouns in front that it is named by: the "blood pressure" of "high blood pressure"."""
-    return (*(child for child in noun.lefts if child.dep_ in ("compound", "nmod") and not child.n_lefts), noun)
-
-
-def write_name(noun: Token) -> str:
-    """Returns the words of `name_tokens`, without the capital letter that only opens a sentence."""
-    first, *rest = name_tokens(noun)
-    text = first.lower_ if first.is_sent_start and first.pos_ == "NOUN" and first.is_title else first.text
-    return " ".join([text, *(token.text for token in rest)])
-
-
 def is_plural_noun(noun: Token) -> bool:
     """Returns whether "they" could stand for a noun: a plural, or several joined by "and"."""
     joined = any(child.dep_ == "cc" and child.lower_ == "and" for child in noun.children)

@@ -13,6 +13,16 @@ _CLAIMING_VERBS = frozenset({"think", "believe", "suppose", "imagine", "say", "s
 _FAILING_VERBS = frozenset({"fail", "refuse", "decline"})
 
 
+def names_nobody(subject: Token) -> bool:
+    """Returns whether a subject denies its clause: "nobody pays", "no request reaches the server"."""
+    return subject.lower_ in NOBODY or has_no(subject)
+
+
+def has_no(noun: Token) -> bool:
+    """Returns whether a noun is denied by its own "no"."""
+    return any(child.lower_ == "no" for child in noun.children)
+
+
 def is_denied(verb: Token) -> bool:
     """Returns whether a clause says that something does not happen: "does not cause", "no drug prevents", "fails to lower"."""
     denials = [child for child in verb.children if child.dep_ == "neg"]

@@ -281,10 +281,9 @@ def _lacks_part(tokens: Span) -> bool:
     )
 
 
-def _foretold(verb: Token) -> list[Token]:
-    """What hangs on a verb that says what will or would be; nothing of one that says what is, whatever the case."""
-    parts = list(verb.children)
-    return parts if any(part.dep_ in ("aux", "auxpass") and part.tag_ == "MD" for part in parts) else []
+def _is_foretold(verb: Token) -> bool:
+    """Whether a verb says what will or would be, not what is, whatever the case."""
+    return any(child.dep_ in ("aux", "auxpass") and child.tag_ == "MD" for child in verb.children)
 
 
 def _is_condition(clause: Token) -> bool:
@@ -301,7 +300,8 @@ def _is_addressed(noun: Token) -> bool:
 def _is_torn(tokens: Span) -> bool:
     """Whether a clause says something else without what it hangs on: "I don't think …", "so far that …", "if it rains, …"."""
     first, last = tokens[0].i, tokens[-1].i
-    if any(_is_condition(child) and not first <= child.i <= last for token in tokens for child in _foretold(token)):
+    foretold = [child for token in tokens if _is_foretold(token) for child in token.children]
+    if any(_is_condition(child) and not first <= child.i <= last for child in foretold):
         return True
     hanging = [token for token in tokens if token.dep_ in ("ccomp", "advcl") and not first <= token.head.i <= last]
     before = tokens.doc[tokens.sent.start : first]

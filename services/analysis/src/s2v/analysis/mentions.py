@@ -196,6 +196,23 @@ def find_series(member: Token) -> list[Token]:
     return members if len(members) > 1 and member in members else []
 
 
+def _name_tokens(noun: Token) -> tuple[Token, ...]:
+    """Returns a noun with the nouns in front that it is named by: the "blood pressure" of "high blood pressure"."""
+    return (*(child for child in noun.lefts if child.dep_ in ("compound", "nmod") and not child.n_lefts), noun)
+
+
+def write_name(noun: Token) -> str:
+    """Returns the words of a noun's name, without the capital letter that only opens a sentence."""
+    first, *rest = _name_tokens(noun)
+    text = first.lower_ if first.is_sent_start and first.pos_ == "NOUN" and first.is_title else first.text
+    return " ".join([text, *(token.text for token in rest)])
+
+
+def name_words(talk: Talk, noun: Token) -> tuple[int, ...]:
+    """Returns the numbers of the words that `write_name` writes."""
+    return tuple(talk.word(token) for token in _name_tokens(noun))
+
+
 def described_name(noun: Token) -> Token | None:
     """Returns the name that a noun behind a comma describes: the Brown of "Carl Brown, a doctor from Leeds"; None for others."""
     name = noun.head

@@ -13,7 +13,7 @@ from dataclasses import replace
 from spacy.tokens import Token
 
 from s2v.analysis.content import Label, NodeDraft
-from s2v.analysis.coreference import name_tokens, write_name
+from s2v.analysis.denials import has_no, names_nobody
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -27,8 +27,8 @@ from s2v.analysis.labels import (
     verb_groups,
 )
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import COLLECTIVE_NOUNS, NOBODY, VAGUE_ADJECTIVES, VAGUE_NOUNS
-from s2v.analysis.mentions import inner_noun
+from s2v.analysis.lexicon import COLLECTIVE_NOUNS, VAGUE_ADJECTIVES, VAGUE_NOUNS
+from s2v.analysis.mentions import inner_noun, name_words, write_name
 from s2v.analysis.quantities import find_quantity
 from s2v.analysis.steps import MAX_PHRASE_WORDS, is_named, phrase, without_subject
 from s2v.analysis.typography import close_brackets
@@ -193,7 +193,7 @@ def _make_clause(
     said: dict[int, str] = {}
     antecedents: tuple[int, ...] = ()
     named: Token | None = None
-    nobody = subject is not None and (subject.lower_ in NOBODY | _ANYTHING or _has_no(subject))
+    nobody = subject is not None and (subject.lower_ in _ANYTHING or names_nobody(subject))
     if (
         subject is not None
         and subject.i not in barred
@@ -209,9 +209,9 @@ def _make_clause(
         and not (subject.i + 1 < len(talk.doc) and _is_clitic(subject.nbor(1)))
     ):
         noun = referent(subject)
-        if noun is not None and noun.lemma_.lower() not in VAGUE_NOUNS and not _has_no(noun):
+        if noun is not None and noun.lemma_.lower() not in VAGUE_NOUNS and not has_no(noun):
             said[subject.i] = write_name(noun)
-            antecedents = tuple(talk.word(token) for token in name_tokens(noun))
+            antecedents = name_words(talk, noun)
             named = subject
     if not _says_something(core, groups, named) or ((named is None or said) and _only_judges(core)):
         return None
@@ -270,10 +270,6 @@ def _is_empty(subject: Token) -> bool:
     """Whether a subject names nobody: "people", but not "young people"."""
     described = any(child.dep_ in ("amod", "compound", "nmod", "nummod", "prep", "acl", "relcl") for child in subject.children)
     return subject.lower_ in _EMPTY_PRONOUNS and not described
-
-
-def _has_no(noun: Token) -> bool:
-    return any(child.lower_ == "no" for child in noun.children)
 
 
 def _amount_of(subject: Token) -> Token:

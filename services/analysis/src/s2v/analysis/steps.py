@@ -10,7 +10,7 @@ from spacy.tokens import Token
 
 from s2v.analysis.clauses import Clause, Role, is_verbal
 from s2v.analysis.content import Label, NodeDraft
-from s2v.analysis.coreference import is_plural_noun, name_tokens, write_name
+from s2v.analysis.coreference import is_plural_noun
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -33,6 +33,7 @@ from s2v.analysis.lexicon import (
     TERMINAL_VERBS,
     VAGUE_NOUNS,
 )
+from s2v.analysis.mentions import name_words, write_name
 from s2v.analysis.phrases import is_torn, write_activity
 from s2v.analysis.typography import close_brackets
 from s2v.v1.diagram_pb2 import NodeKind
@@ -198,7 +199,7 @@ def _make_step(
         # "It is examined": the claim is.
         kept, forms = _verb_form(clause, "plural" if is_plural(meant) else "singular")
         written = make_label(talk, [Group(0.0, (subject,)), *kept, *predicate], {**forms, **said, subject.i: write_name(meant)})
-        label = replace(written, antecedents=_words(talk, meant)) if written is not None else None
+        label = replace(written, antecedents=name_words(talk, meant)) if written is not None else None
     if label is None and complete and not passive:
         with_subject = False
         kept, forms = verb_groups(core, "imperative")
@@ -218,7 +219,7 @@ def _make_step(
     text = text or phrase(talk, label.words[0], label.words[-1] + 1)
     node = NodeDraft(kind, text, label, (label.words[0], max(end, label.words[-1] + 1)), topics - VAGUE_NOUNS)
     if referent is not None and talk.word(pronouns[0]) in label.words:
-        node = replace(node, label=replace(label, antecedents=_words(talk, referent)))
+        node = replace(node, label=replace(label, antecedents=name_words(talk, referent)))
     actor = actor_name(named) if named is not None else before.actor if before is not None else ""
     return Step(
         node,
@@ -226,10 +227,6 @@ def _make_step(
         subject=named,
         object=clause.object if clause.object is not None and clause.object.pos_ != "PRON" else referent,
     )
-
-
-def _words(talk: Talk, noun: Token) -> tuple[int, ...]:
-    return tuple(talk.word(token) for token in name_tokens(noun))
 
 
 def _referent(pronoun: Token, subject: Token | None, before: Step | None, references: Mapping[int, Token]) -> Token | None:

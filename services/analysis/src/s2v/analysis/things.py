@@ -47,10 +47,10 @@ def connect(
     rank = {place: number for number, place in enumerate(joined)}
     known = {place: _find_node(drawn, frozenset(things[place].chosen.node.label.words)) for place in joined}
     said = {(edge.source, edge.target): edge for edge in drawn.edges}
+    told = [said.get((known[source], known[target])) for source, target in edges]
     answers: dict[int, set[str]] = {place: set() for place in joined}
-    for source, target in edges:
-        edge = said.get((known[source], known[target]))
-        if edge is not None:
+    for (source, _), edge in zip(edges, told, strict=True):
+        if edge is not None and edge.label:
             answers[source].add(edge.label)
     node_kind, edge_kind = PARTS[drawn.type]
     nodes = []
@@ -62,13 +62,13 @@ def connect(
             model = drawn.nodes[known[place]]
             spans += model.repeats
             node = replace(node, quantity=node.quantity or model.quantity)
-            if model.kind == NodeKind.NODE_KIND_DECISION and len(answers[place] - {""}) > 1:
+            if model.kind == NodeKind.NODE_KIND_DECISION and len(answers[place]) > 1:
                 kind = model.kind
         repeats = tuple(span for span in sorted(set(spans)) if span[0] >= node.span[1])
         nodes.append(replace(node, kind=kind, repeats=repeats))
     made: list[EdgeDraft] = []
-    for source, target in edges:
-        edge = said.get((known[source], known[target]))
+    for (source, target), model_edge in zip(edges, told, strict=True):
+        edge = model_edge
         if edge is None:
             label, cue = "", None
             if drawn.type == DiagramType.DIAGRAM_TYPE_NETWORK:
