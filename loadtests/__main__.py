@@ -36,7 +36,7 @@ def main() -> None:
     before = baseline.load(arguments.baseline, profile.name) if arguments.baseline else {}
     run = asyncio.run(run_profile(Request(profile, out.absolute(), arguments.target, arguments.talks, arguments.seconds)))
     compared = baseline.compare(before, baseline.metrics(run.figures))
-    judged = report.Judged(run, judge(profile.targets, run.figures), compared)
+    judged = report.Judged(run, judge(profile.targets, run.figures, embedded=not arguments.target), compared)
     report.write(judged, out)
     if arguments.save_baseline:
         baseline.save(arguments.save_baseline, profile.name, run.figures)

@@ -29,8 +29,8 @@ class Judged:
 
     @property
     def passed(self) -> bool:
-        """Whether all targets are reached, and nothing is worse than it may be."""
-        return all(check.passed for check in (*self.checks, *self.compared))
+        """Whether all targets that can be judged are reached, and nothing is worse than it may be."""
+        return all(check.passed is not False for check in (*self.checks, *self.compared))
 
 
 def write(judged: Judged, out: Path) -> None:

@@ -52,7 +52,7 @@ def show(judged: Judged) -> None:
 def _checks(title: str, checks: Sequence[Check]) -> Table:
     table = make_table(title, "wanted", "found", "")
     for check in checks:
-        mark = "[green]yes[/green]" if check.passed else "[red bold]NO[/red bold]"
+        mark = "–" if check.passed is None else "[green]yes[/green]" if check.passed else "[red bold]NO[/red bold]"
         table.add_row(escape(check.name), escape(check.wanted), escape(check.found), mark)
     return table
 

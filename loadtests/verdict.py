@@ -54,12 +54,18 @@ class Check:
     name: str
     wanted: str
     found: str
-    passed: bool
+    passed: bool | None
+    """None: it cannot be judged here, and does not count."""
 
 
-def judge(targets: Sequence[Target], figures: Figures) -> list[Check]:
-    """Checks each target."""
-    return [_JUDGES[target](target.value, figures) for target in targets]
+def judge(targets: Sequence[Target], figures: Figures, *, embedded: bool = True) -> list[Check]:
+    """Checks each target. Memory is not judged unless the stack is embedded: no process of another one is seen."""
+    return [
+        _JUDGES[target](target.value, figures)
+        if embedded or target is not Target.FLAT_MEMORY
+        else Check(target.value, "not judged", "its processes are elsewhere", passed=None)
+        for target in targets
+    ]
 
 
 def _accepted_succeed(name: str, figures: Figures) -> Check:

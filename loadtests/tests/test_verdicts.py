@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from loadtests import baseline
 from loadtests.figures import WatchFigures, count, rate, slope, spread
 from loadtests.observer import Sample
+from loadtests.profiles import PROFILES
 from loadtests.records import Call, Outcome, Recorder, Records, StageRun
+from loadtests.report import Judged, write
+from loadtests.run import Run
 from loadtests.verdict import Target, judge
 
 T0 = 1_800_000_000.0
@@ -97,6 +100,18 @@ def test_memory_may_warm_up_but_not_grow() -> None:
     assert verdict(Target.FLAT_MEMORY, [], [], make_samples(0.0) + make_samples(500.0, "load generator"))
     assert verdict(Target.FLAT_MEMORY, [], [], make_samples(0.0) + make_samples(150.0, "s3"))
     assert not verdict(Target.FLAT_MEMORY, [], [], make_samples(0.0) + make_samples(500.0, "s3"))
+
+
+def test_memory_of_a_stack_elsewhere_is_not_judged(tmp_path: Path) -> None:
+    figures = count(Records([make_call()], [make_job(1)]), make_samples(500.0, "load generator"))
+    targets = (Target.ACCEPTED_SUCCEED, Target.FLAT_MEMORY)
+    checks = judge(targets, figures, embedded=False)
+    assert [check.passed for check in checks] == [True, None]
+    judged = Judged(Run(PROFILES["soak"], figures, [], T0, 2, (0.0, 0.0), "gateway:443"), checks, ())
+    assert judged.passed
+    write(judged, tmp_path)
+    assert "<td>not judged</td>" in (tmp_path / "report.html").read_text()
+    assert not judge(targets, figures)[1].passed, "of an embedded stack that nobody saw, memory is not flat"
 
 
 def test_watches_cost_what_they_add() -> None:

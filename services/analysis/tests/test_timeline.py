@@ -71,6 +71,19 @@ def test_a_long_distance_from_now_is_told_in_digits(parse: Parse) -> None:
     assert found.date.start_year == pytest.approx(-125e6, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("In 2015, the team wrote a plan. Three years ago, it built the first boat. In 2019, it sold the yard.", [2015, 2016, 2019]),
+        ("In 2015, the team wrote a plan. Two years ago, it built a boat. By 2050, it will own ten boats.", [2015, 2013, 2050]),
+        ("Forty years ago, the river was clean. Ten years ago, it was brown.", [1960, 1990]),
+    ],
+)
+def test_distances_from_now_count_from_the_latest_past_year(parse: Parse, text: str, years: list[int]) -> None:
+    talk = parse(text)
+    assert [round(found.date.start_year) for found in find_dates(talk, talk.sentences)] == years
+
+
 def test_each_date_has_the_event_of_its_clause(parse: Parse) -> None:
     talk = parse(
         "In 1969, two computers exchanged a message. In 1983, the network moved to a new protocol. The firm was founded in 1998."

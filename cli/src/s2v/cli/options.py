@@ -121,7 +121,7 @@ class Finish:
 Talk = Annotated[Path, typer.Argument(help="Recording of speech: WAV, MP3, MP4, OGG, FLAC …", show_default=False)]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, as s2v submit and s2v list show it.")]
 ThemeOption = Annotated[Theme, typer.Option(help="Colours of the video.")]
-HeightOption = Annotated[Height, typer.Option(help="Height of the video in pixels; it is 16:9.")]
+HeightOption = Annotated[Height, typer.Option(help="Shorter side of the video in pixels: the height at 16:9.")]
 FrameRateOption = Annotated[FrameRate, typer.Option("--fps", help="Frames a second.")]
 LanguageOption = Annotated[str, typer.Option(metavar="TAG", help="Language of the speech, e.g. en; without it, it is detected.")]
 AspectOption = Annotated[Aspect, typer.Option(help="Shape of the video, width to height.")]

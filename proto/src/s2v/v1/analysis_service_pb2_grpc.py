@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AnalysisServiceStub:
-    """Transcript to storyboard.
+    """Transcript to storyboard. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
     """
 
     def __init__(self, channel):
@@ -43,12 +44,13 @@ class AnalysisServiceStub:
 
 
 class AnalysisServiceServicer:
-    """Transcript to storyboard.
+    """Transcript to storyboard. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
     """
 
     def Analyze(self, request, context):
         """Analyses a transcript.
-        Errors: INVALID_ARGUMENT (words out of order, no words), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (words out of order, NO_WORDS), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +73,8 @@ def add_AnalysisServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AnalysisService:
-    """Transcript to storyboard.
+    """Transcript to storyboard. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AnalysisServiceStub:
-    """Transcript to storyboard."""
+    """Transcript to storyboard. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,21 +37,25 @@ class AnalysisServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AnalysisServiceAsyncStub: ...
     Analyze: _grpc.UnaryUnaryMultiCallable[_analysis_service_pb2.AnalyzeRequest, _analysis_service_pb2.AnalyzeResponse]
     """Analyses a transcript.
-    Errors: INVALID_ARGUMENT (words out of order, no words), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (words out of order, NO_WORDS), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 @_typing.type_check_only
 class AnalysisServiceAsyncStub(AnalysisServiceStub):
-    """Transcript to storyboard."""
+    """Transcript to storyboard. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Analyze: _aio.UnaryUnaryMultiCallable[_analysis_service_pb2.AnalyzeRequest, _analysis_service_pb2.AnalyzeResponse]  # type: ignore[assignment]
     """Analyses a transcript.
-    Errors: INVALID_ARGUMENT (words out of order, no words), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (words out of order, NO_WORDS), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Transcript to storyboard."""
+    """Transcript to storyboard. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
+    """
 
     @_abc_1.abstractmethod
     def Analyze(
@@ -58,7 +64,7 @@ class AnalysisServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_analysis_service_pb2.AnalyzeResponse, _abc.Awaitable[_analysis_service_pb2.AnalyzeResponse]]:
         """Analyses a transcript.
-        Errors: INVALID_ARGUMENT (words out of order, no words), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (words out of order, NO_WORDS), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
 
 def add_AnalysisServiceServicer_to_server(servicer: AnalysisServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,8 +26,9 @@ if _version_not_supported:
 
 
 class JobServiceStub:
-    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
-    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without
+    details (busy), and where callers must be known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo
+    (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
     What belongs to another tenant is NOT_FOUND.
     """
 
@@ -130,8 +131,9 @@ class JobServiceStub:
 
 
 class JobServiceServicer:
-    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
-    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without
+    details (busy), and where callers must be known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo
+    (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
     What belongs to another tenant is NOT_FOUND.
     """
 
@@ -161,7 +163,7 @@ class JobServiceServicer:
 
     def CreateJob(self, request, context):
         """Makes a job of a whole upload. Idempotent by request_id.
-        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
+        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority), RESOURCE_EXHAUSTED (with google.rpc.RetryInfo: QUEUE_FULL, DISK_FULL; without: SANDBOX_LIMIT, the file takes too much to decode), UNAVAILABLE (MAINTENANCE, SCANNER_AWAY).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -381,8 +383,9 @@ def add_JobServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobService:
-    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
-    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without
+    details (busy), and where callers must be known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo
+    (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
     What belongs to another tenant is NOT_FOUND.
     """
 

@@ -27,8 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class JobServiceStub:
-    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
-    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without
+    details (busy), and where callers must be known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo
+    (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
     What belongs to another tenant is NOT_FOUND.
     """
 
@@ -50,7 +51,7 @@ class JobServiceStub:
     """
     CreateJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]
     """Makes a job of a whole upload. Idempotent by request_id.
-    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
+    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority), RESOURCE_EXHAUSTED (with google.rpc.RetryInfo: QUEUE_FULL, DISK_FULL; without: SANDBOX_LIMIT, the file takes too much to decode), UNAVAILABLE (MAINTENANCE, SCANNER_AWAY).
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]
     """Answers a job.
@@ -111,8 +112,9 @@ class JobServiceStub:
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
-    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
-    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without
+    details (busy), and where callers must be known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo
+    (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
     What belongs to another tenant is NOT_FOUND.
     """
 
@@ -131,7 +133,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """
     CreateJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CreateJobRequest, _job_service_pb2.CreateJobResponse]  # type: ignore[assignment]
     """Makes a job of a whole upload. Idempotent by request_id.
-    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
+    Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority), RESOURCE_EXHAUSTED (with google.rpc.RetryInfo: QUEUE_FULL, DISK_FULL; without: SANDBOX_LIMIT, the file takes too much to decode), UNAVAILABLE (MAINTENANCE, SCANNER_AWAY).
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.GetJobRequest, _job_service_pb2.GetJobResponse]  # type: ignore[assignment]
     """Answers a job.
@@ -191,8 +193,9 @@ class JobServiceAsyncStub(JobServiceStub):
     """
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), and where callers must be
-    known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
+    """The front door: uploads, jobs, events, artifacts, edits, webhooks. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without
+    details (busy), and where callers must be known UNAUTHENTICATED; where quotas are set RESOURCE_EXHAUSTED with google.rpc.RetryInfo
+    (TOO_MANY_CALLS, TOO_MANY_JOBS, TOO_MANY_READS).
     What belongs to another tenant is NOT_FOUND.
     """
 
@@ -233,7 +236,7 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.CreateJobResponse, _abc.Awaitable[_job_service_pb2.CreateJobResponse]]:
         """Makes a job of a whole upload. Idempotent by request_id.
-        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority).
+        Errors: NOT_FOUND (upload), FAILED_PRECONDITION (upload not whole), INVALID_ARGUMENT (options; INFECTED; no sound, not media, cut short, too short, too long; see the reason in google.rpc.ErrorInfo), DATA_LOSS (checksum), PERMISSION_DENIED (NOT_ENTITLED to high priority), RESOURCE_EXHAUSTED (with google.rpc.RetryInfo: QUEUE_FULL, DISK_FULL; without: SANDBOX_LIMIT, the file takes too much to decode), UNAVAILABLE (MAINTENANCE, SCANNER_AWAY).
         """
 
     @_abc_1.abstractmethod

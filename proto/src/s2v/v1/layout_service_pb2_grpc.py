@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class LayoutServiceStub:
-    """Storyboard to composition.
+    """Storyboard to composition. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
     """
 
     def __init__(self, channel):
@@ -43,12 +44,13 @@ class LayoutServiceStub:
 
 
 class LayoutServiceServicer:
-    """Storyboard to composition.
+    """Storyboard to composition. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
     """
 
     def Compose(self, request, context):
         """Places a storyboard's diagrams on the canvas.
-        Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes, or busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +73,8 @@ def add_LayoutServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LayoutService:
-    """Storyboard to composition.
+    """Storyboard to composition. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
     """
 
     @staticmethod

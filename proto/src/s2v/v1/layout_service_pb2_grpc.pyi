@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class LayoutServiceStub:
-    """Storyboard to composition."""
+    """Storyboard to composition. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,21 +37,25 @@ class LayoutServiceStub:
     def __new__(cls, channel: _aio.Channel) -> LayoutServiceAsyncStub: ...
     Compose: _grpc.UnaryUnaryMultiCallable[_layout_service_pb2.ComposeRequest, _layout_service_pb2.ComposeResponse]
     """Places a storyboard's diagrams on the canvas.
-    Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes, or busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 @_typing.type_check_only
 class LayoutServiceAsyncStub(LayoutServiceStub):
-    """Storyboard to composition."""
+    """Storyboard to composition. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Compose: _aio.UnaryUnaryMultiCallable[_layout_service_pb2.ComposeRequest, _layout_service_pb2.ComposeResponse]  # type: ignore[assignment]
     """Places a storyboard's diagrams on the canvas.
-    Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes, or busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 class LayoutServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Storyboard to composition."""
+    """Storyboard to composition. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must
+    be known UNAUTHENTICATED.
+    """
 
     @_abc_1.abstractmethod
     def Compose(
@@ -58,7 +64,7 @@ class LayoutServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_layout_service_pb2.ComposeResponse, _abc.Awaitable[_layout_service_pb2.ComposeResponse]]:
         """Places a storyboard's diagrams on the canvas.
-        Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes, or busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (an edge without its node, scenes out of order), RESOURCE_EXHAUSTED (too many nodes), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
 
 def add_LayoutServiceServicer_to_server(servicer: LayoutServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

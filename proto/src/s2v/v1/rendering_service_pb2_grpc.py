@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class RenderingServiceStub:
-    """Composition to video.
+    """Composition to video. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
     """
 
     def __init__(self, channel):
@@ -43,12 +44,13 @@ class RenderingServiceStub:
 
 
 class RenderingServiceServicer:
-    """Composition to video.
+    """Composition to video. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
     """
 
     def Render(self, request_iterator, context):
         """Renders a composition with its sound; progress first, then the film.
-        Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (TOO_LARGE, RENDERING_LIMIT), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +73,8 @@ def add_RenderingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RenderingService:
-    """Composition to video.
+    """Composition to video. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class RenderingServiceStub:
-    """Composition to video."""
+    """Composition to video. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,21 +37,25 @@ class RenderingServiceStub:
     def __new__(cls, channel: _aio.Channel) -> RenderingServiceAsyncStub: ...
     Render: _grpc.StreamStreamMultiCallable[_rendering_service_pb2.RenderRequest, _rendering_service_pb2.RenderResponse]
     """Renders a composition with its sound; progress first, then the film.
-    Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (TOO_LARGE, RENDERING_LIMIT), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 @_typing.type_check_only
 class RenderingServiceAsyncStub(RenderingServiceStub):
-    """Composition to video."""
+    """Composition to video. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Render: _aio.StreamStreamMultiCallable[_rendering_service_pb2.RenderRequest, _rendering_service_pb2.RenderResponse]  # type: ignore[assignment]
     """Renders a composition with its sound; progress first, then the film.
-    Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (TOO_LARGE, RENDERING_LIMIT), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 class RenderingServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Composition to video."""
+    """Composition to video. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
+    """
 
     @_abc_1.abstractmethod
     def Render(
@@ -58,7 +64,7 @@ class RenderingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_rendering_service_pb2.RenderResponse], _abc.AsyncIterator[_rendering_service_pb2.RenderResponse]]:
         """Renders a composition with its sound; progress first, then the film.
-        Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (composition without scenes, sound that does not open, lengths that differ), RESOURCE_EXHAUSTED (TOO_LARGE, RENDERING_LIMIT), FAILED_PRECONDITION (STRICT), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
 
 def add_RenderingServiceServicer_to_server(servicer: RenderingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

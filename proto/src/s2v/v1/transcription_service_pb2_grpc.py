@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class TranscriptionServiceStub:
-    """Sound to transcript.
+    """Sound to transcript. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
     """
 
     def __init__(self, channel):
@@ -43,12 +44,13 @@ class TranscriptionServiceStub:
 
 
 class TranscriptionServiceServicer:
-    """Sound to transcript.
+    """Sound to transcript. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
     """
 
     def Transcribe(self, request_iterator, context):
         """Transcribes a sound; segments are streamed as windows are ready, in order of time, the whole transcript last.
-        Errors: INVALID_ARGUMENT (not media, no sound, too long), RESOURCE_EXHAUSTED (too large, or busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (options; not media, no sound, nobody speaks, too long; see the reason), RESOURCE_EXHAUSTED (TOO_LARGE, SANDBOX_LIMIT), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +73,8 @@ def add_TranscriptionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TranscriptionService:
-    """Sound to transcript.
+    """Sound to transcript. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
     """
 
     @staticmethod

@@ -27,7 +27,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class TranscriptionServiceStub:
-    """Sound to transcript."""
+    """Sound to transcript. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,21 +37,25 @@ class TranscriptionServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TranscriptionServiceAsyncStub: ...
     Transcribe: _grpc.StreamStreamMultiCallable[_transcription_service_pb2.TranscribeRequest, _transcription_service_pb2.TranscribeResponse]
     """Transcribes a sound; segments are streamed as windows are ready, in order of time, the whole transcript last.
-    Errors: INVALID_ARGUMENT (not media, no sound, too long), RESOURCE_EXHAUSTED (too large, or busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (options; not media, no sound, nobody speaks, too long; see the reason), RESOURCE_EXHAUSTED (TOO_LARGE, SANDBOX_LIMIT), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 @_typing.type_check_only
 class TranscriptionServiceAsyncStub(TranscriptionServiceStub):
-    """Sound to transcript."""
+    """Sound to transcript. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Transcribe: _aio.StreamStreamMultiCallable[_transcription_service_pb2.TranscribeRequest, _transcription_service_pb2.TranscribeResponse]  # type: ignore[assignment]
     """Transcribes a sound; segments are streamed as windows are ready, in order of time, the whole transcript last.
-    Errors: INVALID_ARGUMENT (not media, no sound, too long), RESOURCE_EXHAUSTED (too large, or busy), DEADLINE_EXCEEDED.
+    Errors: INVALID_ARGUMENT (options; not media, no sound, nobody speaks, too long; see the reason), RESOURCE_EXHAUSTED (TOO_LARGE, SANDBOX_LIMIT), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
     """
 
 class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Sound to transcript."""
+    """Sound to transcript. Every rpc can answer UNAVAILABLE (try again), RESOURCE_EXHAUSTED without details (busy), and where callers must be
+    known UNAUTHENTICATED.
+    """
 
     @_abc_1.abstractmethod
     def Transcribe(
@@ -58,7 +64,7 @@ class TranscriptionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_transcription_service_pb2.TranscribeResponse], _abc.AsyncIterator[_transcription_service_pb2.TranscribeResponse]]:
         """Transcribes a sound; segments are streamed as windows are ready, in order of time, the whole transcript last.
-        Errors: INVALID_ARGUMENT (not media, no sound, too long), RESOURCE_EXHAUSTED (too large, or busy), DEADLINE_EXCEEDED.
+        Errors: INVALID_ARGUMENT (options; not media, no sound, nobody speaks, too long; see the reason), RESOURCE_EXHAUSTED (TOO_LARGE, SANDBOX_LIMIT), FAILED_PRECONDITION (STRICT, SETUP), DEADLINE_EXCEEDED, INTERNAL (ENGINE_FAILED).
         """
 
 def add_TranscriptionServiceServicer_to_server(servicer: TranscriptionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Date, Label
-from s2v.analysis.eras import ERAS, EraReading, read_ago, read_era_span
+from s2v.analysis.eras import ERAS, PRESENT, EraReading, read_ago, read_era_span
 from s2v.analysis.language import Talk
 from s2v.analysis.numbers import read_number, read_ordinal, read_year
 from s2v.v1.diagram_pb2 import DatePrecision
@@ -104,7 +104,30 @@ def find_dates(talk: Talk, sentences: Sequence[Span]) -> list[SpokenDate]:
             found.append(spoken)
             rank += spoken.date.precision == DatePrecision.DATE_PRECISION_ORDINAL
             place += length
-    return found
+    return _count_back(found)
+
+
+def _count_back(found: Sequence[SpokenDate]) -> list[SpokenDate]:
+    """Counts "three years ago" from the latest year that is told as past, where that is later than the year it was read from."""
+    told = [spoken.date.end_year for spoken in found if not _is_ago(spoken) and not _is_ahead(spoken)]
+    later = max([0.0, *(year - PRESENT for year in told)])
+    return [
+        replace(spoken, date=replace(spoken.date, start_year=spoken.date.start_year + later, end_year=spoken.date.end_year + later))
+        if _is_ago(spoken)
+        else spoken
+        for spoken in found
+    ]
+
+
+def _is_ago(spoken: SpokenDate) -> bool:
+    return any(token.lower_ == "ago" for token in spoken.tokens)
+
+
+def _is_ahead(spoken: SpokenDate) -> bool:
+    """Whether a date stands in a clause about what will be: "by 2050 it will have doubled"."""
+    first = spoken.tokens[0]
+    verb = next((token for token in first.ancestors if token.pos_ in ("VERB", "AUX")), first)
+    return any(child.tag_ == "MD" for child in verb.children)
 
 
 def _read(talk: Talk, tokens: list[Token], place: int, last: Date | None, rank: int) -> tuple[SpokenDate, int] | None:
