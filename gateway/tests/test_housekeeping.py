@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from s2v.gateway import housekeeping as house
 from s2v.runtime.jobs import prefix, progress, stage_record
+from s2v.runtime.records import WHOLE_KEY
+from s2v.runtime.schema import JOBS_BUCKET
 from s2v.v1.artifact_pb2 import ObjectRef
-from s2v.v1.job_pb2 import JobState, StageState
+from s2v.v1.job_pb2 import Job, JobState, StageState
 from s2v.v1.job_service_pb2 import CancelJobRequest
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.work_pb2 import JobRecord, Task
@@ -46,6 +49,61 @@ async def test_sweeping_an_upload_never_touches_a_job_that_came_to_be(open_door,
         before = {item.key for item in await door.store.list(prefix(door.settings.tenant, job.id))}
         await door.housekeeping.sweep()
         assert {item.key for item in await door.store.list(f"{door.settings.tenant}/")} == before
+
+
+async def test_a_job_whose_record_a_killed_gateway_did_not_write_goes_with_its_upload_unless_nats_lost_it(open_door, media):
+    async with open_door() as door:
+        tenant, job_id = door.settings.tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+        upload_id = await door.upload("talk.wav", media.wav(6))
+        await door.uploads.claim(await door.uploads.open(tenant, upload_id), job_id)
+        record = JobRecord(job=Job(id=job_id, tenant=tenant, source_name="talk.wav"), epoch=1)
+        await door.store.put(f"{prefix(tenant, job_id)}request.pb", record.SerializeToString())
+        await door.store.put(f"{prefix(tenant, job_id)}source/abc", b"a talk")
+        await door.jobs.records.mark_live(tenant, job_id, 1)
+        await door.jobs.records.mark_whole()
+    async with open_door(upload_lifetime_seconds=0.5) as later:
+        await asyncio.sleep(1.6)  # S3 gives times in whole seconds
+        await later.housekeeping.sweep()
+        assert await later.left() == []
+        assert not await later.jobs.records.live(tenant)
+
+        upload_id = await later.start("talk.wav", 10)
+        await later.uploads.claim(await later.uploads.open(tenant, upload_id), job_id)
+        await later.store.put(f"{prefix(tenant, job_id)}request.pb", record.SerializeToString())
+        await later.bus.jetstream.purge_stream(f"KV_{JOBS_BUCKET}", subject=f"$KV.{JOBS_BUCKET}.{WHOLE_KEY}")
+        await asyncio.sleep(1.6)
+        await later.housekeeping.sweep()
+        assert await later.left() == [f"{prefix(tenant, job_id)}request.pb"], "what NATS has lost may be a job"
+        await later.store.delete(f"{prefix(tenant, job_id)}request.pb")  # other tests' rebuilding would look at it
+
+
+async def test_parts_of_what_was_never_written_whole_are_swept(open_door, monkeypatch):
+    async with open_door() as door:
+        client, bucket, key = door.store._client, door.store._bucket, f"{door.settings.tenant}/jobs/a/film"
+        upload = client._create_multipart_upload(bucket, key, {})
+        client._upload_part(bucket, key, bytes(5 * 1024 * 1024), {}, upload, 1)
+        await door.housekeeping.sweep()
+        assert key in [one.object_name for one in client._list_multipart_uploads(bucket).uploads]
+        monkeypatch.setattr(house, "BROKEN_OFF", timedelta(seconds=-5))
+        await door.housekeeping.sweep()
+        assert not client._list_multipart_uploads(bucket).uploads
+
+
+async def test_an_end_does_not_wait_for_what_takes_long(open_door):
+    async with open_door() as door:
+        begun = asyncio.Event()
+
+        async def tidy():
+            begun.set()
+            await asyncio.sleep(3600)
+
+        door.housekeeping.tidy = tidy
+        stop = asyncio.Event()
+        running = asyncio.create_task(door.housekeeping.run(stop))
+        async with asyncio.timeout(20):
+            await begun.wait()
+            stop.set()
+            await running
 
 
 async def test_expired_uploads_of_each_tenant_are_swept_where_callers_say_who_they_are(open_door):

@@ -78,7 +78,13 @@ async def test_jobs_are_listed_newest_first_by_pages_and_state(open_door, media)
         assert seen == sorted(made, reverse=True)
         cancelled = await door.stub.ListJobs(ListJobsRequest(state=JobState.JOB_STATE_CANCELLED))
         assert [job.id for job in cancelled.jobs] == [made[2]]
-        for request in (ListJobsRequest(page_token="x"), ListJobsRequest(page_size=201), ListJobsRequest(page_size=-1)):
+        assert not (await door.stub.ListJobs(ListJobsRequest(page_token="0" * 26))).jobs  # older than all
+        for request in (
+            ListJobsRequest(page_token="x"),
+            ListJobsRequest(page_token="7" + "Z" * 25),  # of the year 10889
+            ListJobsRequest(page_size=201),
+            ListJobsRequest(page_size=-1),
+        ):
             async with door.refusing() as refused:
                 await door.stub.ListJobs(request)
             assert refused[0].code == grpc.StatusCode.INVALID_ARGUMENT
@@ -173,10 +179,51 @@ async def test_an_artifact_comes_whole_and_an_unknown_one_names_those_that_are_t
         assert messages[0].artifact.object.content_type == "audio/wav"
         assert all(one.artifact == Artifact() and len(one.data) <= 256 * 1024 for one in messages[1:])
         assert b"".join(one.data for one in messages) == data
+        size = len(data)
+        for offset, length, wanted in (
+            (300_000, 0, data[300_000:]),
+            (44, 300_000, data[44:300_044]),
+            (-100, 0, data[-100:]),
+            (-size - 7, 0, data),
+            (size - 1, 99, data[-1:]),
+            (size, 0, b""),
+            (size + 1, 5, b""),
+        ):
+            request = GetArtifactRequest(job_id=job.id, name="source", offset=offset, length=length)
+            part = [one async for one in door.stub.GetArtifact(request)]
+            assert part[0].artifact == messages[0].artifact
+            assert b"".join(one.data for one in part) == wanted, (offset, length)
+        async with door.refusing() as refused:
+            [one async for one in door.stub.GetArtifact(GetArtifactRequest(job_id=job.id, name="source", length=-1))]
+        assert (refused[0].code, refused[0].field) == (grpc.StatusCode.INVALID_ARGUMENT, "length")
         async with door.refusing() as refused:
             [one async for one in door.stub.GetArtifact(GetArtifactRequest(job_id=job.id, name="video.mp4"))]
         assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.NOT_FOUND, "ARTIFACT_NOT_FOUND")
         assert "source" in refused[0].message
+
+
+async def test_a_tenant_has_a_quarter_of_all_calls_for_downloads_and_again_when_one_is_over(open_door, media):
+    async with open_door(max_concurrent_calls=8) as door:
+        job = await door.create(await door.upload("talk.wav", media.wav(600)), "artifact")
+        wanted = GetArtifactRequest(job_id=job.id, name="source")
+        unread = [door.stub.GetArtifact(wanted) for _ in range(2)]
+        for download in unread:
+            await download.read()
+        async with door.refusing() as refused:
+            await door.stub.GetArtifact(wanted).read()
+        assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.UNAVAILABLE, "BUSY")
+        assert (await door.stub.GetJob(GetJobRequest(job_id=job.id))).job.id == job.id
+        unread[0].cancel()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    again = door.stub.GetArtifact(wanted)
+                    await again.read()
+                    break
+                except grpc.aio.AioRpcError:
+                    await asyncio.sleep(0.05)
+        again.cancel()
+        unread[1].cancel()
 
 
 @pytest.mark.parametrize("job_id", ["", "*", "../x", "01ARZ3NDEKTSV4RRFFQ69G5FAV"])

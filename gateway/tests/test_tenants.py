@@ -12,16 +12,19 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from s2v.cli.servers import free_ports
 from s2v.client import Access, Client
 from s2v.gateway.quotas import Quotas
 from s2v.gateway.settings import GatewaySettings
 from s2v.runtime.errors import QuotaError, SetupError
 from s2v.runtime.keys import ApiKeys
+from s2v.runtime.schema import QUOTAS_BUCKET
 from s2v.runtime.tokens import Tokens
 from s2v.v1 import job_service_pb2 as api
 from s2v.v1.artifact_pb2 import Artifact, ObjectRef
 from s2v.v1.job_pb2 import JobOptions, Priority
 from s2v.v1.job_service_pb2_grpc import JobServiceStub
+from s2v.v1.report_pb2 import Stage
 
 pytestmark = pytest.mark.integration
 
@@ -296,6 +299,132 @@ async def test_a_refused_file_gives_its_place_back(open_door, media):
             await door.create(await door.upload("talk.wav", media.wav(2)), "short")
         assert refused[0].reason == "TOO_SHORT"
         await door.create(await door.upload("talk.wav", media.wav(6)), "whole")
+
+
+async def calls_left(door, most):
+    """How many calls of the hour are left: each is made, and counted until one is refused."""
+    for made in range(most + 1):
+        try:
+            await door.start("talk.wav", 10)
+        except grpc.aio.AioRpcError:
+            return made
+    raise AssertionError("no call was refused")
+
+
+async def test_what_is_refused_and_what_comes_again_costs_no_call(open_door, media):
+    data, away = media.wav(6), f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    most = 9
+    limits = {"quotas": "on", "quota_calls_per_hour": most, "quota_jobs_at_once": 1, "max_open_uploads": 3}
+    async with open_door(**limits) as door, open_door(**limits, clamd=away) as scanning:
+        first = await door.create(await door.upload("talk.wav", data), "1")  # two calls
+        upload_id = await door.upload("talk.wav", data)  # one
+        for _ in range(3):
+            async with door.refusing() as refused:
+                await door.create(upload_id, "2")
+            assert refused[0].reason == "TOO_MANY_JOBS"
+        await door.stub.CancelJob(api.CancelJobRequest(job_id=first.id))
+        for _ in range(3):
+            async with door.refusing() as refused:
+                await scanning.create(upload_id, "2")  # one, the first time
+            assert refused[0].reason == "SCANNER_AWAY"
+        second = await door.create(upload_id, "2")
+        assert (await door.create(upload_id, "2")).id == second.id
+        await door.stub.CancelJob(api.CancelJobRequest(job_id=second.id))
+        for _ in range(3):
+            await door.start("talk.wav", 10)  # three
+        async with door.refusing() as refused:
+            await door.start("talk.wav", 10)
+        assert refused[0].reason == "TOO_MANY_UPLOADS"
+        for item in await door.store.list(f"{door.settings.tenant}/uploads/"):
+            await door.store.delete(item.key)
+        assert await calls_left(door, most) == most - 7
+        assert len(await door.store.list(f"{door.settings.tenant}/uploads/")) == 2, "what costs too much leaves nothing"
+        await door.jobs.update(door.settings.tenant, first.id, has_result)
+        async with door.refusing() as refused:
+            await door.stub.RerunJob(api.RerunJobRequest(job_id=first.id, from_stage=Stage.STAGE_TRANSCRIPTION))
+        assert refused[0].reason == "TOO_MANY_CALLS"
+
+
+def has_result(record):
+    record.job.artifacts.append(Artifact(name="source", object=record.source))
+    return True
+
+
+async def test_a_call_too_many_takes_no_place(open_door, make_quotas, media, tenant):
+    async with open_door(quotas="on", quota_calls_per_hour=2, quota_jobs_at_once=1) as door:
+        upload_id = await door.upload("talk.wav", media.wav(6))
+        await door.start("talk.wav", 10)
+        async with door.refusing() as refused:
+            await door.create(upload_id, "late")
+        assert refused[0].reason == "TOO_MANY_CALLS"
+    assert await (await make_quotas(time.time, quota_jobs_at_once=1)).hold_job(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+
+
+async def test_a_rerun_that_waits_for_a_place_costs_no_call(open_door, make_quotas, media, tenant):
+    async with open_door(quotas="on", quota_calls_per_hour=5, quota_jobs_at_once=1) as door:
+        ended = await door.create(await door.upload("talk.wav", media.wav(6)), "1")
+        await door.stub.CancelJob(api.CancelJobRequest(job_id=ended.id))
+        await door.create(await door.upload("talk.wav", media.wav(6)), "2")
+        for _ in range(3):
+            async with door.refusing() as refused:
+                await door.stub.RerunJob(api.RerunJobRequest(job_id=ended.id, from_stage=Stage.STAGE_TRANSCRIPTION))
+            assert refused[0].reason == "TOO_MANY_JOBS"
+        assert await calls_left(door, 5) == 1
+
+
+@pytest.mark.parametrize("how", ["away", "broken off"])
+async def test_a_job_that_did_not_come_to_be_gives_its_place_back(open_door, media, how):
+    async def silent(reader, writer):
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = free_ports(1)[0] if how == "away" else server.sockets[0].getsockname()[1]
+    limits = {"quotas": "on", "quota_jobs_at_once": 1}
+    async with open_door(**limits, clamd=f"tcp://127.0.0.1:{port}") as door, open_door(**limits) as other:
+        request = api.CreateJobRequest(request_id="lost", upload_id=await door.upload("talk.wav", media.wav(6)))
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await door.stub.CreateJob(request, timeout=3)
+        assert (
+            caught.value.code()
+            == {
+                "away": grpc.StatusCode.UNAVAILABLE,
+                "broken off": grpc.StatusCode.DEADLINE_EXCEEDED,
+            }[how]
+        )
+        upload_id = await other.upload("talk.wav", media.wav(6))
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    await other.create(upload_id, "next")
+                    break
+                except grpc.aio.AioRpcError:
+                    await asyncio.sleep(0.1)
+    server.close()
+
+
+async def test_a_long_job_keeps_its_place_when_nats_has_forgotten_what_is_held(open_door, media):
+    async with open_door(quotas="on", quota_jobs_at_once=1) as door:
+        job = await door.create(await door.upload("talk.wav", media.wav(6)), "long")
+        upload_id = await door.upload("talk.wav", media.wav(6))
+        key = f"$KV.{QUOTAS_BUCKET}.{door.settings.tenant}.work"
+        await door.bus.jetstream.purge_stream(f"KV_{QUOTAS_BUCKET}", subject=key)
+        async with door.refusing() as refused:
+            await door.create(upload_id, "next")
+        assert refused[0].reason == "TOO_MANY_JOBS"
+        await door.stub.CancelJob(api.CancelJobRequest(job_id=job.id))
+        await door.create(upload_id, "next")
+
+
+async def test_a_place_whose_gateway_died_is_free_after_a_while(make_quotas, tenant):
+    clock = Clock()
+    quotas = await make_quotas(clock, quota_jobs_at_once=1)
+    assert await quotas.hold_job(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert not await quotas.hold_job(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    with pytest.raises(QuotaError):
+        await quotas.hold_job(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAW")
+    clock.now += 601
+    assert await quotas.hold_job(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAW")
 
 
 async def test_a_refusal_says_when_to_come_again(open_door):

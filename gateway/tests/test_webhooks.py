@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from s2v.gateway import webhook_http
+from s2v.gateway import notifying, webhook_http
 from s2v.gateway import webhooks as webhooks_module
 from s2v.gateway.notifying import Notifying
 from s2v.gateway.webhook_http import BlockedError, Outbound, is_public
@@ -115,6 +115,7 @@ async def deliver_all(webhooks, store, tenant):
             delivery = Delivery.FromString(await store.read(item.key))
             delivery.next_at.FromSeconds(1)
             await store.put(item.key, delivery.SerializeToString())
+            webhooks._waiting.pop(item.key, None)
         await webhooks.deliver_due()
 
 
@@ -145,6 +146,11 @@ async def deliver_all(webhooks, store, tenant):
         "2001:0:1::1",
         "192.0.0.1",
         "198.18.0.1",
+        "fec0::1",
+        "feff::1",
+        "::127.0.0.1",
+        "::169.254.169.254",
+        "::93.184.216.34",
     ],
 )
 def test_an_address_inside_the_house_is_not_public(address):
@@ -373,6 +379,89 @@ async def test_a_delivery_is_tried_ten_times_with_the_same_event_id_and_then_giv
     delivery = (await webhooks.deliveries(tenant, record.webhook.id))[0]
     assert (len(delivery.attempts), delivery.delivered, delivery.HasField("next_at")) == (ATTEMPTS, False, False)
     assert delivery.attempts[0].error == "it answered 500"
+
+
+@pytest.mark.integration
+async def test_a_delivery_that_waits_is_not_read_until_its_time_and_a_webhook_once_a_turn(
+    make_webhooks, receiver, store, tenant, monkeypatch
+):
+    webhooks = await make_webhooks()
+    record = await webhooks.create(tenant, receiver.url)
+    monkeypatch.setattr(webhooks_module, "WAITS_SECONDS", (5.0,) * 9)
+    receiver.statuses = [500] * 3
+    for number in range(3):
+        await webhooks.announce(ended(tenant, f"01ARZ3NDEKTSV4RRFFQ69G5FA{number}"), 1)
+    read, keys = store.read, []
+
+    async def counted(key, *more):
+        keys.append(key)
+        return await read(key, *more)
+
+    monkeypatch.setattr(store, "read", counted)
+    await webhooks.deliver_due()
+    assert keys.count(f"{tenant}/webhooks/{record.webhook.id}.pb") == 1
+    await webhooks.deliver_due()  # from now on it is known when they are due
+    keys.clear()
+    await webhooks.deliver_due()
+    assert not [key for key in keys if tenant in key]
+    async with asyncio.timeout(20):
+        while len(receiver.seen) < 6:
+            await webhooks.deliver_due()
+            await asyncio.sleep(0.1)
+    assert not await store.list(f"_due/{tenant}/")
+    await webhooks.deliver_due()
+    assert not [key for key in webhooks._waiting if tenant in key], "what is done is forgotten"
+
+
+@pytest.mark.integration
+async def test_a_damaged_webhook_holds_up_nothing_and_can_be_deleted(open_door, receiver, media, caplog):
+    async with open_door(webhook_hosts="127.0.0.1") as door:
+        tenant, store, webhooks = door.settings.tenant, door.store, door.webhooks
+        damaged = (await webhooks.create(tenant, receiver.url)).webhook.id
+        whole = (await webhooks.create(tenant, receiver.url)).webhook.id
+        await webhooks.announce(ended(tenant), 1)
+        await store.put(f"{tenant}/webhooks/{damaged}.pb", b"\xff\xff")
+        await store.put(f"_due/{tenant}/{whole}/damaged.pb", b"\xff\xff")
+        stop = asyncio.Event()
+        running = asyncio.create_task(Notifying(webhooks, door.jobs, door.bus).run(stop))
+        await asyncio.sleep(1)  # the consumer hears what comes after it was made
+        await door.bus.jetstream.publish("s2v.v1.events.01ARZ3NDEKTSV4RRFFQ69G5FAV", b"\xff\xff")
+        job = await door.create(await door.upload("talk.wav", media.wav(6)), "told")
+        await door.stub.CancelJob(api.CancelJobRequest(job_id=job.id))
+        async with asyncio.timeout(20):
+            while len(receiver.seen) < 2 and not running.done():
+                await asyncio.sleep(0.05)
+        stop.set()
+        await running
+        assert damaged in caplog.text
+        assert [one.id for one in (await door.stub.ListWebhooks(api.ListWebhooksRequest())).webhooks] == [whole]
+        assert not await store.list(f"_due/{tenant}/{whole}/")
+        assert await store.list(f"_due/{tenant}/{damaged}/"), "it may be restored"
+        for webhook_id in (damaged, whole):
+            await door.stub.DeleteWebhook(api.DeleteWebhookRequest(webhook_id=webhook_id))
+        for folder in (f"{tenant}/webhooks/", f"_due/{tenant}/", f"{tenant}/deliveries/"):
+            assert not await store.list(folder)
+
+
+@pytest.mark.integration
+async def test_an_error_that_nobody_expects_does_not_end_the_telling(make_webhooks, jobs, bus, monkeypatch, caplog):
+    monkeypatch.setattr(notifying, "OUTAGE_SECONDS", 0.05)
+    webhooks, tried = await make_webhooks(), 0
+
+    async def begin_due():
+        nonlocal tried
+        tried += 1
+        raise ValueError("nobody expects this")
+
+    webhooks.begin_due = begin_due
+    stop = asyncio.Event()
+    running = asyncio.create_task(Notifying(webhooks, jobs, bus).run(stop))
+    async with asyncio.timeout(20):
+        while tried < 2 and not running.done():
+            await asyncio.sleep(0.02)
+        stop.set()
+        await running
+    assert "nobody expects this" in caplog.text
 
 
 @pytest.mark.integration

@@ -12,8 +12,10 @@ import pytest
 from s2v.runtime import hops
 from s2v.runtime.errors import EngineError, LimitError, SetupError, UnavailableError
 from s2v.runtime.jobs import stage_record
-from s2v.runtime.records import HEADER_BYTES
+from s2v.runtime.records import HEADER_BYTES, Change
+from s2v.runtime.recovery import read_record
 from s2v.runtime.settings import RuntimeSettings
+from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import JobState
 from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
@@ -135,6 +137,42 @@ async def test_a_job_stays_marked_until_nats_has_the_event_of_its_end(own: Runti
             if len(states) == 2:
                 break
         assert states == [JobState.JOB_STATE_QUEUED, JobState.JOB_STATE_CANCELLED]
+
+
+@pytest.mark.parametrize("late", ["amend", "conclude"])
+async def test_an_end_that_is_written_late_holds_what_has_changed_meanwhile(own: RuntimeSettings, tenant: str, late: str) -> None:
+    async with House(own, tenant) as house, House(own, tenant) as other:
+        job_id = await house.submit("word", wake=False)
+        ended = await house.jobs.cancel(tenant, job_id)
+        put, written, go_on = house.store.put, asyncio.Event(), asyncio.Event()
+
+        async def slow(key: str, *content: bytes) -> ObjectRef:
+            written.set()
+            await go_on.wait()
+            return await put(key, *content)
+
+        def stars(count: int) -> Change:
+            def rate(record: JobRecord) -> bool:
+                if count:
+                    record.job.rating.stars = count
+                else:
+                    record.job.rating.remark = "good"
+                return True
+
+            return rate
+
+        house.store.put = slow  # type: ignore[method-assign]
+        first = house.jobs.amend(tenant, job_id, stars(5)) if late == "amend" else house.jobs.conclude(ended)
+        writing = asyncio.create_task(first)
+        await written.wait()
+        await other.jobs.amend(tenant, job_id, stars(0))
+        go_on.set()
+        await writing
+        record, known = await other.jobs.get(tenant, job_id, newest=True), await read_record(other.store, tenant, job_id)
+        assert known is not None
+        assert known.job == record.job
+        assert (record.job.rating.stars, record.job.rating.remark) == (5 if late == "amend" else 0, "good")
+        assert (await other.jobs.catalogue.get(tenant, job_id)).job.rating == record.job.rating
 
 
 async def _no_task(house: House) -> bool:

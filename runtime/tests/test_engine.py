@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -82,10 +84,65 @@ async def test_a_dead_worker_is_named_and_replaced(pool: EnginePool) -> None:
     assert (await pool.run(burn, 0.0, timeout=30)).value > 0
 
 
+async def test_an_idle_process_that_is_killed_is_replaced(pool: EnginePool) -> None:
+    pid = (await pool.run(os.getpid, timeout=30)).value
+    os.kill(pid, signal.SIGKILL)
+    await asyncio.sleep(1)  # until it is noticed
+    assert not pool.working
+    async with asyncio.timeout(60):
+        assert (await pool.run(os.getpid, timeout=30)).value != pid
+        assert (await pool.run(os.getpid, timeout=30)).value != pid
+    assert pool.working
+
+
+def load(path: str, how: str) -> None:
+    """Fails, or hangs, the first time."""
+    if not os.path.exists(path):
+        open(path, "w").close()
+        if how == "hangs":
+            time.sleep(600)
+        raise OSError("no such model")
+
+
+@pytest.mark.parametrize(("how", "error"), [("fails", EngineError), ("hangs", EngineTimeoutError)])
+async def test_an_engine_that_could_not_be_loaded_once_is_loaded_again(
+    tmp_path: os.PathLike[str], how: str, error: type[Exception]
+) -> None:
+    pool = EnginePool(1, load, os.path.join(tmp_path, "tried"), how)
+    try:
+        async with asyncio.timeout(120):
+            with pytest.raises(error):
+                await pool.run(os.getpid, timeout=5 if how == "hangs" else 60)
+            assert (await pool.run(os.getpid, timeout=60)).value > 0
+            assert (await pool.run(os.getpid, timeout=60)).value > 0
+        assert pool.working
+    finally:
+        pool.close()
+
+
+def nap(path: str) -> None:
+    open(path, "w").close()
+    time.sleep(3)
+
+
+async def test_setting_the_clock_kills_nothing(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]
+) -> None:
+    path = os.path.join(tmp_path, "begun")
+    running = asyncio.create_task(pool.run(nap, path, timeout=60))
+    while not os.path.exists(path):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    await running
+
+
 async def _gone(pid: int) -> None:
-    async with asyncio.timeout(10):
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(0.02)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        async with asyncio.timeout(10):
+            while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                await asyncio.sleep(0.02)
 
 
 async def test_a_smaller_pool_lets_processes_go_and_a_larger_one_brings_them_back() -> None:

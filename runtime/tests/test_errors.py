@@ -9,9 +9,12 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from s2v.runtime import errors
+from s2v.runtime import errors, metrics
 from s2v.runtime.errors import InvalidInputError, S2VError, UnavailableError
+from s2v.runtime.jobs import describe
 from s2v.runtime.server import to_status
+from s2v.v1.job_pb2 import Job, JobState
+from s2v.v1.report_pb2 import Stage
 
 CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if issubclass(value, S2VError)]
 
@@ -45,3 +48,13 @@ def test_a_status_says_when_to_try_again() -> None:
     retry = error_details_pb2.RetryInfo()
     assert to_status(UnavailableError()).details[-1].Unpack(retry)
     assert retry.retry_delay.seconds > 0
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_only_an_input_that_cannot_be_used_is_spared_the_alerts(cls: type[S2VError], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that is missing (SETUP) or a fallback that is refused (STRICT) is no fault of the talk."""
+    counted: list[dict[str, str]] = []
+    monkeypatch.setattr(metrics.job_failures, "add", lambda _, labels: counted.append(labels))
+    metrics.job_ended(Job(state=JobState.JOB_STATE_FAILED, error=describe(cls(), Stage.STAGE_LAYOUT)))
+    fault = "input" if cls is InvalidInputError else "system"
+    assert counted == [{"stage": "layout", "reason": cls.default_reason, "fault": fault}]

@@ -9,22 +9,25 @@ import zlib
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import Span
 
 from s2v.cli.servers import NatsServer
-from s2v.runtime import queues, schema
+from s2v.runtime import metrics, queues, schema, telemetry, worker
 from s2v.runtime.door import Door
-from s2v.runtime.errors import BusyError, EngineTimeoutError, MaintenanceError, UnavailableError
+from s2v.runtime.errors import BusyError, EngineError, EngineTimeoutError, MaintenanceError, UnavailableError
 from s2v.runtime.jobs import Jobs, stage_record
 from s2v.runtime.leases import Leases
 from s2v.runtime.limits import WINDOW_SECONDS, part_seconds, whole_seconds, within
+from s2v.runtime.pulling import Delivery
 from s2v.runtime.server import to_status
 from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.stage import Output, StageTask
 from s2v.v1.job_pb2 import JobState
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.work_pb2 import JobRecord
 
 sys.path.insert(0, str(Path(__file__).parent))
-from house import House, expected, until_true
+from house import House, expected, is_done, until_true
 
 
 @pytest.mark.integration
@@ -60,6 +63,59 @@ async def test_a_stage_has_no_more_jobs_than_places_and_all_have_their_turn(own:
             "waiting costs no attempt"
         )
         assert await house.text(records[5]) == expected("job 5")
+
+
+@pytest.mark.integration
+async def test_the_wait_for_a_place_grows_and_is_measured_once_until_the_work_begins(
+    own: RuntimeSettings, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    spans: list[str] = []
+    handed_back: list[float] = []
+    start_span, hand_back = telemetry.tracer.start_span, Delivery.hand_back
+
+    def started(name: str, **how: int) -> Span:
+        spans.append(name)
+        return start_span(name, **how)  # type: ignore[arg-type]
+
+    async def back(delivery: Delivery, delay_seconds: float = 0.0) -> None:
+        handed_back.append(delay_seconds)
+        await hand_back(delivery, delay_seconds)
+
+    monkeypatch.setattr(metrics.task_waits, "record", lambda seconds, attributes: waits.append(seconds))
+    monkeypatch.setattr(telemetry.tracer, "start_span", started)
+    monkeypatch.setattr(Delivery, "hand_back", back)
+    monkeypatch.setattr(worker, "FULL_SECONDS", 0.2)
+    monkeypatch.setattr(worker, "LONGEST_FULL_SECONDS", 0.5)
+    monkeypatch.setattr(worker.random, "uniform", lambda low, high: low)
+    async with House(own.model_copy(update={"transcription_jobs": 1}), tenant) as house:
+        relay, fails = house.relays[Stage.STAGE_TRANSCRIPTION], [True]
+        run = relay.run
+
+        async def failing(task: StageTask, part: bytes) -> Output:
+            if fails:
+                fails.clear()
+                raise EngineError("once")
+            return await run(task, part)
+
+        relay.run = failing  # type: ignore[method-assign]
+        place = Leases(house.bus, "transcription", 1)
+        assert await place.hold("another")
+        began = time.monotonic()
+        async with house.working(Stage.STAGE_TRANSCRIPTION):
+            job_id = await house.submit("word")
+            await until_true(lambda: _reached(handed_back, 4))
+            full = time.monotonic() - began
+            await place.release("another")
+            await house.until(job_id, is_done(Stage.STAGE_TRANSCRIPTION))
+        assert handed_back[:4] == [0.2, 0.4, 0.5, 0.5]
+        assert len(handed_back) > 4, "its first attempt failed, and it came again"
+        assert spans.count("queue") == len(waits) == 1
+        assert waits[0] > full - 0.5, "the wait for the place counts"
+
+
+async def _reached(found: list[float], count: int) -> bool:
+    return len(found) >= count
 
 
 @pytest.mark.integration

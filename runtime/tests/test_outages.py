@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -18,10 +20,12 @@ from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.spool import Result, Spool
 from s2v.runtime.stage import File
 from s2v.v1.artifact_pb2 import ArtifactKind
+from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import JobState
 from s2v.v1.report_pb2 import Stage, StageReport
 
 sys.path.insert(0, str(Path(__file__).parent))
+from front import in_front, refusal
 from house import House, expected, is_done, known_objects
 
 
@@ -166,6 +170,155 @@ async def test_a_full_disk_costs_no_attempt(own: RuntimeSettings) -> None:
         assert not record.stages[2].failed_attempts
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("status", "code"), [(503, "SlowDown"), (403, "AccessDenied"), (404, "NoSuchKey"), (200, "InternalError")]
+)
+async def test_what_the_cache_does_not_take_is_not_made_again(settings: RuntimeSettings, status: int, code: str) -> None:
+    refused = 0
+
+    def refuse(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
+        nonlocal refused
+        copied = "x-amz-copy-source" in {name.lower() for name in headers}
+        refused += copied
+        return (status, refusal(code)) if copied else None
+
+    with in_front(settings, refuse) as fronted:
+        async with House(fronted, "default") as house:
+            async with house.working(caching=True):
+                text = f"one two {uuid4().hex}"
+                record = await house.ended(await house.submit(text))
+            assert record.job.state == JobState.JOB_STATE_SUCCEEDED
+            assert await house.text(record) == expected(text)
+            assert refused
+            for entry, relay in zip(record.stages, house.relays.values(), strict=True):
+                assert not entry.failed_attempts
+                assert not entry.cache_keys
+                assert len(relay.runs) == 3
+
+
+@pytest.mark.integration
+async def test_a_watch_that_ends_while_nats_is_away_leaves_nothing(
+    own: RuntimeSettings, servers: tuple[NatsServer, S3Server]
+) -> None:
+    nats = servers[0]
+    watching = bus.Bus(own)
+    await watching.connect()
+    try:
+        before = len(watching._client._subs)
+        events = watching.events("job")
+        await watching.publish_event(JobEvent(job_id="job"), "begun", kept=True)
+        assert (await anext(events)).job_id == "job"
+        assert len(watching._client._subs) == before + 1
+        await asyncio.to_thread(nats.stop)
+        async with asyncio.timeout(20):
+            while watching.connected:
+                await asyncio.sleep(0.05)
+            await events.aclose()
+        assert len(watching._client._subs) == before
+    finally:
+        await watching.close()
+
+
+@pytest.mark.integration
+async def test_what_waits_for_s3_is_kept_in_a_thread_and_goes_with_its_job(
+    own: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+    for name in ("keep", "find", "drop"):
+        monkeypatch.setattr(Spool, name, _noting(threads, getattr(Spool, name)))
+    async with House(own, "default") as house:
+        making = house.worker(Stage.STAGE_ANALYSIS)
+        relay, made = house.relays[Stage.STAGE_ANALYSIS], making.execution.making
+        go, run = asyncio.Event(), relay.run
+
+        async def gated(task, part):
+            await go.wait()
+            return await run(task, part)
+
+        relay.run = gated
+        stop = asyncio.Event()
+        working = asyncio.create_task(making.run(stop))
+        async with house.working(Stage.STAGE_TRANSCRIPTION):
+            job_id = await house.submit("word")
+            record = await house.until(job_id, is_done(Stage.STAGE_TRANSCRIPTION))
+        result = Result(b"artifact", StageReport(), [], 0.0)
+        for name in ("part-0000.pb", "part-0001.pb"):
+            await made.spool(record, name, result)
+        await made.forget(record, "part-0001.pb")
+        assert made._spool.has(f"{job_id}.1.analysis.part-0000.pb")
+        assert not made._spool.has(f"{job_id}.1.analysis.part-0001.pb")
+        await house.jobs.cancel("default", job_id)
+        async with asyncio.timeout(20):
+            while made._spool.has(f"{job_id}."):
+                await asyncio.sleep(0.05)
+        await made.spool(record, "part-0002.pb", result)
+        assert made._spool.has(f"{job_id}.")
+        go.set()
+        stop.set()
+        await working
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+def _noting(threads: list[threading.Thread], method):
+    def noted(*args):
+        threads.append(threading.current_thread())
+        return method(*args)
+
+    return noted
+
+
+@pytest.mark.integration
+async def test_a_place_in_a_stage_is_kept_by_beats_that_outlive_faults(
+    own: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LEASE_SECONDS", 0.6)  # where a task's own time would allow a beat a minute
+    async with House(own.model_copy(update={"ack_wait_seconds": 360}), "default") as house:
+        slow = house.worker(Stage.STAGE_TRANSCRIPTION)
+        house.relays[Stage.STAGE_TRANSCRIPTION].pause_seconds = 3
+        beats, hold, write_owed = 0, slow._leases.hold, slow._write_owed
+
+        async def counted(job_id):
+            nonlocal beats
+            beats += 1
+            return await hold(job_id)
+
+        async def faulty():
+            monkeypatch.setattr(slow, "_write_owed", write_owed)
+            raise ValueError("what nobody thought of")
+
+        monkeypatch.setattr(slow._leases, "hold", counted)
+        monkeypatch.setattr(slow, "_write_owed", faulty)
+        stop = asyncio.Event()
+        working = asyncio.create_task(slow.run(stop))
+        await house.until(await house.submit("word"), is_done(Stage.STAGE_TRANSCRIPTION))
+        stop.set()
+        await working
+        assert beats > 3
+
+
+def test_the_oldest_in_the_spool_make_room(tmp_path: Path) -> None:
+    (tmp_path / "clip").write_bytes(b"c" * 300)
+    clip = File(ArtifactKind.ARTIFACT_KIND_CLIP, "clip.mp4", "video/mp4", path=tmp_path / "clip")
+    spool = Spool(1000)
+    assert spool.keep("1.a", Result(b"x" * 100, StageReport(), [clip], 0.0))
+    assert spool.keep("1.b", Result(b"x" * 400, StageReport(), [], 0.0))
+    (tmp_path / "clip").unlink()
+    found = spool.find("1.a", tmp_path / "found")
+    assert not spool.keep("2.c", Result(b"x" * 1001, StageReport(), [], 0.0)), "it would not fit if all went"
+    assert spool.has("1.a")
+    assert spool.keep("2.c", Result(b"x" * 500, StageReport(), [], 0.0))
+    assert not spool.has("1.a")
+    assert spool.has("1.b")
+    assert found is not None
+    assert found.files[0].path is not None
+    assert found.files[0].path.read_bytes() == b"c" * 300, "whoever is writing it to S3 goes on"
+    spool.drop("1.")
+    assert not spool.has("1.b")
+    assert spool.has("2.c")
+
+
 def test_the_spool_gives_back_what_it_was_given_and_keeps_to_its_size(tmp_path: Path) -> None:
     (tmp_path / "clip").write_bytes(b"c" * 500)
     files = [
@@ -173,11 +326,10 @@ def test_the_spool_gives_back_what_it_was_given_and_keeps_to_its_size(tmp_path: 
         File(ArtifactKind.ARTIFACT_KIND_TEXT, "note.txt", "text/plain", data=b"note"),
     ]
     spool = Spool(1000)
-    assert spool.find("a") is None
+    assert spool.find("a", tmp_path / "none") is None
     assert spool.keep("a", Result(b"artifact", StageReport(engine="e"), files, 1.5))
     (tmp_path / "clip").unlink()
-    assert not spool.keep("b", Result(b"x" * 600, StageReport(), [], 0.0)), "it is full"
-    kept = spool.find("a")
+    kept = spool.find("a", tmp_path / "found")
     assert kept is not None
     assert (kept.artifact, kept.report.engine, kept.cpu_seconds) == (b"artifact", "e", 1.5)
     assert [(file.name, file.content_type, file.path.read_bytes()) for file in kept.files if file.path] == [
@@ -185,7 +337,7 @@ def test_the_spool_gives_back_what_it_was_given_and_keeps_to_its_size(tmp_path: 
         ("note.txt", "text/plain", b"note"),
     ]
     spool.drop("a")
-    assert spool.find("a") is None
+    assert spool.find("a", tmp_path / "gone") is None
     assert spool.keep("b", Result(b"x" * 600, StageReport(), [], 0.0))
 
 

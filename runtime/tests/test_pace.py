@@ -130,7 +130,16 @@ class TwoAtOnce:
 @pytest.mark.integration
 async def test_what_is_decided_is_done_and_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(steering, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(steering.vitals, "memory_share", lambda: 0.95)
+    looks = 0
+
+    def share() -> float:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise ValueError("what nobody thought of")  # does not end the steering
+        return 0.95
+
+    monkeypatch.setattr(steering.vitals, "memory_share", share)
     pool, worker = EnginePool(2), TwoAtOnce()
     with caplog.at_level(logging.INFO, "s2v.runtime.decisions"):
         steered = asyncio.create_task(steering.Steering("rendering", worker, pool).run())
@@ -143,6 +152,6 @@ async def test_what_is_decided_is_done_and_said(monkeypatch: pytest.MonkeyPatch,
         finally:
             steered.cancel()
             pool.close()
-    (record,) = caplog.records
+    (record,) = [one for one in caplog.records if one.name == "s2v.runtime.decisions"]
     told = {name: getattr(record, name) for name in ("stage", "knob", "reason", "before", "after", "measured")}
     assert told == {"stage": "rendering", "knob": "concurrency", "reason": "memory", "before": 2, "after": 1, "measured": 0.95}

@@ -13,11 +13,12 @@ from s2v.cli.servers import NatsServer
 from s2v.runtime.errors import NotFoundError, PreconditionError, UnavailableError
 from s2v.runtime.jobs import end
 from s2v.runtime.reconciler import Reconciler
+from s2v.runtime.recovery import read_record
 from s2v.runtime.schema import CONTROL_BUCKET, JOBS_BUCKET, WORK_STREAM, migrate
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.job_pb2 import JobState
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import JobRecord
+from s2v.v1.work_pb2 import JobRecord, Task
 
 sys.path.insert(0, str(Path(__file__).parent))
 from house import ORDER, House, expected, is_done, known_objects, until_true
@@ -174,6 +175,64 @@ async def test_the_reconciler_reads_no_ended_job_and_concludes_one_whose_end_was
         assert set(await house.jobs.catalogue.ids(tenant)) == {*ended, cut_off}
         await mender.reconcile(tenant)
         assert read == [cut_off], "it is concluded"
+
+
+async def test_a_run_that_broke_off_before_its_record_knew_of_it_is_forgotten(
+    own: RuntimeSettings, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with House(own, tenant) as house:
+        mender, records = reconciler(house), house.jobs.records
+        job_id = await house.submit("talk", wake=False)
+        await house.jobs.cancel(tenant, job_id)
+
+        def long_ago(record: JobRecord) -> bool:
+            record.job.finished_at.FromSeconds(record.job.created_at.seconds - 120)
+            return True
+
+        ended = await house.jobs.amend(tenant, job_id, long_ago)
+        update = records.update
+
+        async def away(*_: object) -> JobRecord:
+            records.update = update  # type: ignore[method-assign]
+            raise UnavailableError("NATS is away")
+
+        def again(record: JobRecord) -> bool:
+            record.epoch += 1
+            record.job.state = JobState.JOB_STATE_RUNNING
+            record.job.ClearField("finished_at")
+            return True
+
+        records.update = away  # type: ignore[method-assign]
+        with pytest.raises(UnavailableError):
+            await house.jobs.rerun(tenant, job_id, again)
+        await mender.reconcile(tenant)
+        assert await records.live(tenant) == {job_id: [2]}, "it may still begin"
+        monkeypatch.setattr("s2v.runtime.reconciler.UNMADE_SECONDS", -5.0)  # S3 gives times in whole seconds
+        await mender.reconcile(tenant)
+        await mender.reconcile(tenant)
+        assert await records.live(tenant) == {}
+        known = await read_record(house.store, tenant, job_id)
+        assert known is not None
+        assert (known.epoch, known.job) == (1, ended.job)
+        record = await house.jobs.rerun(tenant, job_id, again)
+        assert record.epoch == 2, "it can still have another run"
+
+
+async def test_a_task_that_is_published_again_belongs_to_the_trace_of_its_job(own: RuntimeSettings, tenant: str) -> None:
+    async with House(own, tenant) as house:
+        mender = reconciler(house)
+        mender.lost_after_seconds = 0
+        job_id, trace_id = await house.submit("talk", wake=False), "0af7651916cd43dd8448eb211c80319c"
+
+        def traced(record: JobRecord) -> bool:
+            record.traceparent = f"00-{trace_id}-b7ad6b7169203331-01"
+            return True
+
+        await house.jobs.update(tenant, job_id, traced)
+        await mender.reconcile(tenant)
+        message = await house.bus.jetstream.get_last_msg(WORK_STREAM, "s2v.v1.work.transcription.normal")
+        assert Task.FromString(message.data or b"").job_id == job_id
+        assert (message.headers or {})["traceparent"].split("-")[1] == trace_id
 
 
 async def test_jobs_at_work_that_an_earlier_version_left_unmarked_are_marked(own: RuntimeSettings, tenant: str) -> None:

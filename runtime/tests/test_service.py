@@ -12,6 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from s2v.runtime import server
+from s2v.runtime.health import _try
 from s2v.runtime.server import Server
 from s2v.runtime.service import running
 from s2v.runtime.settings import RuntimeSettings
@@ -43,6 +44,34 @@ async def test_a_process_that_is_told_to_end_before_it_serves_never_says_that_it
         async with grpc.aio.insecure_channel(f"127.0.0.1:{service.server.port}") as channel:
             answer = await HealthStub(channel).Check(HealthCheckRequest())
         assert answer.status == HealthCheckResponse.NOT_SERVING
+
+
+async def test_health_goes_on_to_be_told_after_a_fault_that_nobody_thought_of(
+    settings: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = settings.model_copy(update={"listen": "127.0.0.1:0", "health_seconds": 0.05})
+    async with running("watched", own) as service:
+        faults = 0
+        tell = service.server.tell
+
+        async def faulty_tell(name: str, *, serving: bool) -> None:
+            nonlocal faults
+            faults += 1
+            if faults == 1:
+                raise ValueError("what nobody thought of")
+            await tell(name, serving=serving)
+
+        async def faulty_disk() -> bool:
+            raise ValueError("what nobody thought of")
+
+        monkeypatch.setattr(service.server, "tell", faulty_tell)
+        assert not await _try(faulty_disk), "the others are still tried"
+        await service._start()
+        async with asyncio.timeout(20):
+            while faults < 8:
+                assert service._watching is not None
+                assert not service._watching.done()
+                await asyncio.sleep(0.05)
 
 
 async def test_a_quiet_call_lives_on_while_its_client_asks_whether_the_connection_does(

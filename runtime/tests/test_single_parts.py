@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from s2v.runtime import hops
 from s2v.runtime.errors import EngineError
 from s2v.runtime.jobs import stage_record
 from s2v.runtime.settings import RuntimeSettings
-from s2v.v1.job_pb2 import JobState, StageState
+from s2v.runtime.steps import Begun
+from s2v.v1.job_pb2 import JobState, Priority, StageState
 from s2v.v1.report_pb2 import Stage
+from s2v.v1.timeline_pb2 import AttemptOutcome
+from s2v.v1.work_pb2 import Task, TaskKind
 
 sys.path.insert(0, str(Path(__file__).parent))
 from house import ORDER, House, expected, known_objects
@@ -88,3 +93,18 @@ async def test_a_job_that_is_cancelled_during_a_part_stays_cancelled(house: Hous
         record = await house.jobs.get(house.tenant, job_id)
     assert record.job.state == JobState.JOB_STATE_CANCELLED
     assert not stage_record(record, SLOW).HasField("output")
+
+
+async def test_a_stage_whose_worker_died_at_its_only_part_may_be_planned_with_more(house: House) -> None:
+    record = await house.jobs.get(house.tenant, await house.submit("one two", wake=False))
+    stage = ORDER[0]
+    attempt = hops.attempt(stage, "plan", 1, AttemptOutcome.ATTEMPT_OUTCOME_DONE)
+    begun = Begun(1, None, time.time_ns(), 0.0, 0.0, attempt)  # as the worker said before it died, by settings of its own
+    await house.jobs.update(house.tenant, record.job.id, lambda record: begun(record, stage))
+    task = Task(tenant=house.tenant, job_id=record.job.id, stage=stage, kind=TaskKind.TASK_KIND_PLAN, epoch=1)
+    await house.bus.publish_task(task, Priority.PRIORITY_NORMAL)
+    async with house.working():
+        record = await house.ended(record.job.id)
+    assert record.job.state == JobState.JOB_STATE_SUCCEEDED
+    assert await house.text(record) == expected("one two")
+    assert stage_record(record, stage).parts_total == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,13 @@ from s2v.runtime.cache import Cache, sweep
 from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore
+from s2v.runtime.tiers import TieredStore
 from s2v.v1.artifact_pb2 import Artifact
 from s2v.v1.report_pb2 import Stage, StageReport
-from s2v.v1.work_pb2 import CacheEntry
+from s2v.v1.work_pb2 import CacheEntry, Tier
+
+sys.path.insert(0, str(Path(__file__).parent))
+from front import in_front, refusal
 
 pytestmark = pytest.mark.integration
 
@@ -31,6 +38,8 @@ async def test_a_range_is_read_alone(store: ObjectStore, tenant: str) -> None:
     ref = await store.put(f"{tenant}/pcm", bytes(range(100)))
     assert await store.read(ref, offset=10, length=3) == bytes([10, 11, 12])
     assert b"".join([chunk async for chunk in store.stream(ref, 7)]) == bytes(range(100))
+    assert b"".join([chunk async for chunk in store.stream(ref, 7, 10, 30)]) == bytes(range(10, 40))
+    assert b"".join([chunk async for chunk in store.stream(ref, 7, 90)]) == bytes(range(90, 100))
 
 
 async def test_a_changed_object_is_refused(store: ObjectStore, tenant: str, tmp_path: Path) -> None:
@@ -60,6 +69,51 @@ async def test_an_absent_server_is_unavailable(settings: RuntimeSettings) -> Non
     store = ObjectStore(settings.model_copy(update={"s3_endpoint": "http://127.0.0.1:9"}))
     with pytest.raises(UnavailableError, match="does not answer"):
         await store.read("x/y")
+
+
+async def test_a_missing_bucket_says_nothing_of_the_object(settings: RuntimeSettings) -> None:
+    store = ObjectStore(settings.model_copy(update={"s3_bucket": "s2v-absent"}))
+    with pytest.raises(UnavailableError, match="NoSuchBucket"):
+        await store.read("x/y")
+    store.close()
+
+
+async def test_an_upload_that_s3_did_not_put_together_is_no_object(
+    settings: RuntimeSettings, store: ObjectStore, tenant: str, tmp_path: Path
+) -> None:
+    """S3 begins to answer 200 before it knows, and then says in the body that it failed."""
+    path = tmp_path / "film"
+    path.write_bytes(bytes(11 * 1024 * 1024))
+
+    def fail(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes] | None:
+        return (200, refusal("InternalError")) if method == "POST" and "uploadId=" in path else None
+
+    with in_front(settings, fail) as fronted:
+        faulty = ObjectStore(fronted)
+        with pytest.raises(UnavailableError, match="from its parts"):
+            await faulty.put(f"{tenant}/film", path)
+        faulty.close()
+    assert not await store.exists(f"{tenant}/film")
+
+
+async def test_parts_of_an_upload_that_was_broken_off_are_deleted_when_they_are_old(
+    settings: RuntimeSettings, tenant: str
+) -> None:
+    store = TieredStore(settings.model_copy(update={"s3_warm_bucket": "s2v-broken-off"}))
+    await store.prepare()
+    warm = store.tiers[Tier.TIER_WARM]
+    client, bucket, key = warm._client, warm._bucket, f"{tenant}/jobs/a/film"
+    upload = client._create_multipart_upload(bucket, key, {})
+    client._upload_part(bucket, key, bytes(5 * 1024 * 1024), {}, upload, 1)
+
+    def uploads() -> list[str]:
+        return [one.object_name for one in client._list_multipart_uploads(bucket).uploads]
+
+    await store.abort_uploads(datetime.now(UTC) - timedelta(days=1))
+    assert uploads() == [key], "it may be being written"
+    assert await store.abort_uploads(datetime.now(UTC) + timedelta(seconds=5)) >= 1
+    assert not uploads()
+    store.close()
 
 
 async def test_a_cached_result_outlives_its_job_but_not_its_time(store: ObjectStore, tenant: str) -> None:

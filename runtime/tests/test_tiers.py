@@ -5,20 +5,23 @@ from __future__ import annotations
 import errno
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from s2v.runtime import cache
-from s2v.runtime.errors import DataLossError, NotFoundError, UnavailableError
-from s2v.runtime.jobs import stage_record
+from s2v.runtime import cache, hops
+from s2v.runtime.errors import DataLossError, InvalidInputError, NotFoundError, UnavailableError
+from s2v.runtime.jobs import end, stage_record
 from s2v.runtime.mover import STAYING, Mover
 from s2v.runtime.retention import Retention
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore
 from s2v.runtime.tiers import TieredStore
 from s2v.v1.artifact_pb2 import Artifact, ArtifactKind
+from s2v.v1.job_pb2 import JobState
 from s2v.v1.report_pb2 import Stage, StageReport
+from s2v.v1.timeline_pb2 import AttemptOutcome
 from s2v.v1.work_pb2 import CacheEntry, Tier
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -75,6 +78,7 @@ async def test_a_job_goes_from_hot_to_cold_and_back_to_warm_when_it_is_read(tier
         assert [use.objects for use in await mover.usage(tenant)] == [len(hot), 0, len(cold)]
         output = stage_record(await house.jobs.get(tenant, job_id), ORDER[-1]).output
         assert b"".join([chunk async for chunk in store.stream(output, 7)]) == before[output.key]
+        assert b"".join([chunk async for chunk in store.stream(output, 7, 3, 9)]) == before[output.key][3:12]
         assert await mover.run(tenant, now + DAY) == 1, "what was read comes back from the archive"
         assert (await house.jobs.catalogue.get(tenant, job_id)).tier == Tier.TIER_WARM
         assert await contents(store, f"{tenant}/jobs/") == before
@@ -226,6 +230,85 @@ async def test_each_class_goes_when_its_time_is_over(tiered: RuntimeSettings, te
         with pytest.raises(NotFoundError):
             await house.jobs.get(tenant, job_id)
         assert not await house.jobs.catalogue.ids(tenant)
+        store.close()
+
+
+async def test_what_has_expired_is_not_looked_for_again_unless_a_pass_was_killed(settings: RuntimeSettings, tenant: str) -> None:
+    async with House(settings, tenant) as house:
+        retention, job_id, now = Retention(house.store, house.jobs, settings), await finished(house), time.time()
+        call, asked = house.store._call, Counter[str]()
+
+        async def counted(operation, *arguments):
+            asked[operation] += 1
+            if operation == "delete" and asked["delete"] == 2:
+                raise Killed
+            return await call(operation, *arguments)
+
+        house.store._call = counted  # type: ignore[method-assign]
+        before = await house.objects(job_id)
+        with pytest.raises(Killed):
+            await retention.expire(tenant, now + 31 * DAY)
+        assert await retention.expire(tenant, now + 31 * DAY) > 0, "the rest"
+        left = await house.objects(job_id)
+        assert not [name for name in left if name.endswith("plan.pb")]
+        assert len(before) > len(left)
+        for days in (31, 85):
+            await retention.expire(tenant, now + days * DAY)
+            asked.clear()
+            record = await house.jobs.get(tenant, job_id)
+            assert await retention.expire(tenant, now + days * DAY) == 0
+            assert not asked
+            assert await house.jobs.get(tenant, job_id) == record
+        assert not record.HasField("source")
+
+
+async def test_what_another_run_writes_while_what_was_before_expires_stays(settings: RuntimeSettings, tenant: str) -> None:
+    async with House(settings, tenant) as house:
+        job_id = await finished(house)
+        folder, list_all = f"{tenant}/jobs/{job_id}/", house.store.list
+
+        def again(record):
+            record.epoch += 1
+            record.job.state = JobState.JOB_STATE_RUNNING
+            record.job.ClearField("finished_at")
+            return True
+
+        async def listed_after(prefix):
+            house.store.list = list_all  # type: ignore[method-assign]
+            await house.jobs.rerun(tenant, job_id, again)
+            await house.store.put(f"{folder}transcription/new", b"of the run that has just begun")
+            return await list_all(prefix)
+
+        house.store.list = listed_after  # type: ignore[method-assign]
+        retention = Retention(house.store, house.jobs, settings)
+        assert await retention.expire(tenant, time.time() + 31 * DAY) == 0
+        assert "transcription/new" in await house.objects(job_id)
+        record = await house.jobs.get(tenant, job_id)
+        end(record, JobState.JOB_STATE_FAILED)
+        await house.jobs.amend(tenant, job_id, lambda one: one.CopyFrom(record) is None)
+        assert await retention.expire(tenant, time.time() + 31 * DAY) > 0, "what the second run has left expires in its turn"
+
+
+async def test_a_job_of_which_nothing_is_kept_is_moved_once(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        store = TieredStore(tiered)
+        await store.prepare()
+        job_id = await house.submit("refused", wake=False)
+        record = await house.jobs.get(tenant, job_id)
+        attempt = hops.attempt(ORDER[0], "plan", 1, AttemptOutcome.ATTEMPT_OUTCOME_FAILED)
+        await house.jobs.fail(tenant, job_id, attempt, InvalidInputError("no speech"))
+        assert not await store.exists(record.source.key)
+        mover, moved = Mover(store, house.jobs, tiered), []
+        move = mover.move
+
+        async def noted(*job):
+            moved.append(job)
+            return await move(*job)
+
+        mover.move = noted  # type: ignore[method-assign]
+        for _ in range(3):
+            await mover.run(tenant, time.time() + DAY)
+        assert moved == [(tenant, job_id, Tier.TIER_WARM)]
         store.close()
 
 

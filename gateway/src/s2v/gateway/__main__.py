@@ -15,6 +15,7 @@ from s2v.gateway.requests import Requests
 from s2v.gateway.reruns import Reruns
 from s2v.gateway.servicer import Servicer
 from s2v.gateway.settings import GatewaySettings
+from s2v.gateway.shares import Shares
 from s2v.gateway.uploads import Uploads
 from s2v.gateway.virus_scanner import VirusScanner
 from s2v.gateway.watching import Watching
@@ -47,6 +48,7 @@ async def main() -> None:
         servicer = Servicer(
             settings.tenant,
             uploads=uploads,
+            downloads=Shares(settings.tenant_downloads),
             intake=intake,
             watching=watching,
             edits=Edits(jobs, store),

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from s2v.gateway import gauges
 from s2v.gateway.settings import GatewaySettings
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 ORPHAN_SECONDS = 3600.0
 """Objects of no job are deleted when nothing was added to them for so long: a job that is being made has objects first."""
+
+BROKEN_OFF = timedelta(days=1)
+"""What is still being written to S3 after so long was broken off."""
 
 
 @dataclass
@@ -50,32 +54,50 @@ class Housekeeping:
         self._mover = Mover(self.store, self.jobs, self.settings) if isinstance(self.store, TieredStore) else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweeps and reconciles from time to time until `stop` is set."""
+        """Sweeps and reconciles from time to time until `stop` is set; what is under way is then broken off, as a kill would."""
+        works = (
+            (self.sweep, self.settings.sweep_seconds),
+            (self.tidy, self.settings.sweep_seconds),
+            (self.reconcile, self.settings.reconcile_seconds),
+            (lambda: gauges.measure_queues(self.bus), gauges.QUEUE_SECONDS),
+            (lambda: gauges.measure_storage(self.jobs), gauges.STORAGE_SECONDS),
+        )
         async with asyncio.TaskGroup() as group:
-            group.create_task(_repeat(self.sweep, self.settings.sweep_seconds, stop))
-            group.create_task(_repeat(self.tidy, self.settings.sweep_seconds, stop))
-            group.create_task(_repeat(self.reconcile, self.settings.reconcile_seconds, stop))
-            group.create_task(_repeat(lambda: gauges.measure_queues(self.bus), gauges.QUEUE_SECONDS, stop))
-            group.create_task(_repeat(lambda: gauges.measure_storage(self.jobs), gauges.STORAGE_SECONDS, stop))
+            tasks = [group.create_task(_repeat(work, seconds, stop)) for work, seconds in works]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
 
     async def sweep(self) -> None:
-        """Deletes expired uploads with what was written for a job that never came to be of one, expired cached results, and what
-        was written for jobs after they were deleted.
+        """Deletes expired uploads with what was written for a job that never came to be of one, expired cached results, what was
+        written for jobs after they were deleted, and parts of what was never written whole.
 
         Errors: UnavailableError.
         """
         for tenant in await self._tenants():
             await self._sweep(tenant)
             await self._sweep_orphans(tenant)
+        aborted = await self.store.abort_uploads(datetime.now(UTC) - BROKEN_OFF)
+        if aborted:
+            log.info("the parts of uploads that were broken off are deleted", extra={"uploads": aborted})
 
     async def _sweep(self, tenant: str) -> None:
         await cache.sweep(self.store, tenant, time.time())
         for upload_id in await self.uploads.expired(tenant):
             job_id = await self.uploads.job_of(tenant, upload_id)
-            if job_id and not await self.store.exists(f"{prefix(tenant, job_id)}request.pb"):
+            if job_id and not await self._came_to_be(tenant, job_id):
+                await self.jobs.remove(tenant, job_id)
                 await self.store.delete_prefix(prefix(tenant, job_id))
             await self.uploads.discard(tenant, upload_id)
             log.info("expired upload deleted", extra={"tenant": tenant, "upload_id": upload_id})
+
+    async def _came_to_be(self, tenant: str, job_id: str) -> bool:
+        """Says whether a job has a record, or had one as far as can be known: a gateway may be killed before it writes it."""
+        with contextlib.suppress(NotFoundError):
+            await self.jobs.get(tenant, job_id, newest=True)
+            return True
+        # Asked after the record: a NATS that has all of them had it then, too, if there was one.
+        return not await self.jobs.records.whole() and await self.store.exists(f"{prefix(tenant, job_id)}request.pb")
 
     async def _sweep_orphans(self, tenant: str) -> None:
         """Deletes folders of jobs of which neither S3 has the request nor NATS the record: each job at work or ended has both."""

@@ -63,8 +63,9 @@ class Intake:
         self._slots = asyncio.Semaphore(self.settings.intakes)
 
     async def create(self, tenant: str, request_id: str, upload_id: str, options: JobOptions) -> Job:
-        """Makes a job of a whole upload, or returns the one that an earlier request with this id has made, which costs no quota.
+        """Makes a job of a whole upload, or returns the one that an earlier request with this id has made.
 
+        A request that comes again costs no call, whether or not a job came of it; one that fails keeps no place.
         Errors: InvalidInputError (options; INFECTED, reasons of the sandbox, TOO_SHORT, TOO_LONG), NotFoundError (upload),
         PreconditionError (upload not whole), DataLossError (CHECKSUM_MISMATCH), LimitError, QuotaError, BusyError,
         MaintenanceError, UnavailableError.
@@ -76,9 +77,32 @@ class Intake:
         upload = await self.uploads.open(tenant, upload_id)
         check_complete(upload)
         await self.jobs.check_door()  # before a file is put together and looked at for nothing
-        await self.quotas.spend_call(tenant)
-        job_id = await self.requests.promise(tenant, request_id, promised or str(ULID()))
+        job_id = promised or str(ULID())
         await self.quotas.hold_job(tenant, job_id)
+        try:
+            if not promised:
+                await self.quotas.spend_call(tenant)
+                job_id = await self._promise(tenant, request_id, job_id)
+            return await self._create(request_id, upload, job_id, options)
+        except BaseException:  # a call that is broken off, too
+            await self._give_back(tenant, job_id)
+            raise
+
+    async def _promise(self, tenant: str, request_id: str, job_id: str) -> str:
+        """Lets a new request stand for a job that has a place, and returns the id of the job that it stands for."""
+        promised = await self.requests.promise(tenant, request_id, job_id)
+        if promised != job_id:  # the same request came twice at once, and the other one's job has a place
+            await self.quotas.release_job(tenant, job_id)
+        return promised
+
+    async def _give_back(self, tenant: str, job_id: str) -> None:
+        """Gives back the place of a job that did not come to be; while NATS does not answer, time does it."""
+        with contextlib.suppress(UnavailableError):
+            if await self._existing(tenant, job_id) is None:
+                await self.quotas.release_job(tenant, job_id)
+
+    async def _create(self, request_id: str, upload: Upload, job_id: str, options: JobOptions) -> Job:
+        tenant = upload.tenant
         try:
             async with self._slots:
                 job = await self._accept(upload, job_id, options)
@@ -90,11 +114,10 @@ class Intake:
             raise
         except REFUSALS as error:
             log.info("refused: %s", error.message, extra={"reason": error.reason, "tenant": tenant})
-            await self.uploads.discard(tenant, upload_id)
+            await self.uploads.discard(tenant, upload.id)
             await self.requests.forget(tenant, request_id)
-            await self.quotas.release_job(tenant, job_id)
             raise
-        await self.uploads.discard(tenant, upload_id)
+        await self.uploads.discard(tenant, upload.id)
         return job
 
     async def _accept(self, upload: Upload, job_id: str, options: JobOptions) -> Job:

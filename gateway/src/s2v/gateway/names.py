@@ -18,6 +18,8 @@ _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Marks that turn the direction of writing: with them "gpj.exe" is shown as "exe.jpg"."""
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_YEAR_10000 = "76EZ91ZQ00"
+"""Start of the first ULID whose day has no date."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -118,4 +120,4 @@ def job_id(given: str) -> str:
 
 def is_ulid(given: str) -> bool:
     """Says whether a text has the form of a ULID. Source: github.com/ulid/spec, Crockford's base 32."""
-    return _ULID.fullmatch(given) is not None
+    return _ULID.fullmatch(given) is not None and given < _YEAR_10000

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import nats.errors
+from google.protobuf.message import DecodeError
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import Error as JetStreamError
@@ -73,13 +74,16 @@ class Notifying:
                 await events.unsubscribe()
 
     async def _hear(self, message: Msg) -> None:
-        event = JobEvent.FromString(message.data)
-        if event.state_changed.state in FINISHED:
-            for tenant in await self._tenants_of(event.job_id):
-                with contextlib.suppress(NotFoundError):
-                    record = await self.jobs.get(tenant, event.job_id)
-                    if record.job.state in FINISHED:
-                        await self.webhooks.announce(record.job, record.epoch)
+        try:
+            event = JobEvent.FromString(message.data)
+            if event.state_changed.state in FINISHED:
+                for tenant in await self._tenants_of(event.job_id):
+                    with contextlib.suppress(NotFoundError):
+                        record = await self.jobs.get(tenant, event.job_id)
+                        if record.job.state in FINISHED:
+                            await self.webhooks.announce(record.job, record.epoch)
+        except DecodeError as error:  # it would come again and again
+            log.error("webhooks are not told of a damaged event or job: %s", error, extra={"subject": message.subject})
         await message.ack()
 
     async def _tenants_of(self, job_id: str) -> list[str]:
@@ -95,5 +99,9 @@ async def _keep_on(work: Callable[[asyncio.Event], Awaitable[None]], stop: async
             await work(stop)
         except (UnavailableError, nats.errors.Error, JetStreamError, OSError) as error:
             log.warning("webhooks wait: %s", error or type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), OUTAGE_SECONDS)
+        except Exception:  # must not end the front door: at its next start it would end again
+            log.exception("webhooks failed, and are tried again in %g s", OUTAGE_SECONDS)
+        else:
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), OUTAGE_SECONDS)

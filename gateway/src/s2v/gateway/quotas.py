@@ -70,33 +70,41 @@ class Quotas:
         if settings.quotas == "on":
             await self._change(tenant, "work", spend)
 
-    async def hold_job(self, tenant: str, job_id: str) -> None:
+    async def hold_job(self, tenant: str, job_id: str) -> bool:
         """Takes one of the tenant's places for jobs at work, once for each job; those of jobs that have ended are free.
 
+        Says whether the job had none before. NATS forgets in time what is held; a job that is marked as at work counts all the
+        same.
         Errors: QuotaError (TOO_MANY_JOBS), UnavailableError.
         """
         settings = self._settings
         if settings.quotas != "on":
-            return
-        ended: set[str] = set()
+            return False
+        state, _ = await self._get(tenant, "work")
+        held = {job.job_id: job.held_at_ms for job in state.jobs}
+        live = await self._jobs.records.live(tenant)
+        now, ended = self._now(), set[str]()
+        for other in {*held, *live} - {job_id}:
+            if await self._has_ended(tenant, other, held.get(other, 0), now):
+                ended.add(other)
+        at_work, new = live.keys() - ended, False
 
         def hold(state: QuotaState, now: int) -> QuotaError | None:
+            nonlocal new
             kept = [job for job in state.jobs if job.job_id not in ended]
             del state.jobs[:]
             state.jobs.extend(kept)
-            if job_id in {job.job_id for job in kept}:
+            taken = {job.job_id for job in kept}
+            new = job_id not in taken
+            if not new:
                 return None
-            if len(kept) >= settings.quota_jobs_at_once:
+            if len((taken | at_work) - {job_id}) >= settings.quota_jobs_at_once:
                 return _refusal(f"{settings.quota_jobs_at_once} jobs at once are allowed", "TOO_MANY_JOBS", JOB_SECONDS)
             state.jobs.append(HeldJob(job_id=job_id, held_at_ms=now))
             return None
 
-        state, _ = await self._get(tenant, "work")
-        now = self._now()
-        for job in state.jobs:
-            if job.job_id != job_id and await self._has_ended(tenant, job, now):
-                ended.add(job.job_id)
         await self._change(tenant, "work", hold)
+        return new
 
     async def release_job(self, tenant: str, job_id: str) -> None:
         """Gives back the place of a job that did not come to be.
@@ -132,11 +140,11 @@ class Quotas:
         if self._settings.quotas == "on":
             await self._change(tenant, "reads", spend)
 
-    async def _has_ended(self, tenant: str, job: HeldJob, now: int) -> bool:
+    async def _has_ended(self, tenant: str, job_id: str, held_at_ms: int, now: int) -> bool:
         try:
-            return (await self._jobs.get(tenant, job.job_id)).job.state in FINISHED
+            return (await self._jobs.get(tenant, job_id)).job.state in FINISHED
         except NotFoundError:
-            return now - job.held_at_ms > HOLD_MS
+            return now - held_at_ms > HOLD_MS
 
     async def _change(self, tenant: str, what: str, change: Callable[[QuotaState, int], QuotaError | None]) -> None:
         """Changes a state by compare-and-set. What a refusal has changed is kept too.

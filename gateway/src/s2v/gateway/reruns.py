@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from s2v.gateway.edits import check_ended
 from s2v.gateway.quotas import Quotas
 from s2v.runtime.bus import Bus
-from s2v.runtime.errors import InvalidInputError, PreconditionError
+from s2v.runtime.errors import InvalidInputError, PreconditionError, S2VError
 from s2v.runtime.jobs import Jobs, progress, stage_record
 from s2v.runtime.patches import stage_of
 from s2v.runtime.stage import NAMES
@@ -48,8 +48,13 @@ class Reruns:
         before = await self._jobs.get(tenant, job_id)
         check_ended(before)
         find_start(before, from_stage)
-        await self._quotas.spend_call(tenant)
-        await self._quotas.hold_job(tenant, job_id)
+        new = await self._quotas.hold_job(tenant, job_id)
+        try:
+            await self._quotas.spend_call(tenant)
+        except S2VError:
+            if new:
+                await self._quotas.release_job(tenant, job_id)
+            raise
         start = Start(Stage.STAGE_TRANSCRIPTION, joins=False)
 
         def again(record: JobRecord) -> bool:

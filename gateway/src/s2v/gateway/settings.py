@@ -18,8 +18,9 @@ class GatewaySettings(RuntimeSettings):
     """Address of the HTTP/JSON front, host:port; empty: there is none. It speaks TLS where the gRPC server does."""
     http_origins: str = ""
     """Origins whose pages may call the HTTP front, e.g. "https://studio.example", by commas; empty: none but its own."""
-    http_requests: int = Field(default=256, gt=0)
-    """Requests that the HTTP front answers at once, open streams of events included; more are told to come again."""
+    http_requests: int = Field(default=192, gt=0)
+    """Requests that the HTTP front answers at once, open streams of events included; more are told to come again. Each is a
+    gRPC call: less than `max_concurrent_calls` leaves room for callers by gRPC, and for probes of health."""
     quotas: Literal["off", "on"] = "off"
     """Whether the quotas below hold, for each tenant."""
     quota_calls_per_hour: int = Field(default=100, gt=0)
@@ -39,7 +40,7 @@ class GatewaySettings(RuntimeSettings):
     max_upload_bytes: int = Field(default=100_000_000, gt=0)
     """Largest file, in bytes."""
     max_open_uploads: int = Field(default=100, gt=0)
-    """Uploads that a tenant may have begun and not yet used."""
+    """Uploads that a tenant may have begun and not yet used; one more takes the place of one that was left alone for an hour."""
     min_source_seconds: float = Field(default=5.0, gt=0)
     """Shortest sound, in seconds."""
     max_source_seconds: float = Field(default=4 * 3600.0, gt=0)
@@ -47,7 +48,8 @@ class GatewaySettings(RuntimeSettings):
     intakes: int = Field(default=4, gt=0)
     """Uploads that are checked at once; more wait. Each takes a temporary file as large as the upload."""
     upload_streams: int = Field(default=32, gt=0)
-    """Uploads that one gateway takes at once; more are told to come again. Each takes up to 24 MiB of memory."""
+    """Uploads that one gateway takes at once, half of them from one tenant; more are told to come again. Each takes up to 24 MiB
+    of memory."""
     upload_lifetime_seconds: float = Field(default=24 * 3600.0, gt=0)
     """How long an upload can be written to and used."""
     sweep_seconds: float = Field(default=600.0, gt=0)
@@ -63,3 +65,13 @@ class GatewaySettings(RuntimeSettings):
     def tenant_watches(self) -> int:
         """Watches of one tenant at once: a quarter of all calls, so that others, and probes of health, still get through."""
         return max(1, self.max_concurrent_calls // 4)
+
+    @property
+    def tenant_downloads(self) -> int:
+        """Downloads of one tenant at once: as many as watches, for the same reason."""
+        return self.tenant_watches
+
+    @property
+    def tenant_upload_streams(self) -> int:
+        """Uploads that a gateway takes at once from one tenant."""
+        return max(1, self.upload_streams // 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from weakref import WeakValueDictionary
 
 from s2v.gateway import names
 from s2v.gateway.settings import GatewaySettings
+from s2v.gateway.shares import Shares
 from s2v.runtime.errors import (
     BusyError,
     InvalidInputError,
@@ -33,6 +35,8 @@ from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.job_service_pb2 import PostForm, WriteUploadRequest
 from s2v.v1.work_pb2 import UploadRecord
 
+log = logging.getLogger(__name__)
+
 CHUNK_BYTES = 8 * 1024 * 1024
 """Bytes that are collected before they become an object."""
 MESSAGE_BYTES = 1024 * 1024
@@ -42,6 +46,8 @@ CHUNKS = 1000
 IDLE_SECONDS = 65.0
 """How long a stream may bring nothing: a little longer than a body of the HTTP front, which has an answer of its own."""
 HEADER = "upload.pb"
+UNTOUCHED_SECONDS = 3600.0
+"""An upload to which nothing came for so long, and of which no job was begun, makes room for another where there is none."""
 POST_SECONDS = 3600.0
 """How long S3 takes a posted file."""
 
@@ -85,6 +91,7 @@ class Uploads:
         self._store = store
         self._settings = settings
         self._streams = asyncio.Semaphore(settings.upload_streams)
+        self._shares = Shares(settings.tenant_upload_streams)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self, tenant: str, name: str, size_bytes: int, sha256: str) -> str:
@@ -96,12 +103,7 @@ class Uploads:
         name = names.file_name(name)
         record = UploadRecord(name=name, size_bytes=self._size(name, size_bytes), sha256=names.checksum(sha256))
         record.created_at.GetCurrentTime()
-        begun = {item.key.split("/")[2] for item in await self._store.list(f"{tenant}/uploads/")}
-        if len(begun) >= self._settings.max_open_uploads:
-            raise BusyError(
-                f"{len(begun)} uploads are begun and not used, and no more are allowed; use them, or wait until they expire",
-                reason="TOO_MANY_UPLOADS",
-            )
+        await self._make_room(tenant)
         upload_id = secrets.token_hex(16)
         await self._store.put(_folder(tenant, upload_id) + HEADER, record.SerializeToString(), "application/x-protobuf")
         return upload_id
@@ -135,22 +137,12 @@ class Uploads:
         A stream that breaks leaves whole chunks only; of one that brings nothing more what has come is stored.
         Errors: NotFoundError, InvalidInputError, OutOfRangeError, LimitError, UnavailableError (BUSY, UPLOAD_IDLE).
         """
+        busy = UnavailableError("this gateway takes no more uploads at the moment; try again in some seconds", reason="BUSY")
         if self._streams.locked():
-            raise UnavailableError("this gateway takes no more uploads at the moment; try again in some seconds", reason="BUSY")
-        async with self._streams:
-            writer: _Writer | None = None
-            try:
-                while (request := await _next_message(requests, writer)) is not None:
-                    if writer is None:
-                        writer = _Writer(self, await self.open(tenant, request.upload_id))
-                    await writer.add(request)
-                if writer is None:
-                    raise InvalidInputError("the stream brought no message; the first must name its upload", field="upload_id")
-                await writer.commit()
-                return writer.committed
-            finally:
-                if writer is not None:
-                    await writer.drop()
+            raise busy
+        with self._shares.take(tenant, busy):
+            async with self._streams:
+                return await self._write(tenant, requests)
 
     async def commit(self, upload: Upload, offset: int, data: bytes) -> None:
         """Stores a chunk at the end of what has arrived.
@@ -213,12 +205,8 @@ class Uploads:
 
         Errors: UnavailableError.
         """
-        begun: dict[str, datetime] = {}
-        for item in await self._store.list(f"{tenant}/uploads/"):
-            upload_id = item.key.split("/")[2]
-            begun[upload_id] = max(begun.get(upload_id, item.modified_at), item.modified_at)
-        now = datetime.now(UTC)
-        return [key for key, at in begun.items() if (now - at).total_seconds() > self._settings.upload_lifetime_seconds]
+        ages = await self._ages(tenant)
+        return [upload_id for upload_id, seconds in ages.items() if seconds > self._settings.upload_lifetime_seconds]
 
     async def job_of(self, tenant: str, upload_id: str) -> str:
         """Returns the id of the job that was being made of an upload, expired or not; empty: none.
@@ -229,6 +217,49 @@ class Uploads:
             return UploadRecord.FromString(await self._store.read(_folder(tenant, upload_id) + HEADER)).job_id
         except NotFoundError:
             return ""
+
+    async def _write(self, tenant: str, requests: AsyncIterator[WriteUploadRequest]) -> int:
+        writer: _Writer | None = None
+        try:
+            while (request := await _next_message(requests, writer)) is not None:
+                if writer is None:
+                    writer = _Writer(self, await self.open(tenant, request.upload_id))
+                await writer.add(request)
+            if writer is None:
+                raise InvalidInputError("the stream brought no message; the first must name its upload", field="upload_id")
+            await writer.commit()
+            return writer.committed
+        finally:
+            if writer is not None:
+                await writer.drop()
+
+    async def _make_room(self, tenant: str) -> None:
+        """Sees to it that a tenant may begin another upload.
+
+        Errors: BusyError (TOO_MANY_UPLOADS), UnavailableError.
+        """
+        ages = await self._ages(tenant)
+        if len(ages) < self._settings.max_open_uploads:
+            return
+        for upload_id in sorted(ages, key=ages.__getitem__, reverse=True):
+            if ages[upload_id] > UNTOUCHED_SECONDS and not await self.job_of(tenant, upload_id):
+                await self.discard(tenant, upload_id)
+                log.info("an upload makes room for another", extra={"tenant": tenant, "upload_id": upload_id})
+                return
+        raise BusyError(
+            f"{len(ages)} uploads are begun and not used, and no more are allowed; use them, or wait until one was left alone "
+            "for an hour",
+            reason="TOO_MANY_UPLOADS",
+        )
+
+    async def _ages(self, tenant: str) -> dict[str, float]:
+        """Returns how many seconds ago something was last written to each of a tenant's uploads, by id."""
+        latest: dict[str, datetime] = {}
+        for item in await self._store.list(f"{tenant}/uploads/"):
+            upload_id = item.key.split("/")[2]
+            latest[upload_id] = max(latest.get(upload_id, item.modified_at), item.modified_at)
+        now = datetime.now(UTC)
+        return {upload_id: (now - at).total_seconds() for upload_id, at in latest.items()}
 
     def _size(self, name: str, size_bytes: int) -> int:
         if size_bytes < 0:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from s2v.gateway.shares import Shares
 from s2v.runtime.bus import Bus
 from s2v.runtime.errors import BusyError, UnavailableError
 from s2v.runtime.jobs import FINISHED, Jobs
@@ -27,8 +27,7 @@ class Watching:
         self._bus = bus
         self._jobs = jobs
         self._stop = stop
-        self._tenant_watches = tenant_watches
-        self._watches: Counter[str] = Counter()
+        self._shares = Shares(tenant_watches)
 
     async def watch(self, tenant: str, job_id: str, after_sequence: int) -> AsyncGenerator[JobEvent, None]:
         """Yields a job's events after `after_sequence`, and ends after the one that says how the job ended.
@@ -37,20 +36,14 @@ class Watching:
         Errors: NotFoundError, BusyError (TOO_MANY_WATCHES), UnavailableError (DRAINING when this gateway stops: another one goes
         on with the rest).
         """
-        if self._watches[tenant] >= self._tenant_watches:
-            raise BusyError(
-                f"{self._tenant_watches} watches are open, and no more are allowed; end some, or ask GetJob now and then",
-                reason="TOO_MANY_WATCHES",
-            )
-        self._watches[tenant] += 1
-        try:
+        busy = BusyError(
+            f"{self._shares.most} watches are open, and no more are allowed; end some, or ask GetJob now and then",
+            reason="TOO_MANY_WATCHES",
+        )
+        with self._shares.take(tenant, busy):
             async with aclosing(self._follow(tenant, job_id, after_sequence)) as events:
                 async for event in events:
                     yield event
-        finally:
-            self._watches[tenant] -= 1
-            if not self._watches[tenant]:
-                del self._watches[tenant]
 
     async def _follow(self, tenant: str, job_id: str, after_sequence: int) -> AsyncGenerator[JobEvent, None]:
         record = await self._jobs.get(tenant, job_id)

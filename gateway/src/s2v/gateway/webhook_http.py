@@ -29,8 +29,10 @@ LOOKUPS = 16
 ANSWER_BYTES = 1024
 """What is read of an answer; nothing is made of it."""
 
-_TRANSLATED = tuple(ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
-"""IPv6 addresses in which an IPv4 address is hidden (NAT64, 6to4, Teredo): none is taken."""
+_REFUSED = tuple(
+    ipaddress.ip_network(net) for net in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10")
+)
+"""IPv6 addresses in which an IPv4 address is hidden (::a.b.c.d, NAT64, 6to4, Teredo), and those of a site: none is taken."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,6 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             return is_public(str(ip.ipv4_mapped))
-        if any(ip in net for net in _TRANSLATED):
+        if any(ip in net for net in _REFUSED):
             return False
     return ip.is_global and not ip.is_multicast

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from google.protobuf.message import DecodeError
 from nats.js.errors import KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 
@@ -48,6 +49,8 @@ TURN_SECONDS = 30.0
 """After so long a webhook with more deliveries lets others have their turn."""
 END_SECONDS = 5.0
 """How long calls in flight may go on when the gateway ends; what is cut off is sent again when its lease is over."""
+DAMAGED_SECONDS = 3600.0
+"""After so long a webhook that is damaged in S3 is looked at again: it may have been restored."""
 LISTED = 200
 DUE = "_due/"
 """No tenant's name starts with an underscore."""
@@ -63,6 +66,8 @@ class Webhooks:
     store: ObjectStore
     outbound: Outbound
     _leases: KeyValue | None = None
+    _waiting: dict[str, int] = field(default_factory=dict)
+    """When to look at a delivery next, in nanoseconds since 1970, by its key; it is not read before."""
     _turns: dict[str, asyncio.Task[int]] = field(default_factory=dict)
     """What is being delivered, by the webhook's folder: each webhook has one turn at a time."""
     _closing: bool = False
@@ -93,14 +98,17 @@ class Webhooks:
         return record
 
     async def list(self, tenant: str) -> list[WebhookRecord]:
-        """Returns a tenant's webhooks by the time they were made.
+        """Returns a tenant's webhooks by the time they were made; one that is damaged in S3 is left out, and logged.
 
         Errors: UnavailableError.
         """
         found: list[WebhookRecord] = []
-        for item in await self.store.list(_hooks(tenant)):
+        for webhook_id in await self._ids(tenant):
             with contextlib.suppress(NotFoundError):
-                found.append(WebhookRecord.FromString(await self.store.read(item.key)))
+                try:
+                    found.append(await self._read(tenant, webhook_id))
+                except DecodeError as error:
+                    _log_damaged(tenant, webhook_id, error)
         return sorted(found, key=lambda record: record.webhook.created_at.ToNanoseconds())
 
     async def delete(self, tenant: str, webhook_id: str) -> None:
@@ -160,11 +168,14 @@ class Webhooks:
 
         Errors: UnavailableError.
         """
-        waiting: dict[str, list[str]] = {}
-        for item in await self.store.list(DUE):
-            waiting.setdefault(item.key.rpartition("/")[0], []).append(item.key)
+        listed, now = [item.key for item in await self.store.list(DUE)], time.time_ns()
+        self._waiting = {key: self._waiting[key] for key in listed if key in self._waiting}
+        due: dict[str, list[str]] = {}
+        for key in listed:
+            if self._waiting.get(key, 0) <= now:
+                due.setdefault(key.rpartition("/")[0], []).append(key)
         begun: list[asyncio.Task[int]] = []
-        for folder, keys in waiting.items():
+        for folder, keys in due.items():
             if folder not in self._turns and not self._closing:
                 turn = self._turns[folder] = asyncio.create_task(self._turn(keys), name=folder)
                 turn.add_done_callback(self._turn_over)
@@ -186,22 +197,31 @@ class Webhooks:
 
         Errors: UnavailableError.
         """
-        for record in await self.list(tenant):
+        for webhook_id in await self._ids(tenant):
             for run in range(1, epoch + 1):
-                place = f"{record.webhook.id}/{name_event(job_id, run)}.pb"
+                place = f"{webhook_id}/{name_event(job_id, run)}.pb"
                 await self.store.delete(_due(tenant) + place)
                 await self.store.delete(_done(tenant) + place)
 
     async def _turn(self, keys: Sequence[str]) -> int:
         """Makes attempts of what is due of one webhook, one after the other."""
-        made, tenant = 0, keys[0].split("/")[1]
+        made, (_, tenant, webhook_id, _) = 0, keys[0].split("/")
         async with self._tenant_places.setdefault(tenant, asyncio.Semaphore(TENANT_AT_ONCE)), self._places:
             ends = time.monotonic() + TURN_SECONDS
+            try:
+                record = await self._read(tenant, webhook_id)
+            except NotFoundError:
+                await self.store.delete_prefix(f"{_due(tenant)}{webhook_id}/")
+                return 0
+            except DecodeError as error:
+                _log_damaged(tenant, webhook_id, error)
+                self._waiting.update(dict.fromkeys(keys, time.time_ns() + int(DAMAGED_SECONDS * 1e9)))
+                return 0
             # In another order each time: of more than one turn can look through none waits for ever.
             for key in random.sample(keys, len(keys)):
                 if self._closing or time.monotonic() > ends:
                     break
-                made += await self._deliver(tenant, key)
+                made += await self._deliver(tenant, record, key)
         return made
 
     def _turn_over(self, turn: asyncio.Task[int]) -> None:
@@ -214,15 +234,18 @@ class Webhooks:
         elif error is not None:
             log.error("a webhook could not be served", exc_info=error)
 
-    async def _deliver(self, tenant: str, key: str) -> bool:
+    async def _deliver(self, tenant: str, record: WebhookRecord, key: str) -> bool:
         """Makes an attempt of a delivery if it is due and no other gateway makes it; says whether."""
         try:
             delivery = Delivery.FromString(await self.store.read(key))
-            record = WebhookRecord.FromString(await self.store.read(f"{_hooks(tenant)}{delivery.webhook_id}.pb"))
-        except NotFoundError:
-            await self.store.delete(key)  # its webhook is gone, or another gateway was faster
+        except NotFoundError:  # another gateway was faster
             return False
-        if delivery.next_at.ToNanoseconds() > time.time_ns() or not await self._take(delivery):
+        except DecodeError as error:  # nothing can be told any more
+            log.error("a damaged delivery is deleted: %s: %s", key, error, extra={"tenant": tenant})
+            await self.store.delete(key)
+            return False
+        self._waiting[key] = delivery.next_at.ToNanoseconds()
+        if self._waiting[key] > time.time_ns() or not await self._take(delivery):
             return False
         await self._attempt(tenant, record, delivery)
         return True
@@ -271,14 +294,24 @@ class Webhooks:
             raise unavailable(error) from error
         return True
 
+    async def _ids(self, tenant: str) -> Sequence[str]:
+        return [item.key.removeprefix(_hooks(tenant)).removesuffix(".pb") for item in await self.store.list(_hooks(tenant))]
+
+    async def _read(self, tenant: str, webhook_id: str) -> WebhookRecord:
+        """Returns a webhook. Errors: NotFoundError, DecodeError (it is damaged), UnavailableError."""
+        return WebhookRecord.FromString(await self.store.read(f"{_hooks(tenant)}{webhook_id}.pb"))
+
     async def _find(self, tenant: str, webhook_id: str) -> None:
-        known = {record.webhook.id for record in await self.list(tenant)}
-        if webhook_id not in known:
+        if webhook_id not in await self._ids(tenant):
             raise NotFoundError(
                 f"there is no webhook {webhook_id[:40]!r}; list them to see their ids",
                 reason="WEBHOOK_NOT_FOUND",
                 field="webhook_id",
             )
+
+
+def _log_damaged(tenant: str, webhook_id: str, error: DecodeError) -> None:
+    log.error("webhook %s is damaged, delete it: %s", webhook_id, error, extra={"tenant": tenant})
 
 
 def name_event(job_id: str, epoch: int) -> str:

@@ -651,10 +651,19 @@ class CatalogueEntry(_message.Message):
     TIER_FIELD_NUMBER: _builtins.int
     ACCESSED_AT_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    MOVING_FIELD_NUMBER: _builtins.int
+    WORKING_EXPIRED_FIELD_NUMBER: _builtins.int
+    SOURCE_EXPIRED_FIELD_NUMBER: _builtins.int
     tier: Global___Tier.ValueType
     """Where its objects are."""
     size_bytes: _builtins.int
-    """All its objects, in bytes; 0 until they were first moved."""
+    """All its objects, in bytes."""
+    moving: _builtins.bool
+    """Whether it is being moved: something of it may be left in another tier."""
+    working_expired: _builtins.bool
+    """Whether what was made on the way has expired, and is deleted."""
+    source_expired: _builtins.bool
+    """The same of the upload."""
     @_builtins.property
     def job(self) -> _job_pb2.Job:
         """The job without its artifacts and report."""
@@ -670,10 +679,13 @@ class CatalogueEntry(_message.Message):
         tier: Global___Tier.ValueType = ...,
         accessed_at: _timestamp_pb2.Timestamp | None = ...,
         size_bytes: _builtins.int = ...,
+        moving: _builtins.bool = ...,
+        working_expired: _builtins.bool = ...,
+        source_expired: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accessed_at", b"accessed_at", "job", b"job"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accessed_at", b"accessed_at", "job", b"job", "size_bytes", b"size_bytes", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accessed_at", b"accessed_at", "job", b"job", "moving", b"moving", "size_bytes", b"size_bytes", "source_expired", b"source_expired", "tier", b"tier", "working_expired", b"working_expired"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ Messages only wake: what is to be done is in the job record, and what was made i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
@@ -211,7 +212,7 @@ class Bus:
                 event.sequence = msg.metadata.sequence.stream
                 yield event
         finally:
-            if self._client.is_connected:
+            with contextlib.suppress(nats.errors.Error):  # what is ended while NATS is away is not asked for again
                 await subscription.unsubscribe()
 
     async def announce_cancel(self, job_id: str) -> None:

@@ -47,7 +47,8 @@ class Catalogue:
         self._entries = await self._bus.bucket(CATALOGUE_BUCKET)
 
     async def add(self, job: Job, size_bytes: int) -> None:
-        """Enters an ended job of so many bytes, in the hot tier; entering it again changes nothing but the job's end.
+        """Enters an ended job of so many bytes, in the hot tier; entering it again changes nothing but what is shown of the job,
+        unless another run of it has ended.
 
         Errors: UnavailableError.
         """
@@ -61,6 +62,8 @@ class Catalogue:
         def renew(known: CatalogueEntry) -> bool:
             if known.job == shown:
                 return False
+            if known.job.finished_at != shown.finished_at:
+                known.CopyFrom(entry)
             known.job.CopyFrom(shown)
             return True
 
@@ -190,7 +193,7 @@ def key(tenant: str, job_id: str) -> str:
 def _least_id(day: datetime) -> str:
     """Returns the start of the least id that a job of a day can have."""
     midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
-    milliseconds, characters = int(midnight.timestamp() * 1000), ""
+    milliseconds, characters = max(0, int(midnight.timestamp() * 1000)), ""
     for _ in range(_TIME_CHARACTERS):
         milliseconds, digit = divmod(milliseconds, 32)
         characters = _CROCKFORD[digit] + characters

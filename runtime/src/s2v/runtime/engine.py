@@ -7,6 +7,7 @@ worker starts in milliseconds, and a worker that hangs or must stop is killed wi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import multiprocessing
 import multiprocessing.forkserver
@@ -14,7 +15,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -74,30 +75,40 @@ class EnginePool:
     async def run(self, function: Callable[..., T], *args: object, timeout: float) -> Measured[T]:
         """Runs `function(*args)` in a worker.
 
-        The worker is killed after `timeout` seconds, or when the caller is cancelled.
+        The worker is killed after `timeout` seconds, which include those in which it loads the engine, or when the caller is
+        cancelled.
         Errors: EngineTimeoutError; EngineError when the worker died; whatever the function raises.
         """
         with tracer.start_as_current_span(f"engine {function.__name__}") as span:
-            self._warm_up()
             await self._places.acquire()
             metrics.busy.add(1)
+            self.mend()
+            self._warm_up()
             process = self._idle.pop() if self._idle else self._add()
-            future = process.schedule(_measured, args=[function, *args], timeout=timeout)
+            limit = asyncio.timeout(timeout)  # pebble's own goes by the clock of the day, which may be set meanwhile
             try:
-                measured = await asyncio.wrap_future(future)
+                async with limit:
+                    measured = await asyncio.wrap_future(process.schedule(_measured, args=[function, *args]))
             except asyncio.CancelledError:
-                future.cancel()
+                process.stop()
                 raise
-            except (TimeoutError, FutureTimeoutError) as error:
+            except TimeoutError as error:
+                if not limit.expired():
+                    raise
+                process.stop()
                 metrics.engine_faults.add(1, {"fault": "timeout"})
                 raise EngineTimeoutError(f"{function.__name__} did not finish within {timeout:.0f} s") from error
             except ProcessExpired as error:
                 metrics.engine_faults.add(1, {"fault": "died"})
                 raise EngineError(f"the worker process died in {function.__name__} (exit code {error.exitcode})") from error
+            except BrokenProcessPool as error:
+                metrics.engine_faults.add(1, {"fault": "died"})
+                raise EngineError(f"the worker process died before it began {function.__name__}") from error
             finally:
                 metrics.busy.add(-1)
                 self._idle.append(process)
                 self._places.release()
+                self.mend()
                 self._let_go()
             span.set_attribute("s2v.cpu_seconds", round(measured.cpu_seconds, 3))
             return measured
@@ -105,7 +116,14 @@ class EnginePool:
     @property
     def working(self) -> bool:
         """Whether it takes work."""
-        return all(process.active for process in self._processes)
+        return all(_is_active(process) for process in self._processes)
+
+    def mend(self) -> None:
+        """Puts a new process in the place of each that died while it was idle, could not load the engine, or was stopped."""
+        for process in [one for one in self._idle if not _is_active(one)]:
+            self._idle.remove(process)
+            self._end(process)
+            self._idle.append(self._add())
 
     def resize(self, runs: int) -> None:
         """Sets how many runs there are at once, 1 to `workers`. Processes beyond them end when they are idle; they come back
@@ -140,16 +158,20 @@ class EnginePool:
         if not self._warm:
             self._warm = True
             for process in self._idle:
-                process.schedule(_loaded)
+                with contextlib.suppress(RuntimeError):  # one that has just died is replaced when it is wanted
+                    process.schedule(_loaded)
 
     def _let_go(self) -> None:
         while self._idle and len(self._processes) > self._places.limit:
-            process = self._idle.pop()
-            self._processes.discard(process)
-            metrics.engine_processes.set(len(self._processes))
-            ending = asyncio.get_running_loop().run_in_executor(None, _end, process)
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._end(self._idle.pop())
+
+    def _end(self, process: ProcessPool) -> None:
+        """Ends a process, in a thread as that takes a moment."""
+        self._processes.discard(process)
+        metrics.engine_processes.set(len(self._processes))
+        ending = asyncio.get_running_loop().run_in_executor(None, _end, process)
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
 
 def _load(initializer: Callable[..., None] | None, *initargs: object) -> None:
@@ -163,6 +185,14 @@ def _load(initializer: Callable[..., None] | None, *initargs: object) -> None:
 
 def _loaded() -> None:
     """Does nothing: whoever runs it has loaded the engine."""
+
+
+def _is_active(process: ProcessPool) -> bool:
+    """Says whether a process takes work; one that was never asked begins now, unless that fails."""
+    try:
+        return bool(process.active)
+    except BrokenProcessPool:
+        return False
 
 
 def _end(process: ProcessPool) -> None:

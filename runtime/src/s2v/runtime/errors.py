@@ -166,3 +166,13 @@ class CancelledError(S2VError):
 
     code = grpc.StatusCode.CANCELLED
     default_reason = "CANCELLED"
+
+
+def is_fault_of_input(code: int) -> bool:
+    """Whether a job that failed with this gRPC code has an input that cannot be used: it is over, and no alert counts it.
+
+    All else is ours: it leaves a dead letter, and the job may go on once the cause is mended. So SETUP (a model is missing),
+    DATA_LOSS (an object is damaged), and STRICT: the talk is good, and what a fallback stands in for is an engine, a model or a
+    server of ours.
+    """
+    return bool(code == InvalidInputError.code.value[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from s2v.runtime.bus import Bus
 from s2v.runtime.cache import Cache
 from s2v.runtime.edits import apply_edits, edits_of
 from s2v.runtime.engine import EnginePool
-from s2v.runtime.errors import UnavailableError
+from s2v.runtime.errors import NotFoundError, UnavailableError
 from s2v.runtime.jobs import Jobs, stage_record
 from s2v.runtime.making import Making
 from s2v.runtime.moments import stamp
@@ -26,7 +27,9 @@ from s2v.v1.event_pb2 import JobEvent, PartFinished, StageFinished, StageStarted
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.report_pb2 import Stage
 from s2v.v1.timeline_pb2 import AttemptOutcome
-from s2v.v1.work_pb2 import Checkpoint, JobRecord, PartRecord, Plan, StageRecord, Task, TaskKind
+from s2v.v1.work_pb2 import CacheEntry, Checkpoint, JobRecord, PartRecord, Plan, StageRecord, Task, TaskKind
+
+log = logging.getLogger(__name__)
 
 FIRST = next(iter(NAMES))
 EDITABLE = frozenset({Stage.STAGE_TRANSCRIPTION, Stage.STAGE_ANALYSIS})
@@ -158,9 +161,9 @@ class Execution:
         try:
             await self._join(record, (begun, done), (made.output, result.artifact))
         except UnavailableError:
-            self.making.spool(record, name, result)
+            await self.making.spool(record, name, result)
             raise
-        self.making.forget(record, name)
+        await self.making.forget(record, name)
 
     async def _part(self, record: JobRecord, task: Task) -> None:
         entry = stage_record(record, self._stage)
@@ -183,17 +186,17 @@ class Execution:
         inputs: Sequence[bytes | str] = (plan.parts[number], before.sha256 if before else "", *_previous(entry))
         key = digest(f"{self._name}.part", self.work.identity(record.job.options), *inputs)
         hit = await self._cache.get(record.job.tenant, self._stage, key, self.making.prefix(record)) if self.caching else None
-        made, cpu_seconds = hit, 0.0
+        made, cpu_seconds, cached = hit, 0.0, hit is not None
         if made is None:
             with self.making.task(record, before) as context:
                 doing = self.work.run(context, plan.parts[number])
                 made, cpu_seconds = await self.making.make(record, context, f"part-{number:04d}.pb", doing)
             if self.caching and not made.report.degradations:
-                await self._cache.put(record.job.tenant, self._stage, key, made)
+                cached = await self._keep_cached(record, key, made)
         outcome = AttemptOutcome.ATTEMPT_OUTCOME_CACHED if hit else AttemptOutcome.ATTEMPT_OUTCOME_DONE
         attempt = hops.attempt(self._stage, f"part.{number}", record.epoch, outcome, cpu_seconds=cpu_seconds)
         part = PartRecord(output=made.output, cpu_seconds=cpu_seconds, cached=hit is not None)
-        done = PartDone(number, part, made.artifacts, key if self.caching else b"", attempt)
+        done = PartDone(number, part, made.artifacts, key if cached else b"", attempt)
         record = await self._write(record, done)
         await self._tell_part(record, done)
         return record
@@ -235,10 +238,20 @@ class Execution:
         key = b""
         if self.caching and not edits and not made.report.degradations:
             key = self._key(record)
-            await self._cache.put(record.job.tenant, self._stage, key, made)
+            if not await self._keep_cached(record, key, made):
+                key = b""
         done = AttemptOutcome.ATTEMPT_OUTCOME_DONE
         attempt = hops.attempt(self._stage, "join", record.epoch, done, cpu_seconds=cpu_seconds)
         await self._finish(record, StageDone(made, key, attempt), unwritten)
+
+    async def _keep_cached(self, record: JobRecord, key: bytes, made: CacheEntry) -> bool:
+        """Keeps a result in the cache, and says whether it could: what is made and in S3 is not thrown away for that."""
+        try:
+            await self._cache.put(record.job.tenant, self._stage, key, made)
+        except (UnavailableError, NotFoundError) as error:
+            log.warning("not kept in the cache: %s", error, extra={"job_id": record.job.id})
+            return False
+        return True
 
     async def _note_unmatched(self, record: JobRecord, unmatched: Sequence[UnmatchedPatch]) -> None:
         """Says in the job which patches had no effect; doing it again changes nothing."""
@@ -306,6 +319,7 @@ class Execution:
         report = next(entry for entry in record.job.report.stages if entry.stage == self._stage)
         event = JobEvent(stage_finished=StageFinished(report=report, artifacts=record.job.artifacts))
         successor = following(self._stage)
+        await self.making.forget_job(record.job.id)
         telling: list[Awaitable[None]] = [self._event(record, event, "finished")]
         if self.left is not None:
             telling.append(self.left(record.job.id))

@@ -7,7 +7,6 @@ service's own health stays SERVING meanwhile: it answers with clear errors, and 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -48,11 +47,16 @@ class Health:
         if pool is not None:
 
             async def engine() -> bool:
-                return pool.working
+                working = pool.working
+                pool.mend()
+                return working
 
             checks["engine"] = engine
         while True:
-            await self.look(checks)
+            try:
+                await self.look(checks)
+            except Exception:  # the next look may well succeed
+                log.exception("health could not be told")
             await asyncio.sleep(self._settings.health_seconds)
 
     async def look(self, checks: Mapping[str, Check]) -> None:
@@ -79,7 +83,11 @@ class Health:
 
 
 async def _try(check: Check) -> bool:
-    with contextlib.suppress(S2VError, TimeoutError, OSError):
+    try:
         async with asyncio.timeout(TRY_SECONDS):
             return await check()
+    except (S2VError, TimeoutError, OSError):
+        pass
+    except Exception:  # what is asked may fail in any way, and the others are still to be told of
+        log.exception("a dependency could not be tried")
     return False

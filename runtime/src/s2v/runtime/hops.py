@@ -26,6 +26,8 @@ from s2v.v1.timeline_pb2 import Attempt, AttemptOutcome
 from s2v.v1.work_pb2 import StageRecord
 
 HOST = socket.gethostname()
+UNBEGUN = frozenset({"STAGE_FULL", "NEWER_TASK"})
+"""Why tasks are handed back before their work begins."""
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _current: ContextVar[Hop | None] = ContextVar("hop", default=None)
 
@@ -52,6 +54,19 @@ class Hop:
         self.span.set_status(Status(StatusCode.ERROR, type(error).__name__))
         if not retried:
             self.span.record_exception(error)
+
+    def begin(self, entry: StageRecord) -> None:
+        """Traces and measures how long the task has waited, now that its work begins; `entry` tells whether it has begun before.
+
+        Once a task: what comes again after an attempt or an outage did not wait in the queue.
+        """
+        task = self.delivery.task
+        for attempt in entry.attempts:
+            if (attempt.epoch, attempt.task) == (task.epoch, task_name(task)) and attempt.reason not in UNBEGUN:
+                return
+        seconds = max(0, self.started_ns - self.waited_from_ns) / 1e9
+        metrics.task_waits.record(seconds, {"stage": self.stage, "priority": self.delivery.priority})
+        telemetry.tracer.start_span("queue", start_time=min(self.waited_from_ns, self.started_ns)).end(self.started_ns)
 
     def link(self, entry: StageRecord) -> None:
         """Links the span to those of earlier attempts at the task, and that of a join to the parts that it puts together."""
@@ -86,9 +101,6 @@ def processing(stage: str, delivery: Delivery) -> Iterator[Hop]:
             "s2v.delivery": delivery.deliveries,
         },
     ) as span:
-        waited = telemetry.tracer.start_span("queue", start_time=min(published_ns, started_ns))
-        waited.end(started_ns)
-        metrics.task_waits.record(max(0, started_ns - published_ns) / 1e9, {"stage": stage, "priority": delivery.priority})
         hop = Hop(stage, delivery, published_ns, started_ns, span, telemetry.inject().get("traceparent", ""))
         tokens = _current.set(hop), logs.job.set(task.job_id)
         try:

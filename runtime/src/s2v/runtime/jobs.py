@@ -9,7 +9,7 @@ from s2v.runtime import metrics
 from s2v.runtime.bus import PRIORITIES, Bus
 from s2v.runtime.catalogue import Catalogue
 from s2v.runtime.door import Door
-from s2v.runtime.errors import InvalidInputError, LimitError, PreconditionError, S2VError
+from s2v.runtime.errors import LimitError, NotFoundError, PreconditionError, S2VError, is_fault_of_input
 from s2v.runtime.moments import stamp
 from s2v.runtime.records import Change, Records
 from s2v.runtime.stage import NAMES
@@ -207,14 +207,15 @@ class Jobs:
         return record
 
     async def amend(self, tenant: str, job_id: str, change: Change) -> JobRecord:
-        """Changes the record of a job, and of one that has ended also the end in S3.
+        """Changes the record of a job, and of one that has ended also the end in S3; returns the record as it is then.
 
         Errors: NotFoundError, UnavailableError; whatever `change` raises.
         """
         record = await self.update(tenant, job_id, change)
         if record.job.state in FINISHED:
-            await self._write_end(record)
-            await self.catalogue.add(record.job, size_bytes(record))
+            record = await self._write_end(record)
+            if record.job.state in FINISHED:
+                await self.catalogue.add(record.job, size_bytes(record))
         return record
 
     async def remove(self, tenant: str, job_id: str) -> None:
@@ -231,14 +232,17 @@ class Jobs:
         Of a job whose input could not be used only the request and the end are kept.
         Errors: UnavailableError.
         """
-        await self._write_end(record)
-        if _input_at_fault(record):
+        now = await self._write_end(record)
+        if _input_at_fault(now):
             folder = prefix(record.job.tenant, record.job.id)
             for item in await self._store.list(folder):
                 if item.key not in {f"{folder}request.pb", f"{folder}terminal.pb"}:
                     await self._store.delete(item.key)
         # Once the mark is gone nobody looks at the job again: the event of its end must be in NATS before.
-        await asyncio.gather(self.catalogue.add(record.job, size_bytes(record)), self.announce(record, kept=True))
+        told = [self.announce(record, kept=True)]
+        if now.job.state in FINISHED:
+            told.append(self.catalogue.add(now.job, size_bytes(now)))
+        await asyncio.gather(*told)
         await self.records.unmark(record.job.tenant, record.job.id, record.epoch)
 
     async def _reopen(self, record: JobRecord) -> None:
@@ -247,10 +251,23 @@ class Jobs:
         await self._store.put(f"{prefix(tenant, job_id)}reopened.pb", record.SerializeToString())
         await self.records.mark_live(tenant, job_id, record.epoch)
 
-    async def _write_end(self, record: JobRecord) -> None:
-        terminal = Terminal(job=record.job, epoch=record.epoch, stages=record.stages)
-        key = f"{prefix(record.job.tenant, record.job.id)}terminal.pb"
-        await self._store.put(key, terminal.SerializeToString(deterministic=True))
+    async def _write_end(self, record: JobRecord) -> JobRecord:
+        """Writes the end of a job to S3, and again while its record has changed: whoever writes last must not be behind.
+
+        Returns the record as it is then; that of a job that was deleted meanwhile as it was.
+        """
+        tenant, job_id = record.job.tenant, record.job.id
+        key = f"{prefix(tenant, job_id)}terminal.pb"
+        while True:
+            terminal = Terminal(job=record.job, epoch=record.epoch, stages=record.stages)
+            await self._store.put(key, terminal.SerializeToString(deterministic=True))
+            try:
+                newest = await self.records.get(tenant, job_id, newest=True)
+            except NotFoundError:
+                return record
+            if newest.job.updated_at == record.job.updated_at or newest.job.state not in FINISHED:
+                return newest
+            record = newest
 
     async def announce(self, record: JobRecord, *, kept: bool = False) -> None:
         """Publishes the job's state as an event, once a state and epoch; with `kept` waits until NATS has it.
@@ -315,5 +332,4 @@ def describe(error: S2VError, stage: Stage.ValueType) -> JobError:
 
 
 def _input_at_fault(record: JobRecord) -> bool:
-    invalid: int = InvalidInputError.code.value[0]
-    return record.job.state == JobState.JOB_STATE_FAILED and record.job.error.code == invalid
+    return record.job.state == JobState.JOB_STATE_FAILED and is_fault_of_input(record.job.error.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -66,9 +67,12 @@ class Making:
 
         Errors: DegradedError, EngineTimeoutError; whatever the stage's work raises.
         """
-        if (known := self._spool.find(self._spooled(record, name))) is not None:
-            doing.close()
-            return known
+        spooled = self._spooled(record, name)
+        if self._spool.has(spooled):
+            known = await asyncio.to_thread(self._spool.find, spooled, context.workspace / "spooled")
+            if known is not None:
+                doing.close()
+                return known
         started = time.monotonic()
         async with self.within(record, name):
             output = await doing
@@ -89,20 +93,29 @@ class Making:
         try:
             entry = await self._keep(record, context, result, name, lasting=lasting)
         except UnavailableError:
-            self.spool(record, name, result)
+            await self.spool(record, name, result)
             raise
         if lasting:
-            self.forget(record, name)
+            await self.forget(record, name)
         return entry
 
-    def spool(self, record: JobRecord, name: str, result: Result) -> None:
+    async def spool(self, record: JobRecord, name: str, result: Result) -> None:
         """Keeps a result on local disk for the task's next try, if there is room."""
-        if self._spool.find(self._spooled(record, name)) is None:
-            self._spool.keep(self._spooled(record, name), result)
+        spooled = self._spooled(record, name)
+        if not self._spool.has(spooled):
+            await asyncio.to_thread(self._spool.keep, spooled, result)
 
-    def forget(self, record: JobRecord, name: str) -> None:
+    async def forget(self, record: JobRecord, name: str) -> None:
         """Takes a result from local disk; it may not be there."""
-        self._spool.drop(self._spooled(record, name))
+        await self._drop(self._spooled(record, name))
+
+    async def forget_job(self, job_id: str) -> None:
+        """Takes all results of a job from local disk: it has ended or left the stage. There may be none."""
+        await self._drop(f"{job_id}.")
+
+    async def _drop(self, beginning: str) -> None:
+        if self._spool.has(beginning):
+            await asyncio.to_thread(self._spool.drop, beginning)
 
     def _spooled(self, record: JobRecord, name: str) -> str:
         return f"{record.job.id}.{record.epoch}.{self._name}.{name}"

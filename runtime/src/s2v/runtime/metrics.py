@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from opentelemetry import metrics
 
-from s2v.runtime.errors import EngineError, QuotaError
+from s2v.runtime.errors import EngineError, QuotaError, is_fault_of_input
 from s2v.runtime.stage import NAMES
 from s2v.v1.job_pb2 import Job, JobState
 from s2v.v1.report_pb2 import StageReport
@@ -31,7 +31,7 @@ def histogram(name: str, unit: str, description: str, buckets: Sequence[float]) 
 calls = histogram("rpc.server.call.duration", "s", "Calls by rpc.method and rpc.response.status_code.", _CALL_SECONDS)
 
 tasks = histogram("s2v.task.duration", "s", "Attempts at tasks by stage, kind (plan, part, join) and outcome.", _WORK_SECONDS)
-task_waits = histogram("s2v.task.wait", "s", "From publishing a task to its start, by stage and priority.", _WORK_SECONDS)
+task_waits = histogram("s2v.task.wait", "s", "From publishing a task to its first start, by stage and priority.", _WORK_SECONDS)
 attempt_failures = _meter.create_counter("s2v.attempt.failures", "{attempt}", "Attempts that failed, by stage and reason.")
 busy = _meter.create_up_down_counter("s2v.engine.busy", "{process}", "Engine processes at work.")
 engine_processes = _meter.create_gauge("s2v.engine.processes", "{process}", "Engine processes that there are.")
@@ -67,9 +67,6 @@ decisions = _meter.create_counter(
     "s2v.decisions", "{decision}", "Changes that the house made to how it works, by stage, knob and reason."
 )
 dependencies = _meter.create_gauge("s2v.dependency.up", "1", "Whether a dependency works (1) or not (0), by dependency.")
-
-_INPUT_CODES = frozenset({3, 9, 11, 15})
-"""gRPC codes of failures for which the input is at fault: INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE, DATA_LOSS."""
 
 
 def begin_stage(stage: str, processes: int) -> None:
@@ -113,6 +110,6 @@ def job_ended(job: Job) -> None:
     if job.state == JobState.JOB_STATE_SUCCEEDED and job.source_seconds:
         job_factors.record(seconds / job.source_seconds)
     if job.state == JobState.JOB_STATE_FAILED:
-        fault = "input" if job.error.code in _INPUT_CODES else "system"
+        fault = "input" if is_fault_of_input(job.error.code) else "system"
         stage = NAMES.get(job.error.stage, "none")
         job_failures.add(1, {"stage": stage, "reason": job.error.reason, "fault": fault})

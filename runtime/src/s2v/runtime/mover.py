@@ -65,7 +65,7 @@ class Mover:
             except NotFoundError:  # deleted, or made again, meanwhile
                 continue
             due = self._due(entry, now)
-            settled = entry.tier == due and (due == Tier.TIER_HOT or entry.size_bytes)
+            settled = entry.tier == due and not entry.moving
             if not settled and await self._try_move(tenant, job_id, due):
                 moved += 1
         await self._sweep(tenant)
@@ -91,12 +91,12 @@ class Mover:
                 await self._copy(item, store, there)
                 present[item.key] = item.size_bytes
 
-        # The size is known when all is done: 0 tells the next pass that something may be left elsewhere.
-        await self._jobs.catalogue.update(tenant, job_id, _changing(target, 0))
+        size_bytes = sum(present.values())
+        await self._jobs.catalogue.update(tenant, job_id, _changing(target, size_bytes, moving=True))
         for store, items in elsewhere:
             for item in items:
                 await store.delete(item.key)
-        await self._jobs.catalogue.update(tenant, job_id, _changing(target, sum(present.values())))
+        await self._jobs.catalogue.update(tenant, job_id, _changing(target, size_bytes, moving=False))
         count = sum(len(items) for _, items in elsewhere)
         if count:
             log.info("moved", extra={"job_id": job_id, "tier": TIERS[target], "objects": count})
@@ -179,11 +179,11 @@ class Mover:
                     log.error("not deleted: %s", error, extra={"folder": folder, "tier": TIERS[tier]})
 
 
-def _changing(tier: Tier.ValueType, size_bytes: int) -> Change:
+def _changing(tier: Tier.ValueType, size_bytes: int, *, moving: bool) -> Change:
     def change(entry: CatalogueEntry) -> bool:
-        if (entry.tier, entry.size_bytes) == (tier, size_bytes):
+        if (entry.tier, entry.size_bytes, entry.moving) == (tier, size_bytes, moving):
             return False
-        entry.tier, entry.size_bytes = tier, size_bytes
+        entry.tier, entry.size_bytes, entry.moving = tier, size_bytes, moving
         return True
 
     return change

@@ -8,10 +8,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from opentelemetry import context
+
+from s2v.runtime import telemetry
 from s2v.runtime.bus import PRIORITIES, WORK_STREAM, Bus
 from s2v.runtime.catalogue import made_at_ms
 from s2v.runtime.errors import NotFoundError
-from s2v.runtime.jobs import FINISHED, Jobs
+from s2v.runtime.jobs import FINISHED, Jobs, prefix
 from s2v.runtime.recovery import Rebuilt, rebuild
 from s2v.runtime.schema import ERRORS, unavailable
 from s2v.runtime.stage import NAMES
@@ -25,7 +28,8 @@ log = logging.getLogger(__name__)
 CONCLUDE_SECONDS = 60.0
 """A job that ended so long ago and is still marked as one at work was not concluded: its end is written again."""
 UNMADE_SECONDS = 3600.0
-"""A mark without a record that is so old is of a job that never came to be."""
+"""A mark without a record that is so old is of a job that never came to be; one of a run that its record does not know, of a run
+that never did."""
 
 
 @dataclass
@@ -76,8 +80,19 @@ class Reconciler:
             if record.job.state not in FINISHED:
                 await self._wake(record)
             elif _age(record.job.finished_at.ToNanoseconds()) > CONCLUDE_SECONDS:
-                await self.jobs.conclude(record)
-                await self._unmark(tenant, job_id, [epoch for epoch in epochs if epoch < record.epoch])
+                if min(epochs) <= record.epoch:
+                    await self.jobs.conclude(record)
+                    await self._unmark(tenant, job_id, [epoch for epoch in epochs if epoch < record.epoch])
+                if unmade := [epoch for epoch in epochs if epoch > record.epoch]:
+                    await self._forget_runs(tenant, job_id, unmade)
+
+    async def _forget_runs(self, tenant: str, job_id: str, epochs: Sequence[int]) -> None:
+        """Takes back what tells of further runs of an ended job that were to begin, and after so long a time have not."""
+        for reopened in await self.store.list(f"{prefix(tenant, job_id)}reopened.pb"):
+            if time.time() - reopened.modified_at.timestamp() < UNMADE_SECONDS:
+                return
+            await self.store.delete(reopened.key)
+        await self._unmark(tenant, job_id, epochs)
 
     async def _unmark(self, tenant: str, job_id: str, epochs: Sequence[int]) -> None:
         for epoch in epochs:
@@ -114,7 +129,11 @@ class Reconciler:
     async def _publish(self, record: JobRecord, again: str = "") -> None:
         job = record.job
         task = Task(tenant=job.tenant, job_id=job.id, stage=_current(record), kind=TaskKind.TASK_KIND_PLAN, epoch=record.epoch)
-        await self.bus.publish_task(task, job.options.priority, again=again)
+        token = context.attach(telemetry.extract({"traceparent": record.traceparent}))
+        try:
+            await self.bus.publish_task(task, job.options.priority, again=again)
+        finally:
+            context.detach(token)
 
     async def _queue_empty(self, stage: Stage.ValueType, priority: str) -> bool:
         """Says whether no task of a stage waits or is at work: then a job that is in this stage has lost its own."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 from s2v.runtime.errors import NotFoundError
-from s2v.runtime.jobs import FINISHED, Jobs, prefix
+from s2v.runtime.jobs import Jobs, prefix
 from s2v.runtime.mover import STAYING
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore
 from s2v.v1.artifact_pb2 import ArtifactKind
-from s2v.v1.work_pb2 import JobRecord
+from s2v.v1.work_pb2 import CatalogueEntry, JobRecord
 
 log = logging.getLogger(__name__)
 
@@ -31,34 +32,42 @@ class Retention:
         The record changes first, so that it never refers to what is gone; killed in between, the next pass deletes the rest.
         Errors: UnavailableError.
         """
-        shortest = min(self._settings.working_days, self._settings.source_days, self._settings.result_days)
         removed = 0
         for job_id in await self._jobs.catalogue.ids(tenant):
             try:
-                ended = (await self._jobs.catalogue.get(tenant, job_id)).job.finished_at
-                age = now - ended.ToNanoseconds() / 1e9
-                if age > shortest * DAY_SECONDS:
-                    removed += await self._expire(tenant, job_id, age / DAY_SECONDS)
+                entry = await self._jobs.catalogue.get(tenant, job_id)
+                age_days = (now - entry.job.finished_at.ToNanoseconds() / 1e9) / DAY_SECONDS
+                working, source = age_days > self._settings.working_days, age_days > self._settings.source_days
+                if age_days > self._settings.result_days:
+                    removed += await self._remove(entry)
+                elif (working and not entry.working_expired) or (source and not entry.source_expired):
+                    removed += await self._expire(entry, working=working, source=source)
             except NotFoundError:  # deleted, or made again, meanwhile
                 continue
         return removed
 
-    async def _expire(self, tenant: str, job_id: str, age_days: float) -> int:
-        if age_days > self._settings.result_days:
-            removed = await self._store.delete_prefix(prefix(tenant, job_id))
-            await self._jobs.remove(tenant, job_id)
-            log.info("expired", extra={"job_id": job_id, "tenant": tenant, "objects": removed})
-            return removed
-        working, source = age_days > self._settings.working_days, age_days > self._settings.source_days
+    async def _remove(self, entry: CatalogueEntry) -> int:
+        tenant, job_id = entry.job.tenant, entry.job.id
+        with contextlib.suppress(NotFoundError):  # a removal that was broken off goes on
+            if (await self._jobs.get(tenant, job_id, newest=True)).job.finished_at != entry.job.finished_at:
+                return 0
+        removed = await self._store.delete_prefix(prefix(tenant, job_id))
+        await self._jobs.remove(tenant, job_id)
+        log.info("expired", extra={"job_id": job_id, "tenant": tenant, "objects": removed})
+        return removed
+
+    async def _expire(self, entry: CatalogueEntry, *, working: bool, source: bool) -> int:
+        """Deletes what has expired, and notes in the catalogue that it is gone: the next pass does not look for it."""
+        tenant, job_id, finished_at = entry.job.tenant, entry.job.id, entry.job.finished_at
 
         def forget(record: JobRecord) -> bool:
-            if record.job.state not in FINISHED:
+            if record.job.finished_at != finished_at:
                 return False
             before = record.SerializeToString(deterministic=True)
             if working:
-                for entry in record.stages:
-                    entry.ClearField("plan")
-                    entry.parts.clear()
+                for stage in record.stages:
+                    stage.ClearField("plan")
+                    stage.parts.clear()
             if source:
                 kept = [one for one in record.job.artifacts if one.kind != ArtifactKind.ARTIFACT_KIND_SOURCE]
                 del record.job.artifacts[:]
@@ -66,17 +75,29 @@ class Retention:
                 record.ClearField("source")
             return record.SerializeToString(deterministic=True) != before
 
+        def note(entry: CatalogueEntry) -> bool:
+            if entry.job.finished_at != finished_at:
+                return False
+            entry.working_expired |= working
+            entry.source_expired |= source
+            return True
+
         record = await self._jobs.amend(tenant, job_id, forget)
-        if record.job.state not in FINISHED:
+        if record.job.finished_at != finished_at:
             return 0
+        folder = prefix(tenant, job_id)
         known = {record.source.key, *(one.object.key for one in record.job.artifacts)}
-        for entry in record.stages:
-            known |= {entry.plan.key, entry.output.key, *(part.output.key for part in entry.parts.values())}
+        for stage in record.stages:
+            known |= {stage.plan.key, stage.output.key, *(part.output.key for part in stage.parts.values())}
         removed = 0
-        for item in await self._store.list(prefix(tenant, job_id)):
-            is_source = item.key.startswith(f"{prefix(tenant, job_id)}source/")
-            expired = source if is_source else working
-            if expired and item.key not in known and item.key.rsplit("/", 1)[-1] not in STAYING:
-                await self._store.delete(item.key)
-                removed += 1
+        for item in await self._store.list(folder):
+            expired = source if item.key.startswith(f"{folder}source/") else working
+            if not expired or item.key in known or item.key.rsplit("/", 1)[-1] in STAYING:
+                continue
+            # What another run has written is in the list too if it began meanwhile; until it begins it has written nothing.
+            if (await self._jobs.get(tenant, job_id, newest=True)).job.finished_at != finished_at:
+                return removed
+            await self._store.delete(item.key)
+            removed += 1
+        await self._jobs.catalogue.update(tenant, job_id, note)
         return removed

@@ -84,7 +84,8 @@ def buckets(replicas: int) -> tuple[KeyValueConfig, ...]:
 
 
 async def prepare(jetstream: JetStreamContext, settings: RuntimeSettings) -> None:
-    """Makes what is missing; what is there stays as it is. After NATS has lost all it had, this makes it again, empty.
+    """Makes what is missing; of what is there only the consumers are brought to these settings. After NATS has lost all it had,
+    this makes it again, empty.
 
     Errors: UnavailableError.
     """
@@ -104,6 +105,7 @@ async def prepare(jetstream: JetStreamContext, settings: RuntimeSettings) -> Non
                     ack_policy=AckPolicy.EXPLICIT,
                     ack_wait=settings.ack_wait_seconds,
                     max_deliver=-1,
+                    max_ack_pending=-1,  # tasks that were handed back and wait count too, and must not keep new ones out
                     description=f"stage {stage}",
                 )
                 await jetstream.add_consumer(WORK_STREAM, consumer)

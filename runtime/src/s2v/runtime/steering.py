@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Protocol
 
 from s2v.runtime import decisions, vitals
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.pace import Pace, Piece
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 """How often memory is looked at."""
@@ -47,9 +50,15 @@ class Steering:
         """Looks, decides and changes, for ever."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            share = await asyncio.to_thread(vitals.memory_share)
-            decision = self._pace.decide(share, time.monotonic())
-            if decision is not None:
-                self._worker.limit = self._pace.limit
-                self._pool.resize(self._pace.limit)
-                decisions.note(decision)
+            try:
+                await self._look()
+            except Exception:  # the next look may well succeed
+                log.exception("concurrency could not be steered")
+
+    async def _look(self) -> None:
+        share = await asyncio.to_thread(vitals.memory_share)
+        decision = self._pace.decide(share, time.monotonic())
+        if decision is not None:
+            self._worker.limit = self._pace.limit
+            self._pool.resize(self._pace.limit)
+            decisions.note(decision)

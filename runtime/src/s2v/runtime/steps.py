@@ -58,9 +58,9 @@ class Begun:
     attempt: Attempt
 
     def __call__(self, record: JobRecord, stage: Stage.ValueType) -> bool:
-        """Writes it, unless the stage has begun already."""
+        """Writes it, unless the stage has begun already; a plan goes before the only part of a worker that died at it."""
         entry = stage_record(record, stage)
-        if entry.HasField("started_at"):
+        if entry.HasField("started_at") and (self.plan is None or entry.HasField("plan") or entry.parts):
             return False
         if self.plan is not None:
             entry.plan.CopyFrom(self.plan)

@@ -62,7 +62,8 @@ class StoredObject:
     modified_at: datetime
 
 
-_MISSING = {"NoSuchKey", "NoSuchBucket", "NoSuchObject"}
+_MISSING = {"NoSuchKey", "NoSuchObject"}
+"""What S3 says of an object that is not there. That the bucket is missing says nothing of the object: it may come back."""
 
 
 @dataclass(frozen=True)
@@ -173,12 +174,14 @@ class ObjectStore:
         if ref.sha256:
             _check(ref, sha256)
 
-    async def stream(self, ref: ObjectRef, chunk_bytes: int) -> AsyncIterator[bytes]:
-        """Yields an object in chunks.
+    async def stream(self, ref: ObjectRef, chunk_bytes: int, offset: int = 0, length: int = 0) -> AsyncIterator[bytes]:
+        """Yields an object, or `length` bytes of it from `offset` (before its end), in chunks.
 
         Errors: NotFoundError, UnavailableError.
         """
-        response = await self._call("get", lambda: self._client.get_object(self._bucket, ref.key), ref.key)
+        response = await self._call(
+            "get", lambda: self._client.get_object(self._bucket, ref.key, offset=offset, length=length), ref.key
+        )
         try:
             chunks = response.stream(chunk_bytes)
             while chunk := await self._try(lambda: next(chunks, b""), ref.key):
@@ -193,7 +196,14 @@ class ObjectStore:
         Errors: NotFoundError, UnavailableError.
         """
         copied = CopySource(self._bucket, ref.key)
-        await self._call("copy", lambda: self._client.copy_object(self._bucket, key, copied), ref.key)
+
+        def work() -> None:
+            try:
+                self._client.copy_object(self._bucket, key, copied)
+            except ValueError as error:  # S3 may say that it failed in the body of an answer 200, which the client cannot read
+                raise UnavailableError(f"S3 at {self._endpoint} did not copy {ref.key}: {error}") from error
+
+        await self._call("copy", work, ref.key)
         return ObjectRef(key=key, sha256=ref.sha256, size_bytes=ref.size_bytes, content_type=ref.content_type)
 
     async def exists(self, key: str) -> bool:
@@ -268,6 +278,22 @@ class ObjectStore:
             await self._call("delete", remove, prefix)
         return len(found)
 
+    async def abort_uploads(self, before: datetime) -> int:
+        """Takes away the parts of uploads that began before then: whoever wrote them was killed. Says how many uploads that were.
+
+        S3 names a thousand at a time; what is left goes the next time.
+        Errors: UnavailableError.
+        """
+
+        def abort() -> int:
+            found = self._client._list_multipart_uploads(self._bucket)  # the client has no public way
+            old = [one for one in found.uploads if one.initiated_time is not None and one.initiated_time < before]
+            for one in old:
+                self._client._abort_multipart_upload(self._bucket, one.object_name, one.upload_id or "")
+            return len(old)
+
+        return await self._call("abort", abort)
+
     def sign_post(self, key: str, size_bytes: int, expires: datetime) -> SignedPost:
         """Returns a form with which anybody may write this one object, of this length, until `expires`. Asks no server."""
         policy = PostPolicy(self._bucket, expires)
@@ -278,9 +304,11 @@ class ObjectStore:
 
     def _write(self, key: str, content: bytes | Path, content_type: str, sha256: str, size: int) -> ObjectRef:
         if isinstance(content, bytes):
-            self._client.put_object(self._bucket, key, io.BytesIO(content), size, content_type)
+            written = self._client.put_object(self._bucket, key, io.BytesIO(content), size, content_type)
         else:
-            self._client.fput_object(self._bucket, key, str(content), content_type)
+            written = self._client.fput_object(self._bucket, key, str(content), content_type)
+        if not written.etag:  # S3 may say that it failed in the body of an answer 200
+            raise UnavailableError(f"S3 at {self._endpoint} did not put {key} together from its parts")
         return ObjectRef(key=key, sha256=sha256, size_bytes=size, content_type=content_type)
 
     async def _call(self, operation: str, work: Callable[[], T], key: str = "") -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,11 +67,8 @@ class TieredStore(ObjectStore):
         """Writes an object of whatever tier to a file; otherwise as ObjectStore."""
         await self._find(ref.key, lambda store: store.download(ref, path))
 
-    async def stream(self, ref: ObjectRef, chunk_bytes: int) -> AsyncIterator[bytes]:
-        """Yields an object of whatever tier in chunks.
-
-        Errors: NotFoundError, UnavailableError.
-        """
+    async def stream(self, ref: ObjectRef, chunk_bytes: int, offset: int = 0, length: int = 0) -> AsyncIterator[bytes]:
+        """Yields an object of whatever tier, or a part of it, in chunks; otherwise as ObjectStore."""
 
         async def locate(store: ObjectStore) -> ObjectStore:
             if not await store.exists(ref.key):
@@ -78,7 +76,7 @@ class TieredStore(ObjectStore):
             return store
 
         store = await self._find(ref.key, locate) if _is_tiered(ref.key) else self.tiers[Tier.TIER_HOT]
-        async for chunk in store.stream(ref, chunk_bytes):
+        async for chunk in store.stream(ref, chunk_bytes, offset, length):
             yield chunk
 
     async def exists(self, key: str) -> bool:
@@ -116,6 +114,10 @@ class TieredStore(ObjectStore):
         Errors: UnavailableError.
         """
         return sum([await store.delete_prefix(prefix) for store in self._stores(prefix)])
+
+    async def abort_uploads(self, before: datetime) -> int:
+        """Takes away parts in all tiers; otherwise as ObjectStore."""
+        return sum([await store.abort_uploads(before) for store in self.tiers.values()])
 
     def close(self) -> None:
         """Stops the threads."""

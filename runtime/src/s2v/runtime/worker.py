@@ -21,17 +21,18 @@ from s2v.runtime.bus import TASK_VERSION, Bus, task_name
 from s2v.runtime.errors import (
     DISK_FULL,
     EngineError,
-    InvalidInputError,
     LimitError,
     NotFoundError,
     S2VError,
     UnavailableError,
+    is_fault_of_input,
 )
 from s2v.runtime.execution import Execution, GoneError
 from s2v.runtime.jobs import FINISHED, Jobs, describe, progress, stage_record
 from s2v.runtime.leases import Leases
 from s2v.runtime.pulling import Delivery
 from s2v.runtime.records import Change
+from s2v.runtime.schema import LEASE_SECONDS
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import NAMES
 from s2v.runtime.steps import alive, behind, stages_before
@@ -49,8 +50,9 @@ NEWER_VERSION_SECONDS = 5.0
 """Delay of a task that a newer worker must do."""
 STACK_CHARACTERS = 4000
 """What a dead letter keeps of a stack trace: its end, which names the cause."""
-FULL_SECONDS = 1.0
-"""Least wait of a task whose stage has as many jobs as it may."""
+FULL_SECONDS, LONGEST_FULL_SECONDS = 1.0, 10.0
+"""Least wait of a task whose stage has as many jobs as it may: so long for each time that it was given out, up to the second.
+NATS gives out what comes again before what is new: many that come often would keep the parts of the jobs in the stage waiting."""
 OUTAGE_SECONDS = 2.0
 """Wait after NATS or S3 did not answer; such a wait costs no attempt."""
 
@@ -142,6 +144,7 @@ class Worker:
         for doing, work in list(self._busy.items()):
             if work.delivery.task.job_id == job_id and doing not in self._settling:
                 doing.cancel()
+        await self.execution.making.forget_job(job_id)
 
     async def _do(self, delivery: Delivery) -> None:
         """Does one task from delivery to acknowledgement; never raises."""
@@ -163,7 +166,8 @@ class Worker:
                 log.info("task handed back", extra=extra)
             except _FullError as error:
                 hop.fail(error, retried=True)
-                await self._settle(self._hand_back(delivery, "STAGE_FULL", FULL_SECONDS))
+                wait = min(LONGEST_FULL_SECONDS, FULL_SECONDS * delivery.deliveries)
+                await self._settle(self._hand_back(delivery, "STAGE_FULL", wait))
             except _NewerError as error:
                 hop.fail(error, retried=True)
                 await self._settle(self._hand_back(delivery, "NEWER_TASK", NEWER_VERSION_SECONDS))
@@ -247,10 +251,14 @@ class Worker:
 
     async def _beat(self) -> None:
         """Says of all tasks at work that they are, often enough that NATS does not give them to others."""
+        every = min(self.settings.ack_wait_seconds / 6, LEASE_SECONDS / 3)
         while True:
-            await asyncio.sleep(self.settings.ack_wait_seconds / 6)
-            await self._write_owed()
-            due = time.monotonic() - self.settings.ack_wait_seconds / 6
+            await asyncio.sleep(every)
+            try:
+                await self._write_owed()
+            except Exception:  # the tasks at work are still to be spoken for
+                log.exception("what is owed to records could not be written")
+            due = time.monotonic() - every
             for work in [one for one in self._busy.values() if one.since < due]:
                 try:
                     await work.delivery.keep()
@@ -279,6 +287,7 @@ class Worker:
         hop.link(stage_record(record, self._stage))
         if not await self._leases.hold(task.job_id):
             raise _FullError
+        hop.begin(stage_record(record, self._stage))
         await self.execution.advance(record, task)
 
     async def _current(self, task: Task) -> JobRecord:
@@ -350,7 +359,7 @@ class Worker:
             await self.bus.publish_event(event, f"{task.epoch}.{self._name}.{name}.failed.{failed}")
             await delivery.hand_back(wait)
             return
-        if isinstance(known, InvalidInputError):
+        if is_fault_of_input(known.code.value[0]):
             log.info("input refused: %s", known, extra={"job_id": task.job_id, "reason": known.reason})
         else:
             log.error("job failed: %s", known, exc_info=error, extra={"job_id": task.job_id})
