@@ -13,15 +13,17 @@ from pathlib import Path
 from deploy.generate.chart import CHART, dump, examples, read_values, render
 from deploy.generate.kustomize import KUSTOMIZE, make_files
 from deploy.generate.readme import make_readme
-from deploy.generate.settings import make_schema
+from deploy.generate.settings import make_page, make_schema
 
 OBSERVABILITY = CHART.parent.parent / "observability"
 COPIES = CHART / "files"
+ROOT = CHART.parents[2]
 
 
 def generated() -> Iterator[tuple[Path, Callable[[], str]]]:
     """Yields each generated file and what makes it."""
     yield CHART / "values.schema.json", make_schema
+    yield ROOT / "docs" / "settings.md", make_page
     for source in observability_files():
         yield COPIES / source.relative_to(OBSERVABILITY), source.read_text
     yield CHART / "README.md", make_readme
@@ -62,7 +64,7 @@ def main(*, check: bool) -> int:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-            print(f"wrote {path.relative_to(CHART.parent.parent)}")
+            print(f"wrote {path.relative_to(ROOT)}")
     for path in stale:
         print(f"{path} is out of date: run make deploy-docs")
     return bool(stale)

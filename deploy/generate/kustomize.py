@@ -1,4 +1,4 @@
-"""The Kustomize base and its component of bundled servers, rendered from the chart."""
+"""The Kustomize base and its components, rendered from the chart."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _BUNDLED: Manifest = {
     "test": {"enabled": False},
 }
 _HPA: Manifest = {**_EXTERNAL, "autoscaling": {"provider": "hpa"}}
+_TOOLS: Manifest = {**_EXTERNAL, "tools": {"enabled": True}}
 _GPU: Manifest = {**_EXTERNAL, "transcription": {"gpu": {"enabled": True}}}
 _MONITORING: Manifest = {**_EXTERNAL, "metrics": {name: {"enabled": True} for name in ("podMonitor", "rules", "dashboards")}}
 HEADER = "# Generated from deploy/helm/s2v by `make deploy-docs`; edit the chart, not this file.\n"
@@ -33,12 +34,14 @@ def make_files() -> dict[Path, str]:
     bundled = [one for one in render(_BUNDLED).manifests if _name(one) not in names]
     autoscalers = [one for one in render(_HPA).manifests if one["kind"] == "HorizontalPodAutoscaler"]
     monitoring = [one for one in render(_MONITORING).manifests if _name(one) not in names]
+    tools = [one for one in render(_TOOLS).manifests if _name(one) not in names]
     gpu = render(_GPU).find("Deployment", "s2v-transcription")
     return {
         Path("base/resources.yaml"): _write(base),
         Path("components/bundled/resources.yaml"): _write(bundled),
         Path("components/hpa/resources.yaml"): _write(autoscalers),
         Path("components/monitoring/resources.yaml"): _write(monitoring),
+        Path("components/tools/resources.yaml"): _write(tools),
         Path("components/gpu/template.yaml"): HEADER + yaml.safe_dump(_replace_pod(_strip(gpu))),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.generate.chart import CHART
+from deploy.generate.chart import CHART, read_values, render
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "deployment").glob("*.md"))
@@ -34,6 +34,18 @@ def test_values_that_are_named_exist(page: Path) -> None:
         for key in name.split("."):
             assert key in value or key in tree["defaults"], name
             value = value.get(key, {}) if isinstance(value, dict) else {}
+
+
+def test_the_values_that_open_http_do_so() -> None:
+    (values,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "http.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    rendered = render({**read_values(CHART / "examples" / "external" / "values.yaml"), **yaml.safe_load(values)})
+    (container,) = rendered.find("Deployment", "s2v-gateway")["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    (listen,) = [entry["value"] for entry in container["env"] if entry["name"] == "S2V_HTTP_LISTEN"]
+    assert listen == f"0.0.0.0:{ports['http']}"
+    assert "http" in {port["targetPort"] for port in rendered.find("Service", "s2v-gateway")["spec"]["ports"]}
+    policy = rendered.find("NetworkPolicy", "s2v-gateway")["spec"]["ingress"]
+    assert "http" in {port["port"] for rule in policy for port in rule["ports"]}
 
 
 def test_pages_that_the_chart_names_exist() -> None:

@@ -148,7 +148,7 @@ def test_the_weights_of_an_image_are_made_by_its_command(path: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     "module",
-    ["__main__", "jobs", "make", "job_options", "brand", "connection", "administration", "dead", "keys", "storage", "backup"],
+    ["__main__", "jobs", "make", "job_options", "brand", "administration", "dead", "keys", "storage", "backup", "top"],
 )
 def test_the_tools_image_needs_no_engine_and_no_service(module: str) -> None:
     """It installs the command without what single stages need: what its commands import must do without."""

@@ -9,7 +9,7 @@ import helm_python
 import pytest
 from kubernetes import client
 
-from deploy.generate.chart import Manifest, Render, render
+from deploy.generate.chart import Manifest, Render, pod_of, render
 from deploy.generate.settings import CLASSES, OWNED
 from s2v.analysis.settings import AnalysisSettings
 from s2v.layout.settings import LayoutSettings
@@ -96,7 +96,7 @@ def test_grace_is_longer_than_the_longest_step(component: str, longest: float) -
     assert longest < drain < pod.termination_grace_period_seconds - 30
 
 
-MEASURED_MEBIBYTES = {"transcription": 870, "analysis": 900, "layout": 240, "rendering": 3 * 600}
+MEASURED_MEBIBYTES = {"transcription": 870, "analysis": 900, "layout": 240, "rendering": 3 * 220 + 300}
 """Resident memory of a pod with its default workers and models loaded; transcription at its highest in four hours of speech,
 rendering at 1080p while it draws."""
 
@@ -107,6 +107,15 @@ def test_resident_models_stay_below_the_memory_target(component: str) -> None:
     rendered = example("hpa" if component != "layout" else "external")
     request = mebibytes(deployment(rendered, component).spec.template.spec.containers[0].resources.requests["memory"])
     assert MEASURED_MEBIBYTES[component] < 0.6 * 0.8 * request
+
+
+def test_the_files_of_a_rendering_fit_into_its_tmp(rendered: Render) -> None:
+    """Or the pod would be evicted, where the job should fail with RENDERING_LIMIT."""
+    pod = deployment(rendered, "rendering").spec.template.spec
+    (job_bytes,) = [int(entry.value) for entry in pod.containers[0].env if entry.name == "S2V_RENDERING_JOB_BYTES"]
+    (tmp,) = [volume.empty_dir for volume in pod.volumes if volume.name == "tmp"]
+    limit = mebibytes(pod.containers[0].resources.limits["ephemeral-storage"])
+    assert job_bytes / 2**20 < mebibytes(tmp.size_limit) < limit
 
 
 def test_an_hpa_is_as_it_was_planned() -> None:
@@ -221,6 +230,17 @@ def test_jobs_have_what_all_pods_have() -> None:
         assert {"name": "nats-tls", "mountPath": "/etc/nats", "readOnly": True} in container["volumeMounts"], name
         assert {"name": "nats-tls", "secret": {"secretName": "nats-client"}} in pod["volumes"], name
         assert {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": "deployment.environment=staging"} in container["env"], name
+
+
+def test_the_pod_for_operators_has_what_the_backup_has() -> None:
+    (tools, backup) = (
+        pod_of(example("production").find(kind, name)) for kind, name in (("Deployment", "s2v-tools"), ("CronJob", "s2v-backup"))
+    )
+    assert tools is not None
+    assert backup is not None
+    own = {"name": "tools", "command": tools["containers"][0]["command"]}
+    assert tools == {**backup, "restartPolicy": "Always", "containers": [{**backup["containers"][0], **own}]}
+    assert "s2v-tools" not in {one["metadata"]["name"] for one in example("external").all("Deployment")}
 
 
 def test_the_test_has_a_key_where_callers_must_be_known() -> None:

@@ -202,14 +202,15 @@ spec:
   volumes: {{- include "s2v.volumes" . | nindent 4 }}
 {{- end -}}
 
-{{/* The pod of a job that runs the `s2v` command: root, component, command, settings, and perhaps env. What `defaults` adds to
-     components (certificates, secrets, volumes) is there too, but no sidecar, beside which a job would never end. */}}
+{{/* A pod that runs the `s2v` command: root, component, command, settings, and perhaps env and restartPolicy (default: Never, as of
+     a job). What `defaults` adds to components (certificates, secrets, volumes) is there too, but no sidecar, beside which a job
+     would never end. */}}
 {{- define "s2v.toolPod" -}}
 {{- $values := .root.Values.defaults -}}
 {{- $pod := dict "root" .root "component" .component "values" $values -}}
 metadata: {{- include "s2v.podMetadata" $pod | nindent 2 }}
 spec:
-  restartPolicy: Never
+  restartPolicy: {{ .restartPolicy | default "Never" }}
   serviceAccountName: {{ include "s2v.serviceAccount" (dict "root" .root "component" "tools" "values" $values) }}
   automountServiceAccountToken: false
   enableServiceLinks: false

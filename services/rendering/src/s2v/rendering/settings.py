@@ -15,7 +15,7 @@ class RenderingSettings(RuntimeSettings):
     """How many workers there are, and what a direct call may send."""
 
     rendering_workers: int = Field(default=2, ge=1)
-    """Worker processes, each with one thread and about 200 MB at 1080p and 400 MB at 4K: one for each core is best."""
+    """Worker processes, each with one thread and up to 220 MB at 1080p, 270 MB at 4K: one for each core is best."""
     rendering_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"] = "superfast"
     """x264's preset: how hard the encoder works."""
     rendering_crf: int | None = Field(default=None, ge=0, le=51)

@@ -34,7 +34,7 @@ class TranscriptionSettings(RuntimeSettings):
     """How often a window of which the engine is unsure is listened to at most: 1: once; 2: again with five beams; 3: and again
     without its steady noise. Each takes as long as the first. Once only where S2V_SELF_OPTIMISATION is off."""
     whisper_workers: int = Field(default=2, gt=0)
-    """Worker processes, each with one thread and 300 MB on the processor: one for each core is best. On a GPU set 1."""
+    """Worker processes, each with one thread and up to 400 MB on the processor: one for each core is best. On a GPU set 1."""
     whisper_idle_seconds: float = Field(default=900.0, ge=0)
     """A worker that has had nothing to do for so long gives the model's memory back; 0: never."""
     remote_url: str = ""
