@@ -35,6 +35,10 @@ class GatewayProcess:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
+    def restrict(self, **settings: str) -> None:
+        """Sets variables of its environment from the next start on."""
+        self._environment |= settings
+
     def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "s2v.gateway"], env=self._environment, stderr=log)

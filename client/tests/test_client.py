@@ -12,7 +12,9 @@ import pytest
 
 from s2v.cli.servers import free_ports
 from s2v.client import Client, JobServiceError
+from s2v.client.download import Download
 from s2v.client.post import post_file
+from s2v.v1.artifact_pb2 import Artifact, ObjectRef
 from s2v.v1.event_pb2 import JobEvent
 from s2v.v1.job_pb2 import JobOptions, JobState
 from s2v.v1.job_service_pb2 import StartUploadRequest
@@ -145,6 +147,55 @@ async def test_a_damaged_artifact_is_never_taken_for_whole(gateway, talk, store,
             await client.download(job.id, "video.mp4", copy)
         assert [path.name for path in copy.parent.iterdir()] == ["copy.wav"]
         assert copy.read_text() == "an older file"
+
+
+async def test_a_download_goes_on_where_it_was_when_the_gateway_is_killed(gateway, long_talk, tmp_path):
+    pieces = 0
+
+    def arrived() -> None:
+        nonlocal pieces
+        pieces += 1
+        if pieces == 100:
+            gateway.kill()
+            gateway.start()
+
+    async with Client(gateway.target) as client:
+        job = await client.create_job(await client.upload(long_talk))
+        download = Download(job.id, "source", tmp_path / "copy.wav", arrived)
+        await client._call(lambda: download.run(client._stub))
+        assert (tmp_path / "copy.wav").read_bytes() == long_talk.read_bytes()
+        assert 100 < pieces < 200, "it began again"  # 162 are the whole
+
+
+async def test_a_download_of_what_was_made_anew_meanwhile_begins_again(gateway, talk, tmp_path):
+    async with Client(gateway.target) as client:
+        job = await client.create_job(await client.upload(talk))
+        (tmp_path / "copy.wav").write_bytes(bytes(1000))
+        download = Download(job.id, "source", tmp_path / "copy.wav", lambda: None)
+        download._begin(Artifact(object=ObjectRef(sha256="0" * 64)))
+        download._received = 1000
+        await download.run(client._stub)
+        assert (tmp_path / "copy.wav").read_bytes() == talk.read_bytes()
+
+
+async def test_a_gateway_with_as_many_calls_as_it_takes_is_asked_again(gateway, talk):
+    async with Client(gateway.target) as client:
+        job = await client.create_job(await client.upload(talk))
+    gateway.kill()
+    gateway.restrict(S2V_MAX_CONCURRENT_CALLS="1")
+    gateway.start()
+    async with Client(gateway.target) as client, Client(gateway.target, patience_seconds=0.5) as hasty:
+        events = client.watch(job.id)
+        await anext(events)
+        with pytest.raises(JobServiceError) as refused:
+            await hasty.get_job(job.id)
+        assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "BUSY")
+        assert refused.value.retry_seconds == 2
+        asking = asyncio.create_task(client.get_job(job.id))
+        await asyncio.wait({asking}, timeout=0.5)
+        await events.aclose()
+        async with asyncio.timeout(20):
+            assert (await asking).id == job.id
 
 
 async def test_nobody_there_is_said_when_patience_is_at_an_end():

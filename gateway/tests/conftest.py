@@ -26,6 +26,7 @@ from s2v.gateway.requests import BUCKET, Requests
 from s2v.gateway.reruns import Reruns
 from s2v.gateway.servicer import Servicer
 from s2v.gateway.settings import GatewaySettings
+from s2v.gateway.shares import Shares
 from s2v.gateway.uploads import Uploads
 from s2v.gateway.virus_scanner import VirusScanner
 from s2v.gateway.watching import Watching
@@ -62,6 +63,7 @@ class Door:
     port: int
     webhooks: Webhooks
     http_port: int
+    server: Server
 
     async def start(self, name: str, size_bytes: int, sha256: str = "") -> str:
         request = StartUploadRequest(name=name, size_bytes=size_bytes, sha256=sha256)
@@ -134,6 +136,7 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
         servicer = Servicer(
             tenant,
             uploads=uploads,
+            downloads=Shares(own.tenant_downloads),
             intake=intake,
             watching=Watching(bus, jobs, stop, own.tenant_watches),
             edits=Edits(jobs, kept),
@@ -151,7 +154,9 @@ def open_door(settings: RuntimeSettings, bus: Bus, store: ObjectStore, jobs: Job
             try:
                 async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
                     stub, housekeeping = JobServiceStub(channel), Housekeeping(uploads, jobs, bus, kept, own)
-                    yield Door(stub, own, bus, kept, jobs, uploads, housekeeping, before, stop, server.port, webhooks, http_port)
+                    yield Door(
+                        stub, own, bus, kept, jobs, uploads, housekeeping, before, stop, server.port, webhooks, http_port, server
+                    )
             finally:
                 await server.stop(0)
 

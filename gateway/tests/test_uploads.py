@@ -117,6 +117,52 @@ async def test_no_more_uploads_are_begun_than_allowed(open_door):
         assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_UPLOADS")
 
 
+async def test_an_upload_that_was_left_alone_makes_room_unless_a_job_is_made_of_it(open_door, monkeypatch):
+    monkeypatch.setattr(uploads, "UNTOUCHED_SECONDS", 1.5)
+    async with open_door(max_open_uploads=3) as door:
+        tenant = door.settings.tenant
+        claimed = await door.start("a.wav", 10)
+        await door.uploads.claim(await door.uploads.open(tenant, claimed), "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        left = await door.start("b.wav", 10)
+        await asyncio.sleep(3)  # S3 gives times in whole seconds
+        fresh = await door.start("c.wav", 10)
+        new = await door.start("d.wav", 10)
+        kept = {item.key.split("/")[2] for item in await door.store.list(f"{tenant}/uploads/")}
+        assert kept == {claimed, fresh, new}
+        async with door.refusing() as refused:
+            await door.write(left, noise(10))
+        assert refused[0].reason == "UPLOAD_NOT_FOUND"
+        async with door.refusing() as refused:
+            await door.start("e.wav", 10)
+        assert refused[0].reason == "TOO_MANY_UPLOADS"
+
+
+async def test_a_tenant_has_half_of_the_upload_streams_and_others_the_rest(open_door):
+    async with open_door(upload_streams=2) as door:
+        tenant, other = door.settings.tenant, f"{door.settings.tenant}-other"
+        upload_id = await door.start("noise.bin", 3000)
+        going, written = asyncio.Event(), asyncio.Event()
+
+        async def slow():
+            yield WriteUploadRequest(upload_id=upload_id, data=noise(1000))
+            going.set()
+            await written.wait()
+            yield WriteUploadRequest(upload_id=upload_id, write_offset=1000, data=noise(2000))
+
+        async def whole(of):
+            yield WriteUploadRequest(upload_id=of, data=noise(10))
+
+        writing = asyncio.create_task(door.uploads.write(tenant, slow()))
+        await going.wait()
+        async with door.refusing() as refused:
+            await door.write(await door.start("more.bin", 10), noise(10))
+        assert (refused[0].code, refused[0].reason) == (grpc.StatusCode.UNAVAILABLE, "BUSY")
+        assert await door.uploads.write(other, whole(await door.uploads.start(other, "more.bin", 10, ""))) == 10
+        written.set()
+        assert await writing == 3000
+        assert await door.write(await door.start("more.bin", 10), noise(10)) == 10
+
+
 async def test_a_job_of_half_an_upload_is_refused_and_the_upload_goes_on(open_door, media):
     async with open_door() as door:
         data = media.wav(6)

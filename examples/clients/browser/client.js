@@ -1,13 +1,15 @@
 // The gateway's HTTP front (docs/http.md): upload, job, events, artifact. Connections may break at any of them.
 const PIECE_BYTES = 4 * 1024 * 1024;
 const ATTEMPTS = 6;
+const PROXY_TROUBLE = new Set([502, 503, 504]); // what a proxy answers while the gateway is away
 const ENDS = new Set(["JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"]);
 
 /** What the gateway answered instead of doing it. */
 export class GatewayError extends Error {
-  constructor({ message, status, details = [] }, retrySeconds) {
+  constructor({ message, status, details = [] }, httpStatus, retrySeconds) {
     super(message);
     this.status = status;
+    this.httpStatus = httpStatus;
     this.reason = details.find((detail) => detail.reason)?.reason ?? status;
     this.retrySeconds = retrySeconds;
   }
@@ -52,6 +54,11 @@ export class Client {
     return (await this.call("GET", `/v1/jobs/${jobId}`)).job;
   }
 
+  /** Cancels a job; one that has ended stays as it is. */
+  async cancelJob(jobId) {
+    return (await this.call("POST", `/v1/jobs/${jobId}:cancel`, {})).job;
+  }
+
   /** Yields a job's events to the last one. `fetch` and not `EventSource`, which can send no token. */
   async *watch(jobId) {
     let after = "0";
@@ -59,7 +66,7 @@ export class Client {
       try {
         const response = await this.send("GET", `/v1/jobs/${jobId}/events?afterSequence=${after}`);
         for await (const { id, event, data } of readEvents(response.body)) {
-          if (event === "error") throw new GatewayError(JSON.parse(data).error, 0);
+          if (event === "error") throw new GatewayError(JSON.parse(data).error, 0, 0);
           after = id;
           failures = 0;
           const happened = JSON.parse(data);
@@ -76,20 +83,12 @@ export class Client {
 
   /** Returns an artifact as a Blob. */
   async artifact(jobId, name) {
-    return (await this.send("GET", `/v1/jobs/${jobId}/artifacts/${encodeURIComponent(name)}`)).blob();
+    return persist(async () => (await this.send("GET", `/v1/jobs/${jobId}/artifacts/${encodeURIComponent(name)}`)).blob());
   }
 
-  /** Makes a call, again while that may help: all of those used here may be repeated. */
   async call(method, path, message) {
     const json = message && { body: JSON.stringify(message), headers: { "content-type": "application/json" } };
-    for (let failures = 0; ; ) {
-      try {
-        return await (await this.send(method, path, json)).json();
-      } catch (error) {
-        if (!mayHelp(error) || ++failures === ATTEMPTS) throw error;
-        await pause(failures, error);
-      }
-    }
+    return persist(async () => (await this.send(method, path, json)).json());
   }
 
   async send(method, path, { body, headers } = {}) {
@@ -98,17 +97,29 @@ export class Client {
     const text = await response.text();
     let error = { message: `${response.status} ${text.slice(0, 200)}`, status: "UNKNOWN" };
     try {
-      error = JSON.parse(text).error;
+      error = JSON.parse(text).error ?? error;
     } catch {
       // a proxy's own page
     }
-    throw new GatewayError(error, Number(response.headers.get("retry-after") ?? 0));
+    throw new GatewayError(error, response.status, Number(response.headers.get("retry-after") ?? 0) || 0);
+  }
+}
+
+/** Does something, again while that may help: all that is done here may be repeated. */
+async function persist(attempt) {
+  for (let failures = 0; ; ) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!mayHelp(error) || ++failures === ATTEMPTS) throw error;
+      await pause(failures, error);
+    }
   }
 }
 
 /** `fetch` fails with a TypeError when the connection does. */
 function mayHelp(error) {
-  return error instanceof TypeError || error.status === "UNAVAILABLE" || error.retrySeconds > 0;
+  return error instanceof TypeError || error.status === "UNAVAILABLE" || PROXY_TROUBLE.has(error.httpStatus) || error.retrySeconds > 0;
 }
 
 function pause(failures, { retrySeconds = 0 }) {

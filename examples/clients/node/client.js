@@ -16,6 +16,7 @@ const CALL_MILLISECONDS = 30_000;
 const CREATE_MILLISECONDS = 300_000; // the gateway reads the whole file
 const ATTEMPTS = 8;
 const ENDS = new Set(["JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"]);
+const DETAILS = "grpc-status-details-bin";
 // The connection broke, or the gateway goes away: the same call may succeed when it is made again.
 const BROKEN = new Set([grpc.status.UNAVAILABLE, grpc.status.CANCELLED]);
 
@@ -117,7 +118,7 @@ export class Client {
           if (event.event === "state_changed" && ENDS.has(event.state_changed.state)) return;
         }
       } catch (error) {
-        if (!BROKEN.has(error.code) || ++attempt === ATTEMPTS) throw error;
+        if (!isBroken(error) || ++attempt === ATTEMPTS) throw error;
         await sleep(pause(attempt));
       } finally {
         stream.cancel();
@@ -156,11 +157,16 @@ async function persist(attempt, besides = []) {
       return await attempt();
     } catch (error) {
       const wait = retryMilliseconds(error);
-      const again = BROKEN.has(error.code) || besides.includes(error.code) || wait > 0;
+      const again = isBroken(error) || besides.includes(error.code) || wait > 0;
       if (!again || number === ATTEMPTS) throw error;
       await sleep(Math.max(wait, pause(number)));
     }
   }
+}
+
+/** Says whether the connection broke, or the gateway has as many calls as it takes, which gRPC says without details. */
+function isBroken(error) {
+  return BROKEN.has(error.code) || (error.code === grpc.status.RESOURCE_EXHAUSTED && !error.metadata?.get(DETAILS).length);
 }
 
 /** Returns the wait before another attempt: longer each time, with jitter, at most 5 s. */
@@ -170,7 +176,7 @@ function pause(attempt) {
 
 /** Returns what google.rpc.RetryInfo says, in milliseconds; 0: nothing. */
 function retryMilliseconds(error) {
-  const [bytes] = error.metadata?.get("grpc-status-details-bin") ?? [];
+  const [bytes] = error.metadata?.get(DETAILS) ?? [];
   if (!bytes) return 0;
   const info = Status.decode(bytes).details.find(({ type_url }) => type_url.endsWith("/google.rpc.RetryInfo"));
   if (!info) return 0;

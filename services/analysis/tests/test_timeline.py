@@ -74,7 +74,10 @@ def test_a_long_distance_from_now_is_told_in_digits(parse: Parse) -> None:
 @pytest.mark.parametrize(
     ("text", "years"),
     [
-        ("In 2015, the team wrote a plan. Three years ago, it built the first boat. In 2019, it sold the yard.", [2015, 2016, 2019]),
+        (
+            "In 2015, the team wrote a plan. Three years ago, it built the first boat. In 2019, it sold the yard.",
+            [2015, 2016, 2019],
+        ),
         ("In 2015, the team wrote a plan. Two years ago, it built a boat. By 2050, it will own ten boats.", [2015, 2013, 2050]),
         ("Forty years ago, the river was clean. Ten years ago, it was brown.", [1960, 1990]),
     ],

@@ -36,7 +36,6 @@ from s2v.v1.job_service_pb2 import (
     DeleteWebhookRequest,
     EditJobRequest,
     EditJobResponse,
-    GetArtifactRequest,
     GetJobRequest,
     GetJobResponse,
     GetTimelineRequest,
@@ -263,15 +262,14 @@ class Client:
     async def download(self, job_id: str, name: str, path: Path) -> Artifact:
         """Writes an artifact to `path`, which appears, or is replaced, only when the whole is there and its SHA-256 is right.
 
+        It goes on where a broken connection left off.
         Errors: OSError for the file; JobServiceError.
         """
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-
-        async def fetch() -> Artifact:
-            return await Download(part).run(self._stub.GetArtifact(GetArtifactRequest(job_id=job_id, name=name)))
-
+        backoff = Backoff(self._patience_seconds)
+        download = Download(job_id, name, part, backoff.progress)
         try:
-            artifact = await self._call(fetch)
+            artifact = await self._call(lambda: download.run(self._stub), backoff)
             await asyncio.to_thread(os.replace, part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -304,9 +302,9 @@ class Client:
                 known = JobServiceError(known.code, known.reason, said)
             raise known from error
 
-    async def _call(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _call(self, attempt: Callable[[], Awaitable[T]], backoff: Backoff | None = None) -> T:
         """Makes a call that may be repeated, until it is answered."""
-        backoff = Backoff(self._patience_seconds)
+        backoff = backoff or Backoff(self._patience_seconds)
         while True:
             try:
                 return await attempt()

@@ -10,6 +10,10 @@ DETAILS_KEY = "grpc-status-details-bin"
 _BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
 _BROKEN_INTERNAL = ("Internal error from Core", "RST_STREAM")
 """What gRPC itself, on this side, says under INTERNAL when a connection breaks while a message is being sent."""
+_TOO_LONG = "larger than max"
+"""What gRPC says of a message that is too long, which has the same status as too many calls."""
+BUSY_SECONDS = 2.0
+"""When a gateway that has as many calls as it takes may take another one."""
 
 
 class JobServiceError(Exception):
@@ -33,10 +37,12 @@ class JobServiceError(Exception):
 
 
 def broken(error: grpc.aio.AioRpcError) -> bool:
-    """Says whether the connection broke or the gateway goes away: the same call may succeed when it is made again."""
+    """Says whether the connection broke, or the gateway goes away or has as many calls as it takes: the same call may succeed
+    when it is made again.
+    """
     if error.code() == grpc.StatusCode.INTERNAL:
         return any(text in (error.details() or "") for text in _BROKEN_INTERNAL)
-    return error.code() in _BROKEN
+    return error.code() in _BROKEN or _busy(error)
 
 
 def translate(error: grpc.aio.AioRpcError, target: str) -> JobServiceError:
@@ -52,9 +58,18 @@ def translate(error: grpc.aio.AioRpcError, target: str) -> JobServiceError:
             field = request.field_violations[0].field
         elif detail.Unpack(retry):
             retry_seconds = retry.retry_delay.ToMilliseconds() / 1000
+    if _busy(error):
+        reason, retry_seconds = "BUSY", BUSY_SECONDS
     if code == grpc.StatusCode.UNAVAILABLE and not status.details:
         message = f"the gateway at {target} does not answer ({message}); is it running?"
     return JobServiceError(code, reason, message, field, retry_seconds)
+
+
+def _busy(error: grpc.aio.AioRpcError) -> bool:
+    """Says whether gRPC itself has refused a call, as there were too many: it gives no details."""
+    if error.code() != grpc.StatusCode.RESOURCE_EXHAUSTED or _TOO_LONG in (error.details() or ""):
+        return False
+    return not _details(error).details
 
 
 def _details(error: grpc.aio.AioRpcError) -> status_pb2.Status:

@@ -178,6 +178,7 @@ class SyncClient:
     def download(self, job_id: str, name: str, path: Path, *, timeout: float | None = None) -> Artifact:
         """Writes an artifact to `path`, which appears, or is replaced, only when the whole is there and its SHA-256 is right.
 
+        It goes on where a broken connection left off.
         `timeout` is how long it may take, in seconds; None: any time.
         Errors: OSError for the file; JobServiceError.
         """

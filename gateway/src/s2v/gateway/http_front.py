@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import grpc
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from s2v.gateway.http_errors import error_response, read_status, refuse
 from s2v.gateway.http_routes import ROUTES, make_handler
@@ -34,6 +35,8 @@ BODY_BYTES = 1024 * 1024
 """Longest JSON body."""
 END_SECONDS = 5.0
 """How long requests in flight may go on when the gateway ends."""
+HEALTH_PATH = "/healthz"
+HEALTH_SECONDS = 5.0
 PREFLIGHT_SECONDS = "3600"
 """How long a browser may keep what it was told of another origin."""
 
@@ -55,7 +58,7 @@ async def http_front(settings: GatewaySettings, server: Server) -> AsyncIterator
         server.add_socket(socket)
         # Size limits are the gRPC server's own.
         async with grpc.aio.insecure_channel(socket, options=(("grpc.max_receive_message_length", -1),)) as channel:
-            runner = web.AppRunner(make_app(settings, JobServiceStub(channel)), access_log=None, shutdown_timeout=END_SECONDS)
+            runner = web.AppRunner(make_app(settings, channel), access_log=None, shutdown_timeout=END_SECONDS)
             await runner.setup()
             try:
                 site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=_tls(settings))
@@ -71,9 +74,9 @@ async def http_front(settings: GatewaySettings, server: Server) -> AsyncIterator
                 await runner.cleanup()
 
 
-def make_app(settings: GatewaySettings, stub: JobServiceStub) -> web.Application:
+def make_app(settings: GatewaySettings, channel: grpc.aio.Channel) -> web.Application:
     """Makes the application."""
-    guard = Guard(settings)
+    guard, stub = Guard(settings), JobServiceStub(channel)
     app = web.Application(client_max_size=BODY_BYTES, middlewares=(guard.handle,))
     app.on_response_prepare.append(guard.tell_origin)
     for route in ROUTES:
@@ -81,8 +84,22 @@ def make_app(settings: GatewaySettings, stub: JobServiceStub) -> web.Application
     streams = Streams(stub)
     app.router.add_put("/v1/uploads/{upload_id}", streams.write)
     app.router.add_get("/v1/jobs/{job_id}/events", streams.watch, allow_head=False)
-    app.router.add_get("/v1/jobs/{job_id}/artifacts/{name}", streams.fetch, allow_head=False)
+    app.router.add_get("/v1/jobs/{job_id}/artifacts/{name}", streams.fetch)
+    app.router.add_get(HEALTH_PATH, make_health(channel))
     return app
+
+
+def make_health(channel: grpc.aio.Channel) -> Handler:
+    """Returns what tells balancers of load whether this gateway takes calls, as gRPC's own health does."""
+    stub = health_pb2_grpc.HealthStub(channel)
+
+    async def handle(request: web.Request) -> web.Response:
+        answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_SECONDS)
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            raise UnavailableError("this gateway is going away; ask another one", reason="DRAINING")
+        return web.Response(text="ok\n")
+
+    return handle
 
 
 class Guard:
@@ -108,6 +125,8 @@ class Guard:
                 return refuse(error)
             except web.HTTPException as error:
                 return refuse(_translate(request, error))
+            except ConnectionError:  # who asked has gone: nobody gets this
+                return web.Response(status=499)
 
         return handle
 
@@ -116,10 +135,12 @@ class Guard:
         origin = request.headers.get("Origin", "")
         if origin in self._origins:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "ETag, Retry-After"
+            response.headers["Access-Control-Expose-Headers"] = "Accept-Ranges, Content-Range, ETag, Retry-After"
         response.headers["Vary"] = "Origin"
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path == HEALTH_PATH:  # for whoever comes, by whatever name, and however busy
+            return await handler(request)
         host, origin = request.url.host or "", request.headers.get("Origin", "")
         # A foreign name that points to this address would let a foreign page read what everybody here may read.
         if self._open_to_all and not _is_plain(host) and host != self._own_host:
@@ -136,8 +157,8 @@ class Guard:
 
 def _preflight() -> dict[str, str]:
     return {
-        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-        "Access-Control-Allow-Headers": "authorization, content-type, last-event-id, traceparent",
+        "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
+        "Access-Control-Allow-Headers": "authorization, content-type, if-none-match, if-range, last-event-id, range, traceparent",
         "Access-Control-Max-Age": PREFLIGHT_SECONDS,
     }
 

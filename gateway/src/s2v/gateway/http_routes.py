@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,13 +13,15 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from s2v.runtime.errors import InvalidInputError
+from s2v.runtime.errors import InvalidInputError, UnavailableError
 from s2v.v1 import job_service_pb2
 from s2v.v1.job_service_pb2_grpc import JobServiceStub
 
 CALL_SECONDS = 60.0
 CREATE_SECONDS = 300.0
 """The gateway reads the whole file."""
+BODY_SECONDS = 20.0
+"""How long a body of JSON may take to come: others wait for the place."""
 FORWARDED = ("authorization", "traceparent", "tracestate")
 """Headers that the rpc gets as metadata."""
 
@@ -66,12 +69,20 @@ def make_handler(stub: JobServiceStub, route: Route) -> Handler:
                 raise InvalidInputError(
                     f"the body is {request.content_type}; send JSON, with Content-Type: application/json", field="body"
                 )
-            parse(message, await request.read())
+            parse(message, await _read_body(request))
         read_fields(message, {**request.query, **request.match_info})
         answer = await call(message, timeout=route.seconds, metadata=metadata(request))
         return web.Response(text=to_json(answer), content_type="application/json")
 
     return handle
+
+
+async def _read_body(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise UnavailableError(f"the body did not come within {BODY_SECONDS:g} s; send it again", reason="BODY_CUT") from error
 
 
 def parse(message: Message, body: bytes) -> None:

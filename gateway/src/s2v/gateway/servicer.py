@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import grpc
@@ -14,11 +14,12 @@ from s2v.gateway.edits import Edits
 from s2v.gateway.intake import Intake
 from s2v.gateway.quotas import Quotas
 from s2v.gateway.reruns import Reruns
+from s2v.gateway.shares import Shares
 from s2v.gateway.timelines import timeline
 from s2v.gateway.uploads import Uploads
 from s2v.gateway.watching import Watching
 from s2v.gateway.webhooks import Webhooks
-from s2v.runtime.errors import ForbiddenError, NotFoundError
+from s2v.runtime.errors import ForbiddenError, InvalidInputError, NotFoundError, S2VError, UnavailableError
 from s2v.runtime.jobs import Jobs
 from s2v.runtime.store import ObjectStore
 from s2v.runtime.tenants import Caller, current_caller
@@ -75,6 +76,7 @@ class Servicer(JobServiceServicer):
         tenant: str,
         *,
         uploads: Uploads,
+        downloads: Shares,
         intake: Intake,
         watching: Watching,
         edits: Edits,
@@ -92,6 +94,7 @@ class Servicer(JobServiceServicer):
         self._quotas = quotas
         self._webhooks = webhooks
         self._uploads = uploads
+        self._downloads = downloads
         self._intake = intake
         self._jobs = jobs
         self._watching = watching
@@ -99,8 +102,12 @@ class Servicer(JobServiceServicer):
 
     async def StartUpload(self, request: StartUploadRequest, context: grpc.aio.ServicerContext) -> StartUploadResponse:
         tenant = self._caller().tenant
-        await self._quotas.spend_call(tenant)
         upload_id = await self._uploads.start(tenant, request.name, request.size_bytes, request.sha256)
+        try:
+            await self._quotas.spend_call(tenant)  # last: what is refused for another reason costs no quota
+        except S2VError:
+            await self._uploads.discard(tenant, upload_id)
+            raise
         form = self._uploads.post_form(tenant, upload_id, request.size_bytes) if request.by_post else None
         return StartUploadResponse(upload_id=upload_id, post=form)
 
@@ -148,6 +155,16 @@ class Servicer(JobServiceServicer):
     async def GetArtifact(
         self, request: GetArtifactRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[GetArtifactResponse]:
+        # One that nobody reads lasts as long as its connection: gRPC neither tells nor lets it be ended.
+        busy = UnavailableError(
+            f"{self._downloads.most} downloads are open, and no more are allowed; read or end some, and try again", reason="BUSY"
+        )
+        with self._downloads.take(self._caller().tenant, busy):
+            async with aclosing(self._read_artifact(request)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def _read_artifact(self, request: GetArtifactRequest) -> AsyncGenerator[GetArtifactResponse, None]:
         job = await self._job(request.job_id)
         artifact = next((one for one in job.artifacts if one.name == request.name), None)
         if artifact is None:
@@ -155,9 +172,15 @@ class Servicer(JobServiceServicer):
             raise NotFoundError(
                 f"job {job.id} has no artifact {request.name[:80]!r}; it has {there}", reason="ARTIFACT_NOT_FOUND", field="name"
             )
+        if request.length < 0:
+            raise InvalidInputError(f"length is {request.length}; give a number of bytes, or 0 for all", field="length")
         yield GetArtifactResponse(artifact=artifact)
-        async for data in self._store.stream(artifact.object, CHUNK_BYTES):
-            yield GetArtifactResponse(data=data)
+        size = artifact.object.size_bytes
+        offset = request.offset if request.offset >= 0 else max(0, size + request.offset)
+        if offset < size:
+            length = min(request.length, size - offset)
+            async for data in self._store.stream(artifact.object, CHUNK_BYTES, offset, length):
+                yield GetArtifactResponse(data=data)
 
     async def EditJob(self, request: EditJobRequest, context: grpc.aio.ServicerContext) -> EditJobResponse:
         after = request.after_revision if request.HasField("after_revision") else None

@@ -32,7 +32,7 @@ from s2v.v1 import timeline_pb2 as s2v_dot_v1_dot_timeline__pb2
 from s2v.v1 import webhook_pb2 as s2v_dot_v1_dot_webhook__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18s2v/v1/job_service.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x11s2v/v1/edit.proto\x1a\x12s2v/v1/event.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\x1a\x15s2v/v1/timeline.proto\x1a\x14s2v/v1/webhook.proto\"W\n\x12StartUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x62y_post\x18\x04 \x01(\x08\"H\n\x13StartUploadResponse\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x1e\n\x04post\x18\x02 \x01(\x0b\x32\x10.s2v.v1.PostForm\"\xa4\x01\n\x08PostForm\x12\x0b\n\x03url\x18\x01 \x01(\t\x12,\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1c.s2v.v1.PostForm.FieldsEntry\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x12WriteUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x14\n\x0cwrite_offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"-\n\x13WriteUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\"\'\n\x12QueryUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"?\n\x13QueryUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\"^\n\x10\x43reateJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\x12#\n\x07options\x18\x03 \x01(\x0b\x32\x12.s2v.v1.JobOptions\"-\n\x11\x43reateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"*\n\x0eGetJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"Y\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1f\n\x05state\x18\x03 \x01(\x0e\x32\x10.s2v.v1.JobState\"F\n\x10ListJobsResponse\x12\x19\n\x04jobs\x18\x01 \x03(\x0b\x32\x0b.s2v.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"3\n\x10WatchJobResponse\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.s2v.v1.JobEvent\"$\n\x12GetTimelineRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"9\n\x13GetTimelineResponse\x12\"\n\x08timeline\x18\x01 \x01(\x0b\x32\x10.s2v.v1.Timeline\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"-\n\x11\x43\x61ncelJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"2\n\x12GetArtifactRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"G\n\x13GetArtifactResponse\x12\"\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x10.s2v.v1.Artifact\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"~\n\x0e\x45\x64itJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1e\n\x07patches\x18\x02 \x03(\x0b\x32\r.s2v.v1.Patch\x12\x1b\n\x0e\x61\x66ter_revision\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04user\x18\x04 \x01(\tB\x11\n\x0f_after_revision\"+\n\x0f\x45\x64itJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"D\n\x0fRerunJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12!\n\nfrom_stage\x18\x02 \x01(\x0e\x32\r.s2v.v1.Stage\",\n\x10RerunJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"$\n\x11\x44\x65leteJobResponse\x12\x0f\n\x07objects\x18\x01 \x01(\r\"M\n\x0eRateJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stars\x18\x02 \x01(\r\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\"+\n\x0fRateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"#\n\x14\x43reateWebhookRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\"I\n\x15\x43reateWebhookResponse\x12 \n\x07webhook\x18\x01 \x01(\x0b\x32\x0f.s2v.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x15\n\x13ListWebhooksRequest\"9\n\x14ListWebhooksResponse\x12!\n\x08webhooks\x18\x01 \x03(\x0b\x32\x0f.s2v.v1.Webhook\"*\n\x14\x44\x65leteWebhookRequest\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteWebhookResponse\"+\n\x15ListDeliveriesRequest\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\">\n\x16ListDeliveriesResponse\x12$\n\ndeliveries\x18\x01 \x03(\x0b\x32\x10.s2v.v1.Delivery2\xe6\t\n\nJobService\x12\x46\n\x0bStartUpload\x12\x1a.s2v.v1.StartUploadRequest\x1a\x1b.s2v.v1.StartUploadResponse\x12H\n\x0bWriteUpload\x12\x1a.s2v.v1.WriteUploadRequest\x1a\x1b.s2v.v1.WriteUploadResponse(\x01\x12\x46\n\x0bQueryUpload\x12\x1a.s2v.v1.QueryUploadRequest\x1a\x1b.s2v.v1.QueryUploadResponse\x12@\n\tCreateJob\x12\x18.s2v.v1.CreateJobRequest\x1a\x19.s2v.v1.CreateJobResponse\x12\x37\n\x06GetJob\x12\x15.s2v.v1.GetJobRequest\x1a\x16.s2v.v1.GetJobResponse\x12=\n\x08ListJobs\x12\x17.s2v.v1.ListJobsRequest\x1a\x18.s2v.v1.ListJobsResponse\x12?\n\x08WatchJob\x12\x17.s2v.v1.WatchJobRequest\x1a\x18.s2v.v1.WatchJobResponse0\x01\x12\x46\n\x0bGetTimeline\x12\x1a.s2v.v1.GetTimelineRequest\x1a\x1b.s2v.v1.GetTimelineResponse\x12@\n\tCancelJob\x12\x18.s2v.v1.CancelJobRequest\x1a\x19.s2v.v1.CancelJobResponse\x12H\n\x0bGetArtifact\x12\x1a.s2v.v1.GetArtifactRequest\x1a\x1b.s2v.v1.GetArtifactResponse0\x01\x12:\n\x07\x45\x64itJob\x12\x16.s2v.v1.EditJobRequest\x1a\x17.s2v.v1.EditJobResponse\x12=\n\x08RerunJob\x12\x17.s2v.v1.RerunJobRequest\x1a\x18.s2v.v1.RerunJobResponse\x12@\n\tDeleteJob\x12\x18.s2v.v1.DeleteJobRequest\x1a\x19.s2v.v1.DeleteJobResponse\x12:\n\x07RateJob\x12\x16.s2v.v1.RateJobRequest\x1a\x17.s2v.v1.RateJobResponse\x12L\n\rCreateWebhook\x12\x1c.s2v.v1.CreateWebhookRequest\x1a\x1d.s2v.v1.CreateWebhookResponse\x12I\n\x0cListWebhooks\x12\x1b.s2v.v1.ListWebhooksRequest\x1a\x1c.s2v.v1.ListWebhooksResponse\x12L\n\rDeleteWebhook\x12\x1c.s2v.v1.DeleteWebhookRequest\x1a\x1d.s2v.v1.DeleteWebhookResponse\x12O\n\x0eListDeliveries\x12\x1d.s2v.v1.ListDeliveriesRequest\x1a\x1e.s2v.v1.ListDeliveriesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18s2v/v1/job_service.proto\x12\x06s2v.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15s2v/v1/artifact.proto\x1a\x11s2v/v1/edit.proto\x1a\x12s2v/v1/event.proto\x1a\x10s2v/v1/job.proto\x1a\x13s2v/v1/report.proto\x1a\x15s2v/v1/timeline.proto\x1a\x14s2v/v1/webhook.proto\"W\n\x12StartUploadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x0f\n\x07\x62y_post\x18\x04 \x01(\x08\"H\n\x13StartUploadResponse\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x1e\n\x04post\x18\x02 \x01(\x0b\x32\x10.s2v.v1.PostForm\"\xa4\x01\n\x08PostForm\x12\x0b\n\x03url\x18\x01 \x01(\t\x12,\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1c.s2v.v1.PostForm.FieldsEntry\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0b\x46ieldsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x12WriteUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\x12\x14\n\x0cwrite_offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"-\n\x13WriteUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\"\'\n\x12QueryUploadRequest\x12\x11\n\tupload_id\x18\x01 \x01(\t\"?\n\x13QueryUploadResponse\x12\x16\n\x0e\x63ommitted_size\x18\x01 \x01(\x03\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\"^\n\x10\x43reateJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x11\n\tupload_id\x18\x02 \x01(\t\x12#\n\x07options\x18\x03 \x01(\x0b\x32\x12.s2v.v1.JobOptions\"-\n\x11\x43reateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\x1f\n\rGetJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"*\n\x0eGetJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"Y\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1f\n\x05state\x18\x03 \x01(\x0e\x32\x10.s2v.v1.JobState\"F\n\x10ListJobsResponse\x12\x19\n\x04jobs\x18\x01 \x03(\x0b\x32\x0b.s2v.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x0fWatchJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x04\"3\n\x10WatchJobResponse\x12\x1f\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x10.s2v.v1.JobEvent\"$\n\x12GetTimelineRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"9\n\x13GetTimelineResponse\x12\"\n\x08timeline\x18\x01 \x01(\x0b\x32\x10.s2v.v1.Timeline\"\"\n\x10\x43\x61ncelJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"-\n\x11\x43\x61ncelJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"R\n\x12GetArtifactRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12\x0e\n\x06length\x18\x04 \x01(\x03\"G\n\x13GetArtifactResponse\x12\"\n\x08\x61rtifact\x18\x01 \x01(\x0b\x32\x10.s2v.v1.Artifact\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"~\n\x0e\x45\x64itJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x1e\n\x07patches\x18\x02 \x03(\x0b\x32\r.s2v.v1.Patch\x12\x1b\n\x0e\x61\x66ter_revision\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04user\x18\x04 \x01(\tB\x11\n\x0f_after_revision\"+\n\x0f\x45\x64itJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"D\n\x0fRerunJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12!\n\nfrom_stage\x18\x02 \x01(\x0e\x32\r.s2v.v1.Stage\",\n\x10RerunJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"\"\n\x10\x44\x65leteJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"$\n\x11\x44\x65leteJobResponse\x12\x0f\n\x07objects\x18\x01 \x01(\r\"M\n\x0eRateJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\r\n\x05stars\x18\x02 \x01(\r\x12\x0e\n\x06remark\x18\x03 \x01(\t\x12\x0c\n\x04user\x18\x04 \x01(\t\"+\n\x0fRateJobResponse\x12\x18\n\x03job\x18\x01 \x01(\x0b\x32\x0b.s2v.v1.Job\"#\n\x14\x43reateWebhookRequest\x12\x0b\n\x03url\x18\x01 \x01(\t\"I\n\x15\x43reateWebhookResponse\x12 \n\x07webhook\x18\x01 \x01(\x0b\x32\x0f.s2v.v1.Webhook\x12\x0e\n\x06secret\x18\x02 \x01(\t\"\x15\n\x13ListWebhooksRequest\"9\n\x14ListWebhooksResponse\x12!\n\x08webhooks\x18\x01 \x03(\x0b\x32\x0f.s2v.v1.Webhook\"*\n\x14\x44\x65leteWebhookRequest\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\"\x17\n\x15\x44\x65leteWebhookResponse\"+\n\x15ListDeliveriesRequest\x12\x12\n\nwebhook_id\x18\x01 \x01(\t\">\n\x16ListDeliveriesResponse\x12$\n\ndeliveries\x18\x01 \x03(\x0b\x32\x10.s2v.v1.Delivery2\xe6\t\n\nJobService\x12\x46\n\x0bStartUpload\x12\x1a.s2v.v1.StartUploadRequest\x1a\x1b.s2v.v1.StartUploadResponse\x12H\n\x0bWriteUpload\x12\x1a.s2v.v1.WriteUploadRequest\x1a\x1b.s2v.v1.WriteUploadResponse(\x01\x12\x46\n\x0bQueryUpload\x12\x1a.s2v.v1.QueryUploadRequest\x1a\x1b.s2v.v1.QueryUploadResponse\x12@\n\tCreateJob\x12\x18.s2v.v1.CreateJobRequest\x1a\x19.s2v.v1.CreateJobResponse\x12\x37\n\x06GetJob\x12\x15.s2v.v1.GetJobRequest\x1a\x16.s2v.v1.GetJobResponse\x12=\n\x08ListJobs\x12\x17.s2v.v1.ListJobsRequest\x1a\x18.s2v.v1.ListJobsResponse\x12?\n\x08WatchJob\x12\x17.s2v.v1.WatchJobRequest\x1a\x18.s2v.v1.WatchJobResponse0\x01\x12\x46\n\x0bGetTimeline\x12\x1a.s2v.v1.GetTimelineRequest\x1a\x1b.s2v.v1.GetTimelineResponse\x12@\n\tCancelJob\x12\x18.s2v.v1.CancelJobRequest\x1a\x19.s2v.v1.CancelJobResponse\x12H\n\x0bGetArtifact\x12\x1a.s2v.v1.GetArtifactRequest\x1a\x1b.s2v.v1.GetArtifactResponse0\x01\x12:\n\x07\x45\x64itJob\x12\x16.s2v.v1.EditJobRequest\x1a\x17.s2v.v1.EditJobResponse\x12=\n\x08RerunJob\x12\x17.s2v.v1.RerunJobRequest\x1a\x18.s2v.v1.RerunJobResponse\x12@\n\tDeleteJob\x12\x18.s2v.v1.DeleteJobRequest\x1a\x19.s2v.v1.DeleteJobResponse\x12:\n\x07RateJob\x12\x16.s2v.v1.RateJobRequest\x1a\x17.s2v.v1.RateJobResponse\x12L\n\rCreateWebhook\x12\x1c.s2v.v1.CreateWebhookRequest\x1a\x1d.s2v.v1.CreateWebhookResponse\x12I\n\x0cListWebhooks\x12\x1b.s2v.v1.ListWebhooksRequest\x1a\x1c.s2v.v1.ListWebhooksResponse\x12L\n\rDeleteWebhook\x12\x1c.s2v.v1.DeleteWebhookRequest\x1a\x1d.s2v.v1.DeleteWebhookResponse\x12O\n\x0eListDeliveries\x12\x1d.s2v.v1.ListDeliveriesRequest\x1a\x1e.s2v.v1.ListDeliveriesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -82,41 +82,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELJOBRESPONSE']._serialized_start=1403
   _globals['_CANCELJOBRESPONSE']._serialized_end=1448
   _globals['_GETARTIFACTREQUEST']._serialized_start=1450
-  _globals['_GETARTIFACTREQUEST']._serialized_end=1500
-  _globals['_GETARTIFACTRESPONSE']._serialized_start=1502
-  _globals['_GETARTIFACTRESPONSE']._serialized_end=1573
-  _globals['_EDITJOBREQUEST']._serialized_start=1575
-  _globals['_EDITJOBREQUEST']._serialized_end=1701
-  _globals['_EDITJOBRESPONSE']._serialized_start=1703
-  _globals['_EDITJOBRESPONSE']._serialized_end=1746
-  _globals['_RERUNJOBREQUEST']._serialized_start=1748
-  _globals['_RERUNJOBREQUEST']._serialized_end=1816
-  _globals['_RERUNJOBRESPONSE']._serialized_start=1818
-  _globals['_RERUNJOBRESPONSE']._serialized_end=1862
-  _globals['_DELETEJOBREQUEST']._serialized_start=1864
-  _globals['_DELETEJOBREQUEST']._serialized_end=1898
-  _globals['_DELETEJOBRESPONSE']._serialized_start=1900
-  _globals['_DELETEJOBRESPONSE']._serialized_end=1936
-  _globals['_RATEJOBREQUEST']._serialized_start=1938
-  _globals['_RATEJOBREQUEST']._serialized_end=2015
-  _globals['_RATEJOBRESPONSE']._serialized_start=2017
-  _globals['_RATEJOBRESPONSE']._serialized_end=2060
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=2062
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=2097
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=2099
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=2172
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=2174
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=2195
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=2197
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=2254
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=2256
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=2298
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=2300
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=2323
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=2325
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=2368
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=2370
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2432
-  _globals['_JOBSERVICE']._serialized_start=2435
-  _globals['_JOBSERVICE']._serialized_end=3689
+  _globals['_GETARTIFACTREQUEST']._serialized_end=1532
+  _globals['_GETARTIFACTRESPONSE']._serialized_start=1534
+  _globals['_GETARTIFACTRESPONSE']._serialized_end=1605
+  _globals['_EDITJOBREQUEST']._serialized_start=1607
+  _globals['_EDITJOBREQUEST']._serialized_end=1733
+  _globals['_EDITJOBRESPONSE']._serialized_start=1735
+  _globals['_EDITJOBRESPONSE']._serialized_end=1778
+  _globals['_RERUNJOBREQUEST']._serialized_start=1780
+  _globals['_RERUNJOBREQUEST']._serialized_end=1848
+  _globals['_RERUNJOBRESPONSE']._serialized_start=1850
+  _globals['_RERUNJOBRESPONSE']._serialized_end=1894
+  _globals['_DELETEJOBREQUEST']._serialized_start=1896
+  _globals['_DELETEJOBREQUEST']._serialized_end=1930
+  _globals['_DELETEJOBRESPONSE']._serialized_start=1932
+  _globals['_DELETEJOBRESPONSE']._serialized_end=1968
+  _globals['_RATEJOBREQUEST']._serialized_start=1970
+  _globals['_RATEJOBREQUEST']._serialized_end=2047
+  _globals['_RATEJOBRESPONSE']._serialized_start=2049
+  _globals['_RATEJOBRESPONSE']._serialized_end=2092
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=2094
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=2129
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=2131
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=2204
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=2206
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=2227
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=2229
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=2286
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=2288
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=2330
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=2332
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=2355
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=2357
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=2400
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=2402
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2464
+  _globals['_JOBSERVICE']._serialized_start=2467
+  _globals['_JOBSERVICE']._serialized_end=3721
 # @@protoc_insertion_point(module_scope)

@@ -552,19 +552,27 @@ class GetArtifactRequest(_message.Message):
 
     JOB_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    LENGTH_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Id of the job."""
     name: _builtins.str
     """Name of the artifact, e.g. "video.mp4"."""
+    offset: _builtins.int
+    """Where to begin, in bytes; negative: so many bytes before the end. From past the end nothing is sent."""
+    length: _builtins.int
+    """How many bytes at most; 0: all to the end."""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
         name: _builtins.str = ...,
+        offset: _builtins.int = ...,
+        length: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "length", b"length", "name", b"name", "offset", b"offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -210,8 +210,8 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetArtifact(self, request, context):
-        """Streams an artifact.
-        Errors: NOT_FOUND (job, artifact).
+        """Streams an artifact, or a part of it.
+        Errors: NOT_FOUND (job, artifact), INVALID_ARGUMENT (length).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

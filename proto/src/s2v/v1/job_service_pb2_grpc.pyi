@@ -74,8 +74,8 @@ class JobServiceStub:
     Errors: NOT_FOUND (job).
     """
     GetArtifact: _grpc.UnaryStreamMultiCallable[_job_service_pb2.GetArtifactRequest, _job_service_pb2.GetArtifactResponse]
-    """Streams an artifact.
-    Errors: NOT_FOUND (job, artifact).
+    """Streams an artifact, or a part of it.
+    Errors: NOT_FOUND (job, artifact), INVALID_ARGUMENT (length).
     """
     EditJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.EditJobRequest, _job_service_pb2.EditJobResponse]
     """Adds corrections to an ended job's log of edits; RerunJob applies them. All patches of a request are taken, or none.
@@ -156,8 +156,8 @@ class JobServiceAsyncStub(JobServiceStub):
     Errors: NOT_FOUND (job).
     """
     GetArtifact: _aio.UnaryStreamMultiCallable[_job_service_pb2.GetArtifactRequest, _job_service_pb2.GetArtifactResponse]  # type: ignore[assignment]
-    """Streams an artifact.
-    Errors: NOT_FOUND (job, artifact).
+    """Streams an artifact, or a part of it.
+    Errors: NOT_FOUND (job, artifact), INVALID_ARGUMENT (length).
     """
     EditJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.EditJobRequest, _job_service_pb2.EditJobResponse]  # type: ignore[assignment]
     """Adds corrections to an ended job's log of edits; RerunJob applies them. All patches of a request are taken, or none.
@@ -295,8 +295,8 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.GetArtifactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.GetArtifactResponse], _abc.AsyncIterator[_job_service_pb2.GetArtifactResponse]]:
-        """Streams an artifact.
-        Errors: NOT_FOUND (job, artifact).
+        """Streams an artifact, or a part of it.
+        Errors: NOT_FOUND (job, artifact), INVALID_ARGUMENT (length).
         """
 
     @_abc_1.abstractmethod

@@ -112,7 +112,9 @@ def _count_back(found: Sequence[SpokenDate]) -> list[SpokenDate]:
     told = [spoken.date.end_year for spoken in found if not _is_ago(spoken) and not _is_ahead(spoken)]
     later = max([0.0, *(year - PRESENT for year in told)])
     return [
-        replace(spoken, date=replace(spoken.date, start_year=spoken.date.start_year + later, end_year=spoken.date.end_year + later))
+        replace(
+            spoken, date=replace(spoken.date, start_year=spoken.date.start_year + later, end_year=spoken.date.end_year + later)
+        )
         if _is_ago(spoken)
         else spoken
         for spoken in found
