@@ -92,6 +92,13 @@ def test_negation_stays(parse: Parse) -> None:
     assert _labels(content) == ["Guard checks badge", "Badge not valid?", "Do not open gate"]
 
 
+def test_what_was_only_tried_is_not_told_as_done(parse: Parse) -> None:
+    tried = _extract(parse, "The army tried to cross the river. Then it built a bridge. After that it took the town.")
+    assert _labels(tried) == ["Army tried to cross river", "Build bridge", "Take town"]
+    told = _extract(parse, "First, try to loosen the bolt. Then you need to remove the wheel. After that you want to clean the hub.")
+    assert _labels(told) == ["Loosen bolt", "Remove wheel", "Clean hub"]
+
+
 def test_pronouns_stand_for_what_was_named(parse: Parse) -> None:
     content = _extract(parse, "The robot lifts the box. The driver moves it to the truck.")
     assert _labels(content)[1] == "Driver moves box to truck"

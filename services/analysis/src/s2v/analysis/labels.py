@@ -136,6 +136,10 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
     return []
 
 
+_ATTEMPTS = ("try", "want", "need")
+"""Verbs that do not say, of what is over, that it was done."""
+
+
 def is_time(noun: Token) -> bool:
     """Returns whether a noun phrase is a time or a length of time, which a label leaves out."""
     if noun.lemma_.lower() in TIME_NOUNS:
@@ -149,7 +153,9 @@ def is_time(noun: Token) -> bool:
 
 
 def main_verb(verb: Token) -> Token:
-    """Returns the verb that carries the meaning: of "needs to be boiled" or "is going to boil" the last."""
+    """Returns the verb that carries the meaning: of "needs to be boiled" or "is going to boil" the last; of "tried to" the first."""
+    if verb.tag_ == "VBD" and verb.lemma_ in _ATTEMPTS:
+        return verb
     if verb.lemma_ in LIGHT_VERBS and not any(child.dep_ in ("dobj", "neg") for child in verb.children):
         for child in verb.children:
             # The tokenizer cuts "gonna" into "gon" and "na", "gotta" into "got" and "ta".
