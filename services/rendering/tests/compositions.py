@@ -122,6 +122,25 @@ def timeline(start: float, end: float) -> SceneLayout:
     return scene
 
 
+def panned(start: float, end: float) -> SceneLayout:
+    """A timeline of 24 events on a tall canvas, past which the camera goes; it stands at the lower end from 1.7 s on."""
+    scene = SceneLayout(scene_id="s04", start_seconds=start, end_seconds=end, type=DiagramType.DIAGRAM_TYPE_TIMELINE)
+    scene.chapter = "A long story"
+    scene.title.CopyFrom(block("A long story", 60, 96, 44, SEMI_BOLD, anchor=0))
+    scene.rules.append(rule(120, 230, 120, 3350))
+    for number in range(24):
+        y = 230 + number * 130
+        shape = Shape(node_id=f"t{number}", kind=ShapeKind.SHAPE_KIND_DOT, accent=BLUE, reveal_seconds=start + number * 0.1)
+        shape.rect.CopyFrom(Rect(x=108, y=y, width=24, height=24))
+        shape.texts.append(block(f"Event number {number}", 170, y + 12, 36, anchor=0))
+        scene.shapes.append(shape)
+        scene.rules.append(rule(132, y + 12, 160, y + 12, 3, BLUE, f"t{number}", caps=False))
+    scene.rules.append(rule(62, 138, 130, 138, 5, BLUE))
+    scene.camera.add(start_seconds=start, end_seconds=start)
+    scene.camera.add(start_seconds=start + 1, end_seconds=start + 1.7, y=1700)
+    return scene
+
+
 def phrase(start: float, end: float) -> SceneLayout:
     scene = SceneLayout(scene_id="s03", start_seconds=start, end_seconds=end, type=DiagramType.DIAGRAM_TYPE_NONE)
     scene.chapter = "Each part can fail"

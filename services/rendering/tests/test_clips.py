@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from s2v.rendering import clip as clips
+from s2v.rendering import stage as stages
 from s2v.rendering.clip import ClipFacts, count_frames, make_clip, plan_clips
 from s2v.rendering.encoder import KEY_SECONDS, ClipEncoder
 from s2v.rendering.figures import assemble
@@ -85,17 +87,26 @@ class Recorder(ClipEncoder):
         super().write(picture, regions)
 
 
+def after_a_pan() -> Composition:
+    made = compositions.composition(compositions.panned(0, 4), compositions.phrase(4, 6))
+    made.width, made.height = 1080, 1920
+    return made
+
+
 @pytest.mark.integration
-def test_painting_regions_gives_the_whole_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("composition", [compositions.talk(), after_a_pan()], ids=["talk", "pan"])
+def test_painting_regions_gives_the_whole_picture(
+    composition: Composition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each of manim's frames, painted in parts, equals the same moment painted at once and without manim."""
     monkeypatch.setattr("s2v.rendering.scene.ClipEncoder", Recorder)
-    part = part_of(compositions.talk(), 1)
+    part = part_of(composition, 1)
     cast = assemble(ClipOrder(part=part))
     encoder = film_scene(part, cast, tmp_path / "clip.mp4")
     assert isinstance(encoder, Recorder)
     assert len(encoder.pictures) == encoder.distinct_frames
     for frame in list(encoder.pictures)[::7]:
-        whole = paint_still(cast, (part.first_frame + frame) / 30, 1920, 1080)
+        whole = paint_still(cast, (part.first_frame + frame) / 30, part.width, part.height)
         assert np.abs(encoder.pictures[frame].astype(int) - whole).max() <= 2, frame
 
 
@@ -211,3 +222,19 @@ async def test_a_part_with_plain_fades_says_so_and_is_not_kept(tmp_path: Path) -
     assert len(report_video(Video(clips=[made.artifact])).degradations) == 1
     task.facts = ClipFacts(1, "", 100)
     assert not (await RenderingStage().run(task, data)).report.degradations  # type: ignore[arg-type]
+
+
+def test_the_cache_key_follows_what_paints_and_the_colours_of_the_theme(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = RenderingStage().identity(JobOptions())
+    assert RenderingStage().identity(JobOptions(theme="dark", frame_rate=30)) != RenderingStage().identity(
+        JobOptions(theme="light")
+    )
+    with monkeypatch.context() as patch:
+        patch.setitem(THEMES, "dark", replace(theme("dark"), background="#000000"))  # type: ignore[arg-type]
+        assert RenderingStage().identity(JobOptions()) != usual
+    real = stages.version
+    for painter in ("resvg-py", "pycairo", "uharfbuzz", "python-bidi"):
+        with monkeypatch.context() as patch:
+            patch.setattr(stages, "version", lambda name, painter=painter: real(name) + "1" * (name == painter))
+            assert RenderingStage().identity(JobOptions()) != usual, painter
+    assert RenderingStage().identity(JobOptions()) == usual

@@ -16,10 +16,15 @@ import pytest
 from av.audio.resampler import AudioResampler
 
 from s2v.rendering import direct
+from s2v.rendering.clip import make_clip, plan_clips
 from s2v.rendering.engine import make_pool, preload_engine
+from s2v.rendering.film import Footage, Reel, join_film
+from s2v.rendering.soundtrack import Source
+from s2v.runtime.captions import Caption
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.errors import InvalidInputError
 from s2v.v1.composition_pb2 import Composition
+from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.transcript_pb2 import Segment, Transcript, Word
 
 pytestmark = pytest.mark.integration
@@ -133,6 +138,35 @@ async def test_the_sound_is_the_source_at_its_time(kind: str, pool: EnginePool, 
             assert [bytes(packet) for packet in film.demux(audio=0) if packet.size] == before
 
 
+@pytest.mark.parametrize("rate", [8_000, 11_025, 12_000, 16_000])
+def test_an_mp3_goes_into_the_film_whatever_its_rate(rate: int, tmp_path: Path) -> None:
+    """MP4 holds MP3 from 16 kHz on; what is lower is encoded."""
+    film = tmp_path / "film.mp4"
+    with Source(write_sound(tmp_path / "sound.mp3", "libmp3lame", rate)) as source, av.open(str(film), "w") as container:
+        track = source.add_to(container)
+        for packet in source.packets(track):
+            container.mux(packet)
+        source.check_length(SECONDS)
+        made = source.describe(track)
+    assert (made.codec, made.copied, made.sample_rate) == (("mp3", True) if rate >= 16_000 else ("aac", False)) + (rate,)
+    late, correlation = lag(read_sound(film))
+    assert abs(late) < 1 / 60
+    assert correlation > 0.9
+
+
+@pytest.mark.parametrize(("tag", "name"), [("pt-BR", "por"), ("ja", "jpn"), ("", "und")])
+async def test_the_tracks_say_their_language(tag: str, name: str, tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "sound.mp3", "libmp3lame", 16_000)
+    part = plan_clips(small_talk(), 30)[0]
+    part.frame_count = round(SECONDS * 30)
+    make_clip(ClipOrder(part=part).SerializeToString(), tmp_path / "clip.mp4", True)
+    footage = [Footage(tmp_path / "clip.mp4", 0)]
+    reel = Reel(footage, 30, part.frame_count, [Caption(1, 2, ("word",))], [], tag)
+    join_film(reel, sound, tmp_path / "film.mp4")
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        assert [each.metadata["language"] for each in (*film.streams.audio, *film.streams.subtitles)] == [name, name]
+
+
 async def test_the_film_has_captions_chapters_and_starts_at_once(pool: EnginePool, tmp_path: Path) -> None:
     made = await make(pool, write_sound(tmp_path / "sound.wav", "pcm_s16le", 44_100), tmp_path / "out", words())
     with av.open(str(made.film)) as film:
@@ -164,14 +198,17 @@ async def test_one_worker_and_two_make_the_same_pictures(pool: EnginePool, tmp_p
     assert pictures[0] == pictures[1]
 
 
-async def test_sound_of_another_length_is_refused(pool: EnginePool, tmp_path: Path) -> None:
-    sound = tmp_path / "sound.wav"
-    write_sound(sound, "pcm_s16le", 8_000)
+@pytest.mark.parametrize(("kind", "codec", "rate"), [("wav", "pcm_s16le", 8_000), ("mp3", "libmp3lame", 16_000)])
+async def test_sound_of_another_length_is_refused_before_all_is_drawn(
+    kind: str, codec: str, rate: int, pool: EnginePool, tmp_path: Path
+) -> None:
+    sound = write_sound(tmp_path / f"sound.{kind}", codec, rate)
     data = sound.read_bytes()
     sound.write_bytes(data[: len(data) // 2])
     with pytest.raises(InvalidInputError) as refused:
         await make(pool, sound, tmp_path / "out")
     assert refused.value.reason == "LENGTHS_DIFFER"
+    assert not (tmp_path / "out" / "video.mp4").exists()  # nothing was put together
 
 
 async def test_what_is_no_sound_is_refused(pool: EnginePool, tmp_path: Path) -> None:

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from s2v.rendering import outlines
-from s2v.rendering.choreography import Pose
-from s2v.rendering.elements import draw_elements, trace
+from s2v.rendering.choreography import Action, Pose, direct
+from s2v.rendering.clip import plan_clips
+from s2v.rendering.elements import Key, Kind, draw_elements, trace
 from s2v.rendering.figures import assemble
 from s2v.rendering.pixels import Planes, Region, merge
 from s2v.rendering.posing import pose_inks
+from s2v.rendering.still import paint_still
 from s2v.typeset.shaping import width
 from s2v.typeset.themes import THEMES, theme
-from s2v.v1.composition_pb2 import FontWeight, Rect, RouteKind
+from s2v.v1.composition_pb2 import FontWeight, Rect, RouteKind, SceneLayout
 from s2v.v1.rendering_service_pb2 import ClipOrder
 from s2v.v1.work_pb2 import RenderingPart
 
@@ -118,3 +120,76 @@ def test_a_node_that_stays_moves_from_its_old_place_to_its_new_one() -> None:
         [end[1].curves[0, 0] - 120, end[1].curves[0, 0] - 60, end[1].curves[0, 0]]
     )
     assert all(ink.opacity == 1 for inks in (start, middle, end) for ink in inks if len(ink.curves))
+
+
+def tall(*scenes: SceneLayout) -> list[RenderingPart]:
+    made = compositions.composition(*scenes)
+    made.width, made.height = 1080, 1920
+    return plan_clips(made, 30)
+
+
+def paint(part: RenderingPart, seconds: float) -> np.ndarray:
+    return paint_still(assemble(ClipOrder(part=part)), seconds, part.width, part.height)
+
+
+def test_a_panned_picture_leaves_within_its_frame() -> None:
+    """The next clip starts with the picture as the last one ends: cut off below the title, the title's bar in its place."""
+    panned, phrase = tall(compositions.panned(0, 4), compositions.phrase(4, 8))
+    before = paint(panned, 3.99)
+    assert np.array_equal(before, paint(phrase, 4.0))
+    bar = slice(134, 143), slice(64, 128)
+    assert (before[bar] != before[10, 10]).any()
+    # The picture ends where what tells phones' controls from it begins, at the end of each fade as well.
+    for seconds in (4.1, 4.3, 4.39):
+        picture = paint(phrase, seconds)
+        assert (picture[:60] == picture[10, 10]).all(), seconds
+        assert (picture[1652:] == picture[10, 10]).all(), seconds
+    assert (paint(phrase, 4.5)[bar] == before[10, 10]).all()
+
+
+def test_what_stays_of_a_panned_picture_stands_still() -> None:
+    """A timeline that goes on in the next scene: title, bar, axis and the nodes' lines are all the time as they were."""
+    first, then = compositions.panned(0, 4), compositions.panned(4, 8)
+    then.camera[0].y = 1700
+    del then.camera[1:]
+    panned, same = tall(first, then)
+    before = paint(panned, 3.99)
+    for frame in range(14):
+        assert np.array_equal(before, paint(same, 4 + frame / 30)), frame
+
+
+def test_a_title_keeps_its_bar_when_the_camera_starts_or_ends() -> None:
+    flow = compositions.flowchart(4, 8)
+    del flow.rules[:]
+    flow.rules.append(compositions.rule(62, 138, 130, 138, 5, compositions.BLUE))
+    after = compositions.panned(8, 12)
+    for part in tall(compositions.panned(0, 4), flow, after)[1:]:
+        start = part.scene.start_seconds
+        bars = [paint(part, start + frame / 30)[130:146, 60:133] for frame in range(14)]
+        assert all(np.array_equal(each, bars[0]) for each in bars)
+        assert (bars[0] != bars[0][0, 0]).any()
+
+
+def test_stems_and_bars_of_what_goes_on_do_not_blink() -> None:
+    for make in (compositions.timeline, compositions.phrase):
+        first, then = make(0, 8), make(8, 16)
+        for shape in then.shapes:
+            shape.reveal_seconds = 8
+            del shape.spoken[:]
+        for shape in first.shapes:
+            del shape.spoken[:]
+        before, after = plan_clips(compositions.composition(first, then), 30)
+        last = paint(before, 7.99)
+        for frame in range(14):
+            assert np.array_equal(last, paint(after, 8 + frame / 30)), (make, frame)
+
+
+def test_a_stem_that_is_elsewhere_leaves_and_comes() -> None:
+    first, then = compositions.timeline(0, 8), compositions.timeline(8, 16)
+    moved = next(rule for rule in then.rules if rule.node_id == "t0")
+    moved.to.y -= 40
+    number = list(then.rules).index(moved)
+    cues = direct(then, first).cues
+    assert {cue.action for cue in cues if cue.key == Key(Kind.RULE, str(number), outgoing=True)} == {Action.LEAVE}
+    assert {cue.action for cue in cues if cue.key == Key(Kind.RULE, str(number))} == {Action.APPEAR}
+    assert {int(cue.key.id) for cue in cues if cue.key.kind == Kind.RULE} == {number}

@@ -1,18 +1,21 @@
 """Captions of a transcript: WebVTT, SubRip and plain text.
 
 Rules (BBC Subtitle Guidelines; Netflix Timed Text Style Guide): at most two lines of 42 characters, 1 to 7 seconds, and up to 17
-characters a second where the pause after the words leaves room for it; a caption never stays over the start of the next.
+characters a second where the pause after the words leaves room for it; a caption never stays over the start of the next. A
+character of full width, as Chinese, Japanese and Korean have them, is as wide as two others and takes as long to read: 21 in a
+line, 8.5 a second.
 """
 
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from s2v.v1.transcript_pb2 import Segment, Transcript, Word
 
-LINE_CHARACTERS = 42
+LINE_CHARACTERS = 42  # of half width
 LINES = 2
 MIN_SECONDS = 1.0
 MAX_SECONDS = 7.0
@@ -39,14 +42,14 @@ class Caption:
 def make_captions(transcript: Transcript) -> list[Caption]:
     """Returns the captions of a transcript, in order."""
     space = _space(transcript)
-    groups = [group for segment in transcript.segments for group in _divide(_words(segment), space)]
+    groups = [group for segment in transcript.segments for group in _divide(_words(segment, space), space)]
     captions = []
     for number, group in enumerate(groups):
         last = max(transcript.duration_seconds, group[-1].end_seconds)
         following = groups[number + 1][0].start_seconds if number + 1 < len(groups) else last
         start, spoken_end = group[0].start_seconds, group[-1].end_seconds
         lines = break_lines([word.text for word in group], space)
-        readable = start + max(MIN_SECONDS, sum(map(len, lines)) / CHARACTERS_PER_SECOND)
+        readable = start + max(MIN_SECONDS, sum(map(measure, lines)) / CHARACTERS_PER_SECOND)
         end = min(max(spoken_end, min(readable, spoken_end + LINGER_SECONDS, start + MAX_SECONDS)), following)
         if end > start:
             captions.append(Caption(start, end, lines))
@@ -85,29 +88,51 @@ def to_text(transcript: Transcript) -> str:
     )
 
 
+def measure(text: str) -> int:
+    """Returns the width of a text in characters; those of full width count twice."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def break_lines(words: Sequence[str], space: str) -> tuple[str, ...]:
     """Returns the text in as few lines as it fits into; two are of similar length, broken after a clause where that is near."""
     whole = space.join(words)
-    if len(whole) <= LINE_CHARACTERS or len(words) == 1:
-        return tuple(whole[at : at + LINE_CHARACTERS] for at in range(0, len(whole), LINE_CHARACTERS))
+    if measure(whole) <= LINE_CHARACTERS or len(words) == 1:
+        return _cut(whole)
     best: tuple[float, tuple[str, str]] | None = None
     for cut in range(1, len(words)):
         lines = space.join(words[:cut]), space.join(words[cut:])
-        if max(map(len, lines)) > LINE_CHARACTERS:
+        widths = [measure(line) for line in lines]
+        if max(widths) > LINE_CHARACTERS:
             continue
-        cost = abs(len(lines[0]) - len(lines[1])) / LINE_CHARACTERS + _BREAK_COST * (words[cut - 1][-1] not in _CLAUSE_ENDS)
+        cost = abs(widths[0] - widths[1]) / LINE_CHARACTERS + _BREAK_COST * (words[cut - 1][-1] not in _CLAUSE_ENDS)
         if best is None or cost < best[0]:
             best = cost, lines
     if best is not None:
         return best[1]
     # A word that is longer than a line: cut hard.
-    return tuple(whole[at : at + LINE_CHARACTERS] for at in range(0, len(whole), LINE_CHARACTERS))
+    return _cut(whole)
 
 
-def _words(segment: Segment) -> list[Word]:
-    """Returns the words of a segment; those of one without word times are spread over it by their length."""
+def _cut(text: str) -> tuple[str, ...]:
+    """Cuts a text into full lines, wherever they end."""
+    lines: list[str] = []
+    room = 0
+    for character in text:
+        room -= measure(character)
+        if room < 0:
+            lines.append("")
+            room = LINE_CHARACTERS - measure(character)
+        lines[-1] += character
+    return tuple(lines)
+
+
+def _words(segment: Segment, space: str) -> list[Word]:
+    """Returns the words of a segment; those of one without word times are spread over it by their length.
+
+    Where words are written without spaces, its characters are.
+    """
     words = [word for word in segment.words if word.text.strip()]
-    texts = segment.text.split()
+    texts = segment.text.split() if space else _split_characters(segment.text.strip())
     if words or not texts:
         return words
     total = sum(len(text) + 1 for text in texts)
@@ -119,11 +144,23 @@ def _words(segment: Segment) -> list[Word]:
     return words
 
 
+def _split_characters(text: str) -> list[str]:
+    """Returns the characters of a text, each with its marks and the spaces after it; words in ASCII stay whole."""
+    found: list[str] = []
+    for character in text:
+        in_word = found and character.isascii() and found[-1][-1].isascii() and not found[-1][-1].isspace()
+        if found and (in_word or unicodedata.category(character)[0] in "MZ"):
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
 def _divide(words: list[Word], space: str) -> Iterator[list[Word]]:
     """Cuts a sentence into captions of similar length, after clauses and at pauses where they are near."""
     if not words:
         return
-    lengths = [len(word.text) + len(space) for word in words]
+    lengths = [measure(word.text) + len(space) for word in words]
     count = math.ceil(
         max(sum(lengths) / (LINES * LINE_CHARACTERS), (words[-1].end_seconds - words[0].start_seconds) / MAX_SECONDS)
     )

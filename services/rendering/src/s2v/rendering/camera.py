@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from s2v.rendering import outlines
-from s2v.rendering.choreography import ease_both
-from s2v.rendering.elements import Element, Ink, Key, Kind, scale_of
+from s2v.rendering.easing import ease_both
+from s2v.rendering.elements import Element, Ink, Key, Kind, name_rules, scale_of
 from s2v.typeset.themes import Theme
 from s2v.v1.composition_pb2 import Rect, SceneLayout
 
@@ -16,6 +16,8 @@ BAR_DROP = 16.0
 """From the title's bar down to the picture, likewise."""
 BOTTOM = 118.0
 """From the picture to the bottom edge, likewise."""
+TALL_BOTTOM = 268.0
+"""The same on a tall canvas, of which telephones lay their controls over the lowest part."""
 
 
 class Camera:
@@ -48,17 +50,11 @@ class Camera:
             yield keyframe.start_seconds, keyframe.end_seconds
 
 
-def frame_picture(scene: SceneLayout, theme: Theme, width: int, height: int) -> list[Element]:
-    """Returns what covers the picture above and below the diagram area, in the canvas's colour, with the title's bar on it."""
+def frame_picture(scene: SceneLayout, theme: Theme, width: int, height: int) -> Element:
+    """Returns what covers the picture above and below the diagram area, in the canvas's colour."""
     scale = scale_of(width, height)
-    top = TOP * scale
-    bar: tuple[Ink, ...] = ()
-    if scene.title.lines and scene.rules:
-        rule = scene.rules[-1]
-        start = getattr(rule, "from")
-        line = outlines.straight([(start.x, start.y), (rule.to.x, rule.to.y)])
-        bar = (Ink(line, stroke=theme.color(rule.color), width_px=rule.width_px, round_caps=rule.round_caps),)
-        top = max(top, rule.to.y + BAR_DROP * scale)
-    bands = (Rect(x=0, y=0, width=width, height=top), Rect(x=0, y=height - BOTTOM * scale, width=width, height=BOTTOM * scale))
-    covers = tuple(Ink(outlines.rounded_box(band, 0.0), fill=theme.background) for band in bands)
-    return [Element(Key(Kind.MASK, ""), (*covers, *bar))]
+    bars = [rule.to.y + BAR_DROP * scale for key, rule in name_rules(scene) if key.kind == Kind.TITLE]
+    top = max([TOP * scale, *bars])
+    bottom = (TALL_BOTTOM if height > width else BOTTOM) * scale
+    bands = (Rect(x=0, y=0, width=width, height=top), Rect(x=0, y=height - bottom, width=width, height=bottom))
+    return Element(Key(Kind.MASK, ""), tuple(Ink(outlines.rounded_box(band, 0.0), fill=theme.background) for band in bands))

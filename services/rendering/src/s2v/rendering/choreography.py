@@ -6,12 +6,14 @@ All times are seconds of the film. Frame n of the film is shown from n / rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from s2v.rendering.elements import Key, Kind, find_panels
-from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
+from s2v.rendering.camera import Camera
+from s2v.rendering.easing import ease_both, ease_out, slow_down
+from s2v.rendering.elements import Key, Kind, find_panels, name_rules
+from s2v.v1.composition_pb2 import Rule, SceneLayout, Shape, ShapeKind
 
 LEAD_SECONDS = 0.12
 """A reveal starts so long before its word."""
@@ -35,6 +37,8 @@ APPEAR_SECONDS = 0.24
 """Title and axes come in the last part of the transition."""
 CUT_SECONDS = 1e-4
 """Length of a cue that cuts: less than a frame."""
+SAME_PLACE = 0.01
+"""Pixels by which a rule that stays may be off, for rounding."""
 EPSILON = 1e-6
 """Frames; times that are meant to fall on a frame do, whatever the rounding."""
 PROGRESS_DIGITS = 5
@@ -197,21 +201,6 @@ class PlainScore(Score):
         return replace(pose, opacity=faded, scale=1.0, drawn=1.0)
 
 
-def ease_out(progress: float) -> float:
-    """Fast at first, so that a thing is seen by its word: cubic."""
-    return 1.0 - (1.0 - progress) ** 3
-
-
-def slow_down(progress: float) -> float:
-    """Fast at first and evenly slower, so that a line is half drawn by its word even where it cannot start before: quadratic."""
-    return 1.0 - (1.0 - progress) ** 2
-
-
-def ease_both(progress: float) -> float:
-    """Soft at both ends: cubic."""
-    return progress * progress * (3.0 - 2.0 * progress)
-
-
 def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
     """Returns the cues of a scene's clip: its reveals and halos, and the transition from `previous` (None: the film's first).
 
@@ -231,19 +220,19 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
     if previous:
         begin = find_transition(scene, carried)
         settled = begin + TRANSITION_SECONDS
-        cues += leave(scene, previous, carried, begin)
+        lasting = find_lasting(scene, previous, carried)
+        cues += leave(scene, previous, carried, lasting, begin)
         coming = [Key(Kind.TITLE, "")] if scene.title.lines and scene.title != previous.title else []
-        lasting = [rule for rule in previous.rules if not rule.node_id]
-        for number, rule in enumerate(scene.rules):
-            if rule.node_id in carried or not (rule.node_id or rule in lasting):
-                coming.append(Key(Kind.RULE, str(number)))
+        for key, rule in name_rules(scene):
+            if key not in lasting and (rule.node_id in carried or not rule.node_id):
+                coming.append(key)
         cues += [Cue(key, Action.APPEAR, settled - APPEAR_SECONDS, settled) for key in coming]
     if previous is None and is_key_phrase(scene):
         return Score(cues)  # it is there all the time: the film's first frame, which players show before they play, is not empty
     reveals = {shape.node_id: shape.reveal_seconds for shape in scene.shapes}
-    for number, rule in enumerate(scene.rules):
+    for key, rule in name_rules(scene):
         if rule.node_id in reveals and rule.node_id not in carried:
-            enter(Key(Kind.RULE, str(number)), reveals[rule.node_id], SHAPE_SECONDS)
+            enter(key, reveals[rule.node_id], SHAPE_SECONDS)
     for shape in scene.shapes:
         key = Key(kinds[shape.node_id], shape.node_id)
         if shape.node_id in carried:
@@ -284,6 +273,40 @@ def find_carried(scene: SceneLayout, previous: SceneLayout, before: Score) -> fr
     )
 
 
+def find_lasting(scene: SceneLayout, previous: SceneLayout, carried: frozenset[str]) -> dict[Key, Key]:
+    """Returns the rules of `scene` that are seen at its start where `previous` shows them, each with its key there.
+
+    They belong to no node or to one that stays.
+    """
+    old = list(_see_rules(previous, scene.start_seconds))
+    return {
+        key: before
+        for key, rule in _see_rules(scene, scene.start_seconds)
+        if not rule.node_id or rule.node_id in carried
+        for before, other in old
+        if _is_same_rule(rule, other)
+    }
+
+
+def _see_rules(scene: SceneLayout, seconds: float) -> Iterator[tuple[Key, Rule]]:
+    """Yields the rules with their keys, where they are seen at a moment."""
+    x, y = Camera(scene).at(seconds)
+    for key, rule in name_rules(scene):
+        seen = Rule()
+        seen.CopyFrom(rule)
+        if key.kind == Kind.RULE:
+            for point in (getattr(seen, "from"), seen.to):
+                point.x, point.y = point.x - x, point.y - y
+        yield key, seen
+
+
+def _is_same_rule(rule: Rule, other: Rule) -> bool:
+    (start, end), (first, last) = ((getattr(each, "from"), each.to) for each in (rule, other))
+    away = max(abs(start.x - first.x), abs(start.y - first.y), abs(end.x - last.x), abs(end.y - last.y))
+    looks, others = ((each.width_px, each.color, each.round_caps, each.node_id) for each in (rule, other))
+    return looks == others and away < SAME_PLACE
+
+
 def find_transition(scene: SceneLayout, carried: frozenset[str]) -> float:
     """Returns when the transition to a scene starts.
 
@@ -296,16 +319,26 @@ def find_transition(scene: SceneLayout, carried: frozenset[str]) -> float:
     return max(scene.start_seconds, min(min(reveals) - LEAD_SECONDS - LEAVE_SECONDS, scene.end_seconds - TRANSITION_SECONDS))
 
 
-def leave(scene: SceneLayout, previous: SceneLayout, carried: frozenset[str], begin: float) -> list[Cue]:
-    """Returns the cues by which everything of `previous` that does not stay fades out from `begin` on; halos go at once."""
+def leave(
+    scene: SceneLayout, previous: SceneLayout, carried: frozenset[str], lasting: Mapping[Key, Key], begin: float
+) -> list[Cue]:
+    """Returns the cues by which everything of `previous` that does not stay fades out from `begin` on; halos go at once.
+
+    `lasting`: the rules that stay, as `find_lasting`.
+    """
     keys = [Key(kind, node_id) for node_id, kind in shape_kinds(previous).items() if node_id not in carried]
     keys += [Key(Kind.ANNOTATION, f"{shape.node_id}/{n}") for shape in previous.shapes for n in range(len(shape.annotations))]
     keys += [Key(kind, route.edge_id) for route in previous.routes for kind in (Kind.ROUTE, Kind.LABEL)]
-    lasting = [rule for rule in scene.rules if not rule.node_id]
-    keys += [Key(Kind.RULE, str(n)) for n, rule in enumerate(previous.rules) if rule.node_id or rule not in lasting]
+    keys += [key for key, _ in name_rules(previous) if key not in lasting.values()]
     if previous.title.lines and previous.title != scene.title:
         keys.append(Key(Kind.TITLE, ""))
-    cues = [Cue(Key(key.kind, key.id, outgoing=True), Action.LEAVE, begin, begin + LEAVE_SECONDS) for key in keys]
+    gone = begin + LEAVE_SECONDS
+    cues = [Cue(Key(key.kind, key.id, outgoing=True), Action.LEAVE, begin, gone) for key in keys]
+    if previous.camera:
+        # What hides the rest of the picture hides it to the end, and until then the title's bar of a scene without a camera.
+        bars = [before for key, before in lasting.items() if before.kind == Kind.TITLE and key.kind == Kind.RULE]
+        keys = [Key(Kind.MASK, ""), *bars]
+        cues += [Cue(Key(key.kind, key.id, outgoing=True), Action.LEAVE, gone, gone + CUT_SECONDS) for key in keys]
     start = scene.start_seconds
     for shape in previous.shapes:
         cues.append(Cue(Key(Kind.HALO, shape.node_id, outgoing=True), Action.LEAVE, start, start + HALO_SECONDS))

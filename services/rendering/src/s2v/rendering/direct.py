@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from s2v.rendering import engine
-from s2v.rendering.clip import DEFAULT_RATE, describe_clip, make_clip
+from s2v.rendering.clip import DEFAULT_RATE, count_frames, describe_clip, make_clip
 from s2v.rendering.encoder import DEFAULT_ENCODING, Encoding
 from s2v.rendering.hls import MEDIA, PLAYLIST
 from s2v.rendering.limits import DEFAULT_LIMITS, Room
@@ -102,14 +102,16 @@ async def render(
     async def encode() -> Path:
         nonlocal cpu_seconds
         path = folder / SOUND
-        measured = await pool.run(encode_sound, sound, path, room.left, timeout=engine.FILM_SECONDS)
+        seconds = count_frames(composition, rate) / rate
+        measured = await pool.run(encode_sound, sound, path, seconds, room.left, timeout=engine.FILM_SECONDS)
         cpu_seconds += measured.cpu_seconds
         room.take(measured.value, "the encoded sound")
         return path if measured.value else sound
 
     try:
         async with asyncio.TaskGroup() as group:
-            # The sound first, as it takes longest in a long film, and is refused at once where it does not open.
+            # The sound first, as it takes longest in a long film, and is refused early where it does not
+            # open or has another length.
             encoding = group.create_task(encode())
             # Long scenes first: no worker is left with a long one at the end.
             for number, order in sorted(enumerate(orders), key=lambda pair: -pair[1].part.frame_count):

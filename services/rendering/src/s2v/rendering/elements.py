@@ -12,6 +12,7 @@ import numpy as np
 from s2v.rendering import outlines
 from s2v.rendering.outlines import Curves, Track
 from s2v.typeset.themes import Theme
+from s2v.typeset.themes.palette import SET_OPACITY
 from s2v.v1.composition_pb2 import ColorRole, Rect, Route, RouteKind, Rule, SceneLayout, Shape, ShapeKind, TextBlock
 
 REFERENCE_HEIGHT = 1080
@@ -28,8 +29,6 @@ ARROWHEAD = 18.0
 """Length and width of an arrowhead, in pixels."""
 BAR_WIDTH = 9.0
 """Heavier left edge of a cause, in pixels."""
-SET_OPACITY = 0.16
-"""Of the fill of a set: what lies below stays to be seen."""
 PANEL_OPACITY = 0.5
 """Of the fill of a panel: the boxes on it stand out."""
 HALO_WIDTH = 10.0
@@ -131,12 +130,22 @@ def draw_elements(scene: SceneLayout, theme: Theme, scale: float) -> list[Elemen
     panels = find_panels(scene)
     if scene.title.lines:
         elements.append(Element(Key(Kind.TITLE, ""), tuple(_text(scene.title, theme))))
-    elements += [_rule(number, rule, theme) for number, rule in enumerate(scene.rules)]
+    elements += [_rule(key, rule, theme) for key, rule in name_rules(scene)]
     for shape in scene.shapes:
         elements += _shape(shape, theme, scale, is_panel=shape.node_id in panels)
     for route in scene.routes:
         elements += _route(route, theme, scale)
     return sorted(elements, key=lambda each: each.key.kind.value)
+
+
+def name_rules(scene: SceneLayout) -> Iterator[tuple[Key, Rule]]:
+    """Yields the rules of a scene with their keys.
+
+    Where a camera moves, the title's bar, which is the last of them, is in the title's layer: it stays with the title.
+    """
+    for number, rule in enumerate(scene.rules):
+        is_bar = scene.camera and scene.title.lines and number + 1 == len(scene.rules)
+        yield Key(Kind.TITLE if is_bar else Kind.RULE, str(number)), rule
 
 
 def find_panels(scene: SceneLayout) -> set[str]:
@@ -181,7 +190,7 @@ def _text(block: TextBlock, theme: Theme) -> Iterator[Ink]:
             yield Ink(curves, fill=color)
 
 
-def _rule(number: int, rule: Rule, theme: Theme) -> Element:
+def _rule(key: Key, rule: Rule, theme: Theme) -> Element:
     start, end = getattr(rule, "from"), rule.to
     points = [(start.x, start.y), (end.x, end.y)]
     if start.y == end.y:
@@ -189,7 +198,7 @@ def _rule(number: int, rule: Rule, theme: Theme) -> Element:
     elif start.x == end.x:
         points = [(crisp(x, rule.width_px), y) for x, y in points]
     ink = Ink(outlines.straight(points), stroke=theme.color(rule.color), width_px=rule.width_px, round_caps=rule.round_caps)
-    return Element(Key(Kind.RULE, str(number)), (ink,), ((start.x + end.x) / 2, (start.y + end.y) / 2))
+    return Element(key, (ink,), ((start.x + end.x) / 2, (start.y + end.y) / 2))
 
 
 def _shape(shape: Shape, theme: Theme, scale: float, *, is_panel: bool) -> Iterator[Element]:

@@ -15,6 +15,7 @@ from s2v.rendering.posing import pose_inks
 from s2v.rendering.subtitles import cue_captions, draw_captions
 from s2v.typeset.families import set_in
 from s2v.typeset.themes import Theme, apply_brand, theme
+from s2v.v1.composition_pb2 import SceneLayout
 from s2v.v1.rendering_service_pb2 import ClipOrder, DrawnCaption
 from s2v.v1.work_pb2 import RenderingPart
 
@@ -76,11 +77,8 @@ def add_captions(cast: Cast, captions: Sequence[DrawnCaption], colors: Theme, pa
 
 
 def _assemble(part: RenderingPart, colors: Theme) -> Cast:
-    scale = scale_of(part.width, part.height)
     camera = Camera(part.scene)
-    elements = draw_elements(part.scene, colors, scale)
-    if camera.moves:
-        elements += frame_picture(part.scene, colors, part.width, part.height)
+    elements = _draw(part.scene, colors, part)
     previous = part.previous if part.HasField("previous") else None
     score = direct(part.scene, previous)
     pans = [Cue(each.key, Action.PAN, start, end) for each in elements if not is_fixed(each) for start, end in camera.spans()]
@@ -90,7 +88,7 @@ def _assemble(part: RenderingPart, colors: Theme) -> Cast:
     before = direct(previous, None)
     # What comes from the scene before stands where its camera left it, seen by this scene's camera where that one starts.
     away = Camera(previous).at(part.scene.start_seconds)
-    old = {each.key: _moved(each, away) for each in draw_elements(previous, colors, scale)}
+    old = {each.key: _moved(each, away) for each in _draw(previous, colors, part)}
     leaving = {cue.key for cue in score.cues if cue.key.outgoing}
     outgoing = []
     for key, element in old.items():
@@ -104,8 +102,14 @@ def _assemble(part: RenderingPart, colors: Theme) -> Cast:
     return Cast(_order([*outgoing, *incoming]), score, colors.background, camera)
 
 
+def _draw(scene: SceneLayout, colors: Theme, part: RenderingPart) -> list[Element]:
+    """Returns the elements of a scene, with what frames its picture where a camera moves."""
+    elements = draw_elements(scene, colors, scale_of(part.width, part.height))
+    return [*elements, frame_picture(scene, colors, part.width, part.height)] if scene.camera else elements
+
+
 def is_fixed(element: Element) -> bool:
-    """Tells whether the camera leaves an element where it is: title, what frames the picture, what the scene before leaves."""
+    """Tells whether the camera leaves an element where it is: title, what frames the picture, what the scene before left."""
     return element.key.outgoing or element.key.kind in (Kind.TITLE, Kind.MASK, Kind.CAPTION)
 
 

@@ -12,16 +12,13 @@ from typing import Any
 import av
 from av.packet import Packet
 
+from s2v.rendering.languages import find_language
 from s2v.rendering.soundtrack import Source
 from s2v.runtime.captions import Caption
-from s2v.runtime.errors import EngineError, InvalidInputError
+from s2v.runtime.errors import EngineError
 from s2v.v1.video_pb2 import Chapter, Soundtrack
 
 MILLISECOND = Fraction(1, 1000)
-TOLERANCE_SECONDS = 0.5
-"""By which the sound and the pictures may differ in length before they are taken not to belong together."""
-LANGUAGES = {"en": "eng", "fr": "fra", "de": "deu", "es": "spa", "it": "ita", "pt": "por", "nl": "nld"}
-"""MP4 names languages by ISO 639-2; others stay unsaid."""
 SUBTITLE_HEADER = """[Script Info]
 ScriptType: v4.00+
 
@@ -71,17 +68,11 @@ def join_film(reel: Reel, sound: Path, path: Path, encoded: bool = False) -> Sou
         if reel.captions:
             tracks.append(_caption_packets(reel, film))
         for stream in (audio, *film.streams.subtitles):
-            stream.metadata["language"] = LANGUAGES.get(reel.language.split("-")[0], "und")
+            stream.metadata["language"] = find_language(reel.language)
         film.set_chapters([_chapter(number, each) for number, each in enumerate(reel.chapters)])
         for packet in heapq.merge(*tracks, key=_seconds):
             film.mux(packet)
-        length = reel.frame_count / reel.frame_rate
-        if abs(source.seconds - length) > TOLERANCE_SECONDS:
-            raise InvalidInputError(
-                f"the sound is {source.seconds:.2f} s long and the pictures {length:.2f} s: they do not belong together",
-                reason="LENGTHS_DIFFER",
-                field="audio",
-            )
+        source.check_length(reel.frame_count / reel.frame_rate)
         made = source.describe(audio)
         made.copied = made.copied and not encoded
         return made

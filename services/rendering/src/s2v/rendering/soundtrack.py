@@ -23,8 +23,10 @@ from s2v.runtime import media
 from s2v.runtime.errors import InvalidInputError
 from s2v.v1.video_pb2 import Soundtrack
 
-COPIED = frozenset(("aac", "mp3"))
-"""Codecs that MP4 holds and that players know there."""
+COPIED = {"aac": 0, "mp3": 16_000}
+"""Codecs that MP4 holds and that players know there, and the lowest sample rate at which it holds them."""
+TOLERANCE_SECONDS = 0.5
+"""By which the sound and the pictures may differ in length before they are taken not to belong together."""
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 """Samples a second that AAC knows. Source: ISO/IEC 14496-3, table 1.18."""
 BITS_PER_CHANNEL = 96_000
@@ -49,7 +51,8 @@ class Source(AbstractContextManager["Source"]):
             raise InvalidInputError(
                 f"the sound cannot be used ({error.reason.replace('_', ' ').lower()})", reason=error.reason, field="audio"
             ) from error
-        self.copied = _codec(self._stream) in COPIED
+        codec = _codec(self._stream)
+        self.copied = codec in COPIED and self._stream.codec_context.sample_rate >= COPIED[codec]
         """Whether its packets go into the film as they are."""
         self.seconds = 0.0
         """Length of the sound so far, in seconds: of all of it once `packets` has ended."""
@@ -85,6 +88,20 @@ class Source(AbstractContextManager["Source"]):
         """Yields the packets of the film's sound in order of time."""
         return self._copy(track) if self.copied else self._encode(track)
 
+    def measure(self) -> None:
+        """Runs through the packets that are to be copied, for their length alone; the source has no packets left then."""
+        for _ in self._read():
+            pass
+
+    def check_length(self, seconds: float) -> None:
+        """Compares the sound's whole length with the pictures', in seconds. Errors: InvalidInputError when they differ."""
+        if abs(self.seconds - seconds) > TOLERANCE_SECONDS:
+            raise InvalidInputError(
+                f"the sound is {self.seconds:.2f} s long and the pictures {seconds:.2f} s: they do not belong together",
+                reason="LENGTHS_DIFFER",
+                field="audio",
+            )
+
     def _find_origin(self) -> Fraction:
         """Returns the time of the first decoded sample in the file's own clock, in seconds."""
         with media.open_media(self._path) as container:
@@ -100,6 +117,11 @@ class Source(AbstractContextManager["Source"]):
         return Fraction(0)
 
     def _copy(self, track: av.AudioStream) -> Iterator[Packet[AudioStream]]:
+        for packet in self._read():
+            packet.stream = track
+            yield packet
+
+    def _read(self) -> Iterator[Packet[AudioStream]]:
         base = self._stream.time_base or Fraction(1, self._stream.codec_context.sample_rate)
         shift = round(self._origin / base)
         for packet in self._container.demux(self._stream):
@@ -107,7 +129,6 @@ class Source(AbstractContextManager["Source"]):
                 continue
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
             self.seconds = float((packet.pts + (packet.duration or 0)) * base)
-            packet.stream = track
             yield packet
 
     def _encode(self, track: av.AudioStream) -> Iterator[Packet[AudioStream]]:
@@ -149,19 +170,22 @@ class Source(AbstractContextManager["Source"]):
                 continue
 
 
-def encode_sound(sound: Path, path: Path, room_bytes: int) -> int:
+def encode_sound(sound: Path, path: Path, seconds: float, room_bytes: int) -> int:
     """Writes the film's sound track by itself to `path`, at most `room_bytes`, where MP4 cannot hold the source's packets.
 
-    Returns its size in bytes; 0 when nothing was written, as the packets are copied.
-    Errors: InvalidInputError when the sound does not open, LimitError.
+    `seconds` is the length of the pictures. Returns the track's size in bytes; 0 when nothing was written, as the packets are
+    copied. Errors: InvalidInputError when the sound does not open or has another length, LimitError.
     """
     with within_limits("the sound", room_bytes), Source(sound) as source:
         if source.copied:
+            source.measure()
+            source.check_length(seconds)
             return 0
         with av.open(str(path), "w", format="mp4") as film:
             track = source.add_to(film)
             for packet in source.packets(track):
                 film.mux(packet)
+        source.check_length(seconds)
         return path.stat().st_size
 
 

@@ -22,6 +22,8 @@ BASELINE = 31.0
 """From the top of a line to its baseline, likewise."""
 BOTTOM = 16.0
 """From the plate to the lower edge, likewise."""
+TALL_BOTTOM = 170.0
+"""The same on a tall canvas: just below the picture, above where telephones lay their controls."""
 PAD_X, PAD_Y, RADIUS = 20.0, 6.0, 10.0
 """Of the plate, likewise."""
 WIDEST = 0.9
@@ -82,17 +84,16 @@ def _draw(lines: Sequence[str], theme: Theme, width: int, height: int, logo: Reg
 def _find_place(longest: float, width: int, height: int, logo: Region | None) -> _Place:
     """Returns where a caption stands whose longest line is `longest` pixels wide at full size.
 
-    That is the middle of the lower edge. Where a logo is in the way, it is above the logo on a tall canvas, whose picture ends
-    far above, and left of it on others, as large as there is room.
+    On a tall canvas that is the middle below the picture, far above a logo. On others it is the middle of the lower edge, or left
+    of a logo that is in the way, as large as there is room.
     """
     scale = scale_of(width, height)
     fitted = min(longest, WIDEST * width)
-    place = _Place(width / 2, height - BOTTOM * scale, SIZE * scale * (fitted / longest if longest else 1.0))
+    bottom = (TALL_BOTTOM if height > width else BOTTOM) * scale
+    place = _Place(width / 2, height - bottom, SIZE * scale * (fitted / longest if longest else 1.0))
     half = fitted / 2 + PAD_X * scale
-    if logo is None or place.middle + half <= logo.left - LOGO_GAP * scale:
+    if height > width or logo is None or place.middle + half <= logo.left - LOGO_GAP * scale:
         return place
-    if height > width:
-        return replace(place, bottom=logo.top - LOGO_GAP * scale)
     left, right = BOTTOM * scale, logo.left - LOGO_GAP * scale
     kept = min(half, (right - left) / 2)
     return replace(place, middle=right - kept, size=place.size * (kept - PAD_X * scale) / (half - PAD_X * scale))

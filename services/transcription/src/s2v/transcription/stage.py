@@ -16,7 +16,7 @@ from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.transcript_pb2 import TranscriptWindow
 from s2v.v1.work_pb2 import TranscriptionPart
 
-REVISION = 8
+REVISION = 9
 """Raised by hand when this service changes in a way that changes its results."""
 
 

@@ -11,9 +11,11 @@ LARGEST_SIDE = 2048
 """Of a PNG, in pixels."""
 PNG = b"\x89PNG\r\n\x1a\n"
 FORBIDDEN = re.compile(
-    r"<!DOCTYPE|<!ENTITY|<image|<use|<foreignObject|<script|@import|url\(\s*['\"]?(?!#)|href\s*=\s*['\"](?!#)", re.I
+    r"<!DOCTYPE|<!ENTITY|<(?:[^\s<>:/]+:)?(?:image|use|foreignObject|script)\b"
+    r"|@import|url\(\s*['\"]?(?!#)|href\s*=\s*['\"](?!#)",
+    re.I,
 )
-"""What an SVG could reach other files with, or grow without end."""
+"""What an SVG could reach other files with, or grow without end; elements whatever the prefix of their namespace."""
 
 
 def check_logo(data: bytes) -> None:

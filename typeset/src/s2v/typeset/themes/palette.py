@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 from s2v.v1.composition_pb2 import ColorRole
 
+SETS = (ColorRole.COLOR_ROLE_BLUE, ColorRole.COLOR_ROLE_AMBER, ColorRole.COLOR_ROLE_GREEN)
+"""Accents of sets that overlap, in turn."""
+SET_OPACITY = 0.16
+"""Of the fill of a set, on the background."""
+
 
 @dataclass(frozen=True)
 class Theme:
