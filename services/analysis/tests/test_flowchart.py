@@ -95,7 +95,9 @@ def test_negation_stays(parse: Parse) -> None:
 def test_what_was_only_tried_is_not_told_as_done(parse: Parse) -> None:
     tried = _extract(parse, "The army tried to cross the river. Then it built a bridge. After that it took the town.")
     assert _labels(tried) == ["Army tried to cross river", "Build bridge", "Take town"]
-    told = _extract(parse, "First, try to loosen the bolt. Then you need to remove the wheel. After that you want to clean the hub.")
+    told = _extract(
+        parse, "First, try to loosen the bolt. Then you need to remove the wheel. After that you want to clean the hub."
+    )
     assert _labels(told) == ["Loosen bolt", "Remove wheel", "Clean hub"]
 
 

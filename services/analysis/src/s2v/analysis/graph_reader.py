@@ -31,7 +31,7 @@ from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
 WEIGHTS = Path(__file__).with_name("graph_reader.npz")
-SHA256 = "9c35795aa222a8e58fd8c4ff55f647f34c9486e8eedb8a58006ab68bbc647325"
+SHA256 = "6f744310fbb3497f8d9a0e4389b423eff5031a16e001e60ecfead390cec68e8c"
 """Digest of the learned weights' file."""
 KINDS = {
     DiagramType.DIAGRAM_TYPE_FLOWCHART: 0,
