@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2v.typeset.themes import THEMES, apply_brand, check_logo, theme
-from s2v.typeset.themes.brand import ACCENTS, contrast
+from s2v.typeset.themes.brand import ACCENTS, contrast, set_tints
 from s2v.typeset.themes.logo import LARGEST_BYTES, PNG
 from s2v.v1.composition_pb2 import ColorRole
 from s2v.v1.job_pb2 import Brand
@@ -32,6 +32,8 @@ def test_what_is_taken_can_be_read(brand: Brand, name: str) -> None:
     for role in (*ACCENTS, ColorRole.COLOR_ROLE_TEXT, ColorRole.COLOR_ROLE_MUTED):
         for ground in (made.background, made.color(ColorRole.COLOR_ROLE_SURFACE)):
             assert contrast(made.color(role), ground) >= 4.5
+    for tint in set_tints(made):
+        assert contrast(made.color(ColorRole.COLOR_ROLE_TEXT), tint) >= 4.5
 
 
 @settings(deadline=None)
@@ -43,6 +45,15 @@ def test_the_colour_that_is_proposed_is_taken(color: str, name: str) -> None:
         proposed = re.search(r"set brand\.accents\[0\] to (#\w{6})", str(refused))
         assert proposed
         apply_brand(theme(name), Brand(accents=[proposed.group(1)]))
+
+
+def test_text_that_could_not_be_read_on_a_set_is_refused_with_a_colour_that_can() -> None:
+    accents = ["#0A5F3F", "#0A5F3F", "#0A5F3F"]
+    with pytest.raises(ValueError, match=r"brand\.text #6A6A6A .* on the tint #\w{6}") as refused:
+        apply_brand(theme("light"), Brand(text="#6A6A6A", accents=accents))
+    proposed = re.search(r"set brand\.text to (#\w{6})", str(refused.value))
+    assert proposed
+    apply_brand(theme("light"), Brand(text=proposed.group(1), accents=accents))
 
 
 @pytest.mark.parametrize("color", ["red", "#12345", "#GGGGGG", "#123456;"])

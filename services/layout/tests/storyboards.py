@@ -25,11 +25,12 @@ def storyboard(*scenes: Scene) -> Storyboard:
 
 
 def flowchart(nodes: Sequence[tuple[NodeKind.ValueType, str]], edges: Sequence[tuple[int, int, str]], title: str = "") -> Scene:
-    """Node n is called "n<n>" and revealed after 2n seconds."""
+    """Node n is called "n<n>" and revealed after 2n seconds, sooner where there are many."""
     scene = Scene(title=title)
+    step = min(2.0, 28.0 / max(len(nodes), 1))
     scene.diagram.type = DiagramType.DIAGRAM_TYPE_FLOWCHART
     for number, (kind, label) in enumerate(nodes):
-        scene.diagram.nodes.append(Node(id=f"n{number}", kind=kind, label=label, reveal_seconds=2.0 * number))
+        scene.diagram.nodes.append(Node(id=f"n{number}", kind=kind, label=label, reveal_seconds=step * number))
     for number, (source, target, label) in enumerate(edges):
         scene.diagram.edges.append(Edge(id=f"e{number}", source=f"n{source}", target=f"n{target}", label=label))
     return scene
@@ -39,11 +40,12 @@ def timeline(
     events: Sequence[tuple[float, str]], precision: DatePrecision.ValueType = DatePrecision.DATE_PRECISION_YEAR
 ) -> Scene:
     """An event is a year (or rank) and a label."""
+    step = min(2.0, 28.0 / max(len(events), 1))
     scene = Scene(title="History")
     scene.diagram.type = DiagramType.DIAGRAM_TYPE_TIMELINE
     for number, (year, label) in enumerate(events):
         date = EventDate(label=f"{year:g}", start_year=year, end_year=year, precision=precision)
-        node = Node(id=f"n{number}", kind=NodeKind.NODE_KIND_EVENT, label=label, date=date, reveal_seconds=2.0 * number)
+        node = Node(id=f"n{number}", kind=NodeKind.NODE_KIND_EVENT, label=label, date=date, reveal_seconds=step * number)
         scene.diagram.nodes.append(node)
     return scene
 

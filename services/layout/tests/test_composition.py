@@ -14,7 +14,7 @@ from s2v.layout.quality import faults
 from s2v.runtime.errors import DegradedError, InvalidInputError, LimitError, S2VError
 from s2v.typeset.fonts import font_digests
 from s2v.v1.composition_pb2 import Composition, SceneLayout
-from s2v.v1.diagram_pb2 import DiagramType, TimeSpan
+from s2v.v1.diagram_pb2 import DiagramType, Quantity, TimeSpan
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 from .storyboards import CACHE, STEP, flowchart, phrase, storyboard, timeline
@@ -133,6 +133,14 @@ def broken(change: str) -> Storyboard:
         result.scenes[1].start_seconds = 10
     elif change == "empty label":
         nodes[0].label = "  "
+    elif change == "label of controls":
+        nodes[0].label = "\x01\x02"
+    elif change == "node after its scene":
+        nodes[1].reveal_seconds = 40
+    elif change == "edge after its scene":
+        edges[1].reveal_seconds = 40
+    elif change == "other duration":
+        result.duration_seconds = 90
     elif change == "long label":
         nodes[0].label = "x" * 10_000
     elif change == "too many nodes":
@@ -155,6 +163,10 @@ def broken(change: str) -> Storyboard:
         ("edge without node", InvalidInputError, "target 'nowhere'"),
         ("scenes out of order", InvalidInputError, "without a gap"),
         ("empty label", InvalidInputError, "no label"),
+        ("label of controls", InvalidInputError, "no label"),
+        ("node after its scene", InvalidInputError, "scene s00 ends at 30 s: give a time in the scene"),
+        ("edge after its scene", InvalidInputError, "scene s00 ends at 30 s: give a time in the scene"),
+        ("other duration", InvalidInputError, "duration_seconds is 90: give both the same"),
         ("long label", LimitError, "10000 characters"),
         ("too many nodes", LimitError, "10000 nodes"),
         ("same id twice", InvalidInputError, "twice"),
@@ -167,6 +179,21 @@ def test_a_storyboard_that_cannot_be_placed_is_refused_with_the_reason(change: s
     with pytest.raises(error, match=message) as caught:
         compose(broken(change), 1080, "dark", False)
     assert caught.value.field
+
+
+def test_no_line_comes_before_what_it_joins() -> None:
+    scene = flowchart(*CACHE)
+    scene.diagram.edges[0].reveal_seconds = 20
+    layout = compose(storyboard(scene), 1080, "dark", strict=True)[0].scenes[0]
+    assert [route.reveal_seconds for route in layout.routes] == [20.0, 4.0, 6.0]
+
+
+def test_what_a_cut_leaves_in_the_first_part_of_a_scene_is_placed() -> None:
+    """A quantity and a group may be spoken of in the part that is no more there."""
+    scene = flowchart(*CACHE)
+    scene.diagram.nodes[0].quantity.CopyFrom(Quantity(label="20 ms", reveal_seconds=31))
+    scene.diagram.groups.add(id="g", label="Cache", reveal_seconds=31)
+    compose(storyboard(scene), 1080, "dark", strict=True)
 
 
 def test_a_canvas_that_does_not_exist_is_refused() -> None:
@@ -246,3 +273,9 @@ def _moved(before: Composition, after: Composition) -> float:
     """Returns how far the node has moved that has moved farthest, in px."""
     old, new = find_places(before.scenes[0], after.width / before.width), find_places(after.scenes[0], 1.0)
     return max(dist(old[node], new[node]) for node in old.keys() & new.keys())
+
+
+def test_a_node_alone_is_placed_without_elk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "LAYOUT_SECONDS", 0.0001)
+    layout = compose(storyboard(flowchart([(STEP, "Checks the cache")], [])), 1080, "dark", strict=True)[0].scenes[0]
+    assert layout.quality.engine == "elk.layered"

@@ -57,7 +57,8 @@ def test_a_tree_that_goes_on_is_one_tree_whose_edges_are_there_once_with_each_sc
     pictures = lay_out(scenes).scenes
     assert {each.quality.engine for each in pictures} == {"geometry.tree"}
     for scene, picture in zip(scenes, pictures, strict=True):
-        told = {edge.id: (edge.source, edge.target, edge.reveal_seconds) for edge in scene.diagram.edges}
+        at = {node.id: node.reveal_seconds for node in scene.diagram.nodes}
+        told = {edge.id: (edge.source, edge.target, at[edge.target]) for edge in scene.diagram.edges}
         assert {route.edge_id: (route.source, route.target, route.reveal_seconds) for route in picture.routes} == told
     before, after = ({shape.node_id: shape.rect for shape in each.shapes} for each in pictures)
     assert all(after[node] == rect for node, rect in before.items())

@@ -186,3 +186,20 @@ def test_a_scene_with_nothing_to_show_is_an_empty_picture() -> None:
     assert not layout.shapes
     assert not layout.rules
     assert not layout.title.lines
+
+
+def test_a_phrase_and_a_title_from_right_to_left_start_at_the_right_margin() -> None:
+    hebrew = "המערכת שולחת API REST לכל שרת כדי לקבל את התשובה מהר יותר מאשר קודם"
+    layout = lay_out(phrase(hebrew))
+    (block,), (bar,) = layout.shapes[0].texts, layout.rules
+    ends = [line.x + line.width for line in block.lines]
+    assert len(ends) > 1
+    assert max(ends) - min(ends) < 0.01
+    assert ends[0] < bar.to.x < WIDE.width
+    assert_clean(layout)
+    scene = timeline([(1998, "First prototype")])
+    scene.title = "המערכת"
+    layout = lay_out(scene)
+    (line,), bar = layout.title.lines, layout.rules[-1]
+    assert line.x + line.width == pytest.approx(WIDE.width - WIDE.margin)
+    assert bar.to.x < getattr(bar, "from").x < WIDE.width - WIDE.margin

@@ -1,5 +1,6 @@
 """Protects the SVG export: it is well formed, self-contained, accessible, and markup in a label stays text."""
 
+import re
 from xml.etree import ElementTree as Tree
 
 import cv2
@@ -137,3 +138,17 @@ def test_a_logo_is_checked_before_it_is_opened() -> None:
     with pytest.raises(InvalidInputError, match="22000 × 22000") as refused:
         draw_bytes(composition.SerializeToString(), Brand(logo=huge).SerializeToString())
     assert refused.value.field == "options.brand"
+
+
+def test_lines_from_right_to_left_are_fastened_at_their_right_ends() -> None:
+    """A viewer that sets a space narrower than was measured would else draw them with a ragged right edge."""
+    hebrew = "המערכת שולחת API REST לכל שרת כדי לקבל את התשובה מהר יותר מאשר קודם"
+    composition, _ = compose(storyboard(phrase(hebrew)), 1080, "dark", strict=True)
+    (block,) = composition.scenes[0].shapes[0].texts
+    drawn = svg.draw(composition, composition.scenes[0]).decode()
+    right = {f"{line.x + line.width:.4g}" for line in block.lines}
+    assert len(right) == 1
+    anchored = re.findall(r'<tspan x="([\d.]+)" y="[\d.]+" text-anchor="end">', drawn)
+    assert {f"{float(x):.4g}" for x in anchored} == right
+    assert len(anchored) == len(block.lines)
+    assert "align=right" in drawio.draw(composition).decode()

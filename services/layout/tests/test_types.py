@@ -8,15 +8,19 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from elkjs_py import ElkTimeout
-from s2v.layout import chain, layered, nesting, svg
+from s2v.layout import chain, grid, layered, nesting, svg
 from s2v.layout.camera import SLACK
 from s2v.layout.canvas import CANVASES, WIDE, Canvas, picture_texts
 from s2v.layout.chart import Chart, set_chart
 from s2v.layout.composition import compose
 from s2v.layout.continuation import find_threads
+from s2v.layout.hierarchy import Form, choose_branch_accents, draw_tree
 from s2v.layout.layered import Variant
 from s2v.layout.outline import Measure
 from s2v.layout.quality import extent, faults, measure
+from s2v.layout.tree import grow
+from s2v.typeset.themes import THEMES, theme
+from s2v.typeset.themes.brand import contrast, set_tints
 from s2v.v1.composition_pb2 import RouteKind, SceneLayout, ShapeKind
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node, NodeKind, Quantity
 from s2v.v1.storyboard_pb2 import Scene
@@ -105,6 +109,27 @@ def test_a_hierarchy_has_its_levels_in_line_and_lines_without_heads() -> None:
     assert not any(route.arrowhead for route in layout.routes)
 
 
+@pytest.mark.parametrize("right", [False, True], ids=["down", "right"])
+def test_the_line_to_a_part_below_its_whole_is_straight(right: bool) -> None:
+    """Where the parts at its sides differ a little, it would have a kink."""
+    labels = (
+        ["All", "A long name of a part", "Middle", "A name of a part"] if not right else ["All", "A very long name", "One", "Two"]
+    )
+    scene = diagram(
+        DiagramType.DIAGRAM_TYPE_HIERARCHY,
+        [(TOPIC, labels[0])] + [(ITEM, each) for each in labels[1:]],
+        [(0, n, "") for n in (1, 2, 3)],
+    )
+    roots = grow(scene.diagram)
+    assert roots is not None
+    accents = choose_branch_accents(roots)
+    measure = Measure(30.0, 9.0 if not right else 5.0, 3)
+    picture = draw_tree(scene.diagram, roots, Form(right=right), measure, accents)
+    assert picture is not None
+    start, end = picture.routes[1].points
+    assert (start.y == end.y) if right else (start.x == end.x)
+
+
 def test_a_mindmap_has_branches_on_both_sides_of_its_topic() -> None:
     layout = lay_out(
         diagram(
@@ -129,6 +154,38 @@ def test_a_comparison_is_a_table_and_with_shared_items_a_venn_diagram() -> None:
     cats, dogs = (shape.rect for shape in venn.shapes[:2])
     furry = next(shape.rect for shape in venn.shapes if shape.node_id == "n4")
     assert dogs.x < furry.x < furry.x + furry.width < cats.x + cats.width
+
+
+@pytest.mark.parametrize(("aspect", "subjects"), [("16:9", 5), ("9:16", 3)])
+def test_a_table_is_set_smaller_before_a_word_of_it_is_broken(aspect: str, subjects: int) -> None:
+    names = ["Elasticsearch", "Microservices", "PostgreSQL", "Redis", "Cassandra"][:subjects]
+    edges = [(n, subjects + 2 * n + m, aspect) for n in range(subjects) for m, aspect in enumerate(("Cost", "Speed"))]
+    nodes = [(TOPIC, name) for name in names] + [(ITEM, f"Value {n}") for n in range(2 * subjects)]
+    layout = lay_out(diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, nodes, edges), aspect)
+    assert layout.quality.engine == "geometry.table"
+    assert [line.text for shape in layout.shapes[:subjects] for line in shape.texts[0].lines] == names
+
+
+def test_sets_are_set_smaller_before_a_word_of_them_is_broken() -> None:
+    nodes = [(TOPIC, "Cats"), (TOPIC, "Dogs"), (ITEM, "Climb"), (ITEM, "Fetch"), (ITEM, "Incomprehensible")]
+    scene = diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, nodes, [(0, 2, ""), (1, 3, ""), (0, 4, ""), (1, 4, "")])
+    layout = lay_out(scene, "1:1")
+    assert layout.quality.engine == "geometry.venn"
+    shown = {line.text for shape in layout.shapes for text in shape.texts for line in text.lines}
+    assert shown == {label for _, label in nodes}
+
+
+@pytest.mark.parametrize("name", list(THEMES))
+def test_all_texts_on_sets_can_be_read_on_their_tints(name: str) -> None:
+    nodes = [(TOPIC, "Cats"), (TOPIC, "Dogs"), (ITEM, "Climb"), (ITEM, "Fetch"), (ITEM, "Furry")]
+    scene = diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, nodes, [(0, 2, ""), (1, 3, ""), (0, 4, ""), (1, 4, "")])
+    for node in scene.diagram.nodes:
+        node.quantity.CopyFrom(Quantity(label="20", reveal_seconds=9.0))
+    layout = lay_out(scene)
+    assert layout.quality.engine == "geometry.venn"
+    look = theme(name)
+    for color in {block.color for block in picture_texts(layout)}:
+        assert all(contrast(look.color(color), tint) >= 4.5 for tint in set_tints(look))
 
 
 def test_a_quantity_of_a_set_stands_below_its_name_and_comes_at_its_word() -> None:
@@ -255,8 +312,6 @@ def test_a_picture_that_is_too_large_keeps_its_text_and_gets_a_camera_that_shows
         [(TOPIC, "Everything")] + [(ITEM, f"Remarkably long name {n}") for n in range(40)],
         [(0, n, "") for n in range(1, 41)],
     )
-    for node in scene.diagram.nodes:
-        node.reveal_seconds *= 0.3
     layout = lay_out(scene)
     canvas = CANVASES["16:9"]
     assert layout.camera
@@ -333,3 +388,23 @@ def test_the_camera_goes_to_a_line_that_alone_lies_outside_the_area() -> None:
     for number in (2, 4):
         scene.diagram.nodes[number].quantity.CopyFrom(Quantity(label="20 milliseconds", reveal_seconds=2 * number + 1))
     assert_clean(lay_out(scene), scene, CANVASES["16:9"])
+
+
+@pytest.mark.parametrize("names", [("A", "B"), ("A", "A name that is so long that it takes three lines of its box")])
+def test_no_arrow_of_the_grid_touches_a_label_or_misses_its_node(names: tuple[str, str]) -> None:
+    edges = [
+        (0, 1, "asks for the newest configuration"),
+        (0, 1, "sends the new configuration"),
+        (1, 0, "answers"),
+        (1, 1, "waits"),
+    ]
+    scene = diagram(DiagramType.DIAGRAM_TYPE_NETWORK, [(COMPONENT, name) for name in names], edges)
+    picture = grid.lay_out(set_chart(scene.diagram, Measure(24.0, 7.0, 3), {"n0": 1, "n1": 1}))
+    measure(picture, WIDE)
+    assert faults(picture.quality) == 0
+    rects = {shape.node_id: shape.rect for shape in picture.shapes}
+    for route in picture.routes:
+        rect, tip = rects[route.target], route.points[-1].x
+        assert rect.x <= tip <= rect.x + rect.width
+        labels = [each.label.bounds for each in picture.routes if each.target == route.target]
+        assert all(tip - (box.x + box.width) > 11.9 for box in labels)

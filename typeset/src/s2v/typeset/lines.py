@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from functools import lru_cache
+from itertools import accumulate
+
+import regex  # type: ignore[import-untyped]
 
 from s2v.typeset.families import Family, family
+from s2v.typeset.runs import is_right_to_left
 from s2v.typeset.shaping import clean, width
 from s2v.v1.composition_pb2 import FontWeight
 
@@ -24,6 +28,11 @@ OPENING = frozenset("（〔［｛〈《「『【([{“‘")
 """Marks that no line ends with."""
 SMALL_KANA = frozenset("ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ々")
 """Characters that no line starts with, beside closing marks."""
+LEFT_TO_RIGHT_MARK, RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
+"""Leave no mark on the line; a line that starts with one has its direction."""
+LETTER = regex.compile(r"[\u0e40-\u0e44\u0ec0-\u0ec4]*\X")
+"""What is never cut: a character as its reader sees it, with its marks and all that is joined to it, and the vowels of Thai and
+Lao that stand before their consonant."""
 MAX_CHARACTERS = 2000
 """More than any canvas takes; what follows is cut before measuring, so that the time stays bounded."""
 
@@ -33,7 +42,8 @@ def wrap(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: 
 
     Where `max_lines` are not enough, words are dropped from the end and an ellipsis stands for them (`is_abbreviated` tells).
     A word that is wider than a line is broken after a mark such as "-" or "/", else between two letters; Han and kana are broken
-    between any two characters but before a closing mark. Returns no line for an empty text.
+    between any two characters but before a closing mark. All lines have the direction of the whole text: one that would have the
+    other starts with Unicode's mark of it. Returns no line for an empty text.
     """
     return _wrap(family(), text, weight, size_px, max_width_px, max_lines)
 
@@ -43,19 +53,38 @@ def _wrap(
     _family: Family, text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float, max_lines: int
 ) -> tuple[str, ...]:
     """The family is in force already: it is a parameter so that the cache knows it."""
-    words = _words(clean(text)[:MAX_CHARACTERS], weight, size_px, max_width_px)
+    text = clean(text)[:MAX_CHARACTERS]
+    words = _words(text, weight, size_px, max_width_px)
     if not words:
         return ()
     count = len(_fill(words, weight, size_px, max_width_px))
     if count > max_lines:
         words = _shorten(words, weight, size_px, max_width_px, max_lines)
         count = len(_fill(words, weight, size_px, max_width_px))
-    return _balance(words, weight, size_px, max_width_px, count)
+    return _direct(_balance(words, weight, size_px, max_width_px, count), rightward=not is_right_to_left(text))
 
 
 def is_abbreviated(text: str, lines: tuple[str, ...]) -> bool:
     """Tells whether `wrap` has left something of `text` out of `lines`."""
-    return "".join(clean(text).split()) != "".join("".join(lines).split())
+    return _letters(text) != _letters("".join(lines))
+
+
+def is_whole(text: str, lines: tuple[str, ...]) -> bool:
+    """Tells whether `lines` hold all of `text`, each of its words on one line; Han and kana may part between characters."""
+    pieces = [piece for word in clean(text).split() for piece in _between_ideographs(word)]
+    ends = set(accumulate(len(_letters(piece)) for piece in pieces))
+    return not is_abbreviated(text, lines) and ends.issuperset(accumulate(len(_letters(line)) for line in lines))
+
+
+def _letters(text: str) -> str:
+    """Returns a text without its spaces and marks of direction, which `wrap` takes and gives."""
+    return "".join(clean(text).replace(LEFT_TO_RIGHT_MARK, "").replace(RIGHT_TO_LEFT_MARK, "").split())
+
+
+def _direct(lines: tuple[str, ...], *, rightward: bool) -> tuple[str, ...]:
+    """Gives lines the direction of their paragraph, which holds for all of it. Source: UAX #9, rule P2."""
+    mark = LEFT_TO_RIGHT_MARK if rightward else RIGHT_TO_LEFT_MARK
+    return tuple(mark + line if is_right_to_left(line) == rightward else line for line in lines)
 
 
 def _words(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float) -> tuple[str, ...]:
@@ -64,8 +93,7 @@ def _words(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px
     for word in text.split():
         for piece in _between_ideographs(word):
             rest = piece
-            while width(rest, weight, size_px) > max_width_px and len(rest) > 1:
-                cut = _cut(rest, weight, size_px, max_width_px)
+            while width(rest, weight, size_px) > max_width_px and (cut := _cut(rest, weight, size_px, max_width_px)) < len(rest):
                 pieces.append(rest[:cut])
                 rest = rest[cut:]
             pieces.append(rest)
@@ -76,11 +104,13 @@ def _words(text: str, weight: FontWeight.ValueType, size_px: float, max_width_px
 def _between_ideographs(word: str) -> list[str]:
     """Cuts a word of Han or kana where a line may end; any other word stays whole."""
     pieces = [""]
-    for before, character in zip(" " + word, word, strict=False):
-        either = _is_ideograph(before) or _is_ideograph(character)
-        if either and pieces[-1] and before not in OPENING and not _is_closing(character):
+    before = " "
+    for letter in LETTER.findall(word):
+        either = _is_ideograph(before) or _is_ideograph(letter[0])
+        if either and pieces[-1] and before not in OPENING and not _is_closing(letter[0]):
             pieces.append("")
-        pieces[-1] += character
+        pieces[-1] += letter
+        before = letter[0]
     return pieces
 
 
@@ -95,15 +125,17 @@ def _is_closing(character: str) -> bool:
 
 
 def _cut(word: str, weight: FontWeight.ValueType, size_px: float, max_width_px: float) -> int:
-    low, high = 1, len(word) - 1
+    """Returns where a word that is wider than a line is cut: its whole length if it is a single letter."""
+    cuts = list(accumulate(len(letter) for letter in LETTER.findall(word)))
+    low, high = 0, max(len(cuts) - 2, 0)
     while low < high:
         middle = (low + high + 1) // 2
-        if width(word[:middle], weight, size_px) <= max_width_px:
+        if width(word[: cuts[middle]], weight, size_px) <= max_width_px:
             low = middle
         else:
             high = middle - 1
-    marks = [place + 1 for place in range(low) if word[place] in BREAK_AFTER]
-    return marks[-1] if marks else low
+    marks = [cut for cut in cuts[: low + 1] if word[cut - 1] in BREAK_AFTER]
+    return marks[-1] if marks else cuts[low]
 
 
 def _join(words: tuple[str, ...]) -> str:
@@ -138,10 +170,10 @@ def _shorten(
         lines = _fill(candidate, weight, size_px, max_width_px)
         if len(lines) <= max_lines and all(width(_join(line), weight, size_px) <= max_width_px for line in lines):
             return candidate
-    word = kept[0].strip()
-    while len(word) > 1 and width(word + ELLIPSIS, weight, size_px) > max_width_px:
-        word = word[:-1]
-    return (word + ELLIPSIS,)
+    letters = LETTER.findall(kept[0].strip())
+    while len(letters) > 1 and width("".join(letters) + ELLIPSIS, weight, size_px) > max_width_px:
+        letters.pop()
+    return ("".join(letters) + ELLIPSIS,)
 
 
 def _balance(

@@ -17,7 +17,8 @@ def compose_cause_effect(scene: Scene, canvas: Canvas) -> SceneLayout:
     """Returns the picture of a scene's causes; `quality.degraded` says when a fallback drew it."""
     accents = choose_cause_accents(scene.diagram)
     if canvas.is_wide and fishbone.is_fishbone(scene.diagram):
-        picture = choose_picture([partial(fishbone.lay_out, scene.diagram, accents)], fishbone.MEASURES, canvas)
+        drawers = [partial(fishbone.lay_out, scene.diagram, accents)]
+        picture = choose_picture(drawers, fishbone.MEASURES, canvas, scene.diagram.nodes)
         if picture is not None and max(overshoot(picture, canvas)) <= 1.0 and not is_shortened(picture):
             return picture
     return draw_graph(scene.diagram, canvas, accents, joins=True)

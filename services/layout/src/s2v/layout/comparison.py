@@ -20,11 +20,11 @@ def compose_comparison(scene: Scene, canvas: Canvas) -> SceneLayout:
         return draw_as_network(scene, canvas, "what is compared has no items of its own")
     if contrast.is_shared and len(contrast.subjects) in venn.SETS:
         drawers = [partial(venn.lay_out, contrast, canvas)]
-        picture = choose_picture(drawers, venn.MEASURES, canvas)
+        picture = choose_picture(drawers, venn.MEASURES, canvas, scene.diagram.nodes)
         if picture is not None:
             return picture
     if not contrast.is_shared:
-        picture = choose_picture([partial(table.lay_out, contrast, canvas)], table.MEASURES, canvas)
+        picture = choose_picture([partial(table.lay_out, contrast, canvas)], table.MEASURES, canvas, scene.diagram.nodes)
         if picture is not None:
             return picture
     return draw_as_network(scene, canvas, "its subjects share more than sets can show")

@@ -169,6 +169,10 @@ def _draw(scene: Scene, canvas: Canvas) -> SceneLayout:
 def _finish(scene: Scene, layout: SceneLayout, canvas: Canvas) -> SceneLayout:
     """Adds to a picture what is told by the scene: times, title, what is spoken of, the camera, the quality."""
     measure(layout, canvas)
+    reveals = {shape.node_id: shape.reveal_seconds for shape in layout.shapes}
+    for route in layout.routes:
+        # No line comes before what it joins.
+        route.reveal_seconds = max(route.reveal_seconds, *(reveals.get(end, 0.0) for end in (route.source, route.target)))
     layout.scene_id = scene.id
     layout.start_seconds = scene.start_seconds
     layout.end_seconds = scene.end_seconds

@@ -35,7 +35,9 @@ def compose_cycle(scene: Scene, canvas: Canvas) -> SceneLayout:
     if order is None:
         return draw_as_network(scene, canvas, "its stages do not close a ring")
     drawers = [partial(_draw, scene.diagram, order, ratio, canvas) for ratio in _ratios(canvas)]
-    return choose_picture(drawers, MEASURES, canvas) or draw_as_network(scene, canvas, "its ring leaves no room for its arrows")
+    return choose_picture(drawers, MEASURES, canvas, scene.diagram.nodes) or draw_as_network(
+        scene, canvas, "its ring leaves no room for its arrows"
+    )
 
 
 def _ratios(canvas: Canvas) -> Sequence[float]:

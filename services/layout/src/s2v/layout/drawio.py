@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from s2v.layout.quality import flatten
-from s2v.layout.svg import LOGO_GAP, LOGO_SIZE, NO_BRAND, SET_OPACITY, logo_type, printable
+from s2v.layout.svg import LOGO_GAP, LOGO_SIZE, NO_BRAND, logo_type, printable
 from s2v.typeset.families import family, set_in
 from s2v.typeset.themes import Theme, apply_brand, theme
+from s2v.typeset.themes.palette import SET_OPACITY
 from s2v.v1.composition_pb2 import (
     ColorRole,
     Composition,
@@ -112,8 +113,8 @@ def _rule(number: int, rule: Rule, look: Theme) -> str:
 
 def _text(name: str, block: TextBlock, look: Theme) -> str:
     bold = "1" if block.weight == FontWeight.FONT_WEIGHT_SEMI_BOLD else "0"
-    starts = {round(line.x) for line in block.lines}
-    align = "left" if len(starts) == 1 and len(block.lines) > 1 else "center"
+    starts, ends = {round(line.x) for line in block.lines}, {round(line.x + line.width) for line in block.lines}
+    align = "center" if len(block.lines) < 2 or len(starts) == len(ends) else "left" if len(starts) == 1 else "right"
     style = (
         f"text;html=0;align={align};verticalAlign=middle;fontFamily={family().css};fontSize={block.size_px:.0f};fontStyle={bold};"
         f"fontColor={look.color(block.color)}"

@@ -21,6 +21,8 @@ LABEL_SHARE = 0.6
 """Part of a column's width that labels of edges may take."""
 LANE_MARGIN = 40.0
 """Between a lane's tracks and the nodes, in px."""
+LABEL_GAP = 12.0
+"""Between a label and the arrows at its right, in px."""
 
 
 def lay_out(chart: Chart) -> SceneLayout:
@@ -28,7 +30,7 @@ def lay_out(chart: Chart) -> SceneLayout:
     columns = ceil(sqrt(2 * len(chart.outlines)))
     widest = max(max(outline.width, outline.quantity.width) for outline in chart.outlines)
     label_width = max((label.width for label in chart.labels.values()), default=0.0)
-    column_width = max(widest, label_width / LABEL_SHARE)
+    column_width = max(widest, (label_width + LABEL_GAP) / LABEL_SHARE)
     row_height = max(outline.height + outline.quantity.height + 2 * QUANTITY_DROP for outline in chart.outlines)
     cell_of = {outline.node.id: divmod(number, columns) for number, outline in enumerate(chart.outlines)}
 
@@ -38,7 +40,9 @@ def lay_out(chart: Chart) -> SceneLayout:
     tops = _tops(chart, cell_of, row_height)
     for outline in chart.outlines:
         row, column = cell_of[outline.node.id]
-        left = column * pitch + (column_width - outline.width) / 2
+        # The right half, where arrows enter, keeps clear of the labels.
+        middle = min(column_width * LABEL_SHARE, column_width - max(outline.width, outline.quantity.width) / 2)
+        left = column * pitch + middle - outline.width / 2
         shape = outline.placed(left, tops[row], chart.accents[outline.node.id], "below")
         shapes[outline.node.id] = shape
         picture.shapes.append(shape)

@@ -68,7 +68,9 @@ def compose_hierarchy(scene: Scene, canvas: Canvas) -> SceneLayout:
         lambda measure, form=form: draw_tree(scene.diagram, roots, form, measure, accents)  # type: ignore[misc]
         for form in forms
     ]
-    return choose_picture(drawers, MEASURES, canvas) or draw_as_network(scene, canvas, "its labels leave no room in a tree")
+    return choose_picture(drawers, MEASURES, canvas, scene.diagram.nodes) or draw_as_network(
+        scene, canvas, "its labels leave no room in a tree"
+    )
 
 
 def choose_branch_accents(roots: Sequence[Branch]) -> Accents:
@@ -177,9 +179,9 @@ def _line(parent: Shape, child: Shape, form: Form, gap: float, *, hangs: bool) -
         return [(x, a.y + a.height), (x, y), (b.x, y)]
     if form.right:
         start, end, bend = (a.x + a.width, a.y + a.height / 2), (b.x, b.y + b.height / 2), b.x - gap / 2
-        return [start, end] if abs(start[1] - end[1]) < 0.5 else [start, (bend, start[1]), (bend, end[1]), end]
+        return [(start[0], end[1]), end] if abs(start[1] - end[1]) < 0.5 else [start, (bend, start[1]), (bend, end[1]), end]
     start, end, bend = (a.x + a.width / 2, a.y + a.height), (b.x + b.width / 2, b.y), b.y - gap / 2
-    return [start, end] if abs(start[0] - end[0]) < 0.5 else [start, (start[0], bend), (end[0], bend), end]
+    return [(end[0], start[1]), end] if abs(start[0] - end[0]) < 0.5 else [start, (start[0], bend), (end[0], bend), end]
 
 
 def _reach(outline: Outline) -> float:

@@ -28,7 +28,7 @@ RAISED = 14.0
 
 
 def compose_key_phrase(scene: Scene, canvas: Canvas) -> SceneLayout:
-    """Places the phrase of a scene of DIAGRAM_TYPE_NONE; with no node the picture stays empty.
+    """Places the phrase of a scene of DIAGRAM_TYPE_NONE, mirrored from right to left; with no node the picture stays empty.
 
     The phrase is never marked as being spoken of: it stands alone, so a halo would tell nothing.
     """
@@ -44,7 +44,11 @@ def compose_key_phrase(scene: Scene, canvas: Canvas) -> SceneLayout:
             continue
         cap_height = metrics(WEIGHT).cap_height * paragraph.style.size_px
         top = center_y - paragraph.ink_height / 2
-        block = paragraph.ranged_left(text_x, top + cap_height)
+        if paragraph.is_right_to_left:
+            bar_x = canvas.width - bar_x
+            block = paragraph.ranged_right(canvas.width - text_x, top + cap_height)
+        else:
+            block = paragraph.ranged_left(text_x, top + cap_height)
         shape = Shape(
             node_id=node.id,
             kind=ShapeKind.SHAPE_KIND_TEXT,

@@ -80,7 +80,12 @@ def lay_out(chart: Chart, variant: Variant) -> SceneLayout:
 
     Errors: elkjs_py.ElkError.
     """
-    placed = engine.elk().layout(_graph(chart, variant), _options(chart, variant), timeout_seconds=engine.LAYOUT_SECONDS)
+    placed = _graph(chart, variant)
+    if len(chart.outlines) == 1 and not chart.edges and not chart.panels:
+        # A node alone may stand anywhere.
+        placed["children"][0]["x"] = placed["children"][0]["y"] = 0.0
+    else:
+        placed = engine.lay_out(placed, _options(chart, variant))
     picture = SceneLayout()
     sources = {edge.source for edge in chart.edges}
     children = {child["id"]: child for child in _flatten(placed)}

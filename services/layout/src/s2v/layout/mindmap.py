@@ -48,7 +48,7 @@ def compose_mindmap(scene: Scene, canvas: Canvas) -> SceneLayout:
     even, *rest = _balance(topic)
     for cut in (even, *rest) if canvas.is_wide else (*rest, even):
         drawers = [partial(_draw, scene.diagram, topic, accents, cut, loose) for loose in (1.5, 1.0)]
-        picture = choose_picture(drawers, MEASURES, canvas)
+        picture = choose_picture(drawers, MEASURES, canvas, scene.diagram.nodes)
         if picture is not None and max(overshoot(picture, canvas)) <= 1.0:
             return picture
     return picture or draw_as_network(scene, canvas, "its labels leave no room in a mindmap")

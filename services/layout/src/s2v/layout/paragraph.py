@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from s2v.typeset.lines import is_abbreviated, wrap
+from s2v.typeset.lines import is_abbreviated, is_whole, wrap
+from s2v.typeset.runs import is_right_to_left
 from s2v.typeset.shaping import clean, metrics, width
 from s2v.v1.composition_pb2 import ColorRole, FontWeight, Rect, TextBlock, TextLine
 
@@ -33,6 +34,11 @@ class Paragraph:
     """The whole text when the lines are an abbreviation of it, else empty."""
     whole: bool
     """Whether the lines hold the whole text and no word is broken over two."""
+
+    @property
+    def is_right_to_left(self) -> bool:
+        """Whether its lines start at the right."""
+        return is_right_to_left("".join(self.lines))
 
     @property
     def width(self) -> float:
@@ -68,6 +74,10 @@ class Paragraph:
         """Returns the text with all lines starting at `x`."""
         return self._placed([x] * len(self.lines), first_baseline)
 
+    def ranged_right(self, x: float, first_baseline: float) -> TextBlock:
+        """Returns the text with all lines ending, or, from right to left, starting at `x`."""
+        return self._placed([x - width for width in self.widths], first_baseline)
+
     def below(self, x: float, top: float) -> TextBlock:
         """Returns the text with each line centred on `x` and its box starting at `top`."""
         first = top + metrics(self.style.weight).ascent * self.style.size_px
@@ -88,7 +98,7 @@ def compose_text(text: str, style: Style, max_width: float, max_lines: int) -> P
     lines = wrap(text, style.weight, style.size_px, max_width, max_lines)
     widths = tuple(width(line, style.weight, style.size_px) for line in lines)
     full_text = clean(text) if is_abbreviated(text, lines) else ""
-    return Paragraph(lines, widths, style, full_text, whole=" ".join(lines) == clean(text))
+    return Paragraph(lines, widths, style, full_text, is_whole(text, lines))
 
 
 def widest_word(text: str, style: Style) -> float:

@@ -16,6 +16,7 @@ from s2v.typeset.families import INTER, family, set_in
 from s2v.typeset.fonts import FALLBACKS, css_name, subset
 from s2v.typeset.runs import cut_runs, is_right_to_left
 from s2v.typeset.themes import Theme, apply_brand, theme
+from s2v.typeset.themes.palette import SET_OPACITY
 from s2v.v1.composition_pb2 import (
     ColorRole,
     Composition,
@@ -28,6 +29,7 @@ from s2v.v1.composition_pb2 import (
     Shape,
     ShapeKind,
     TextBlock,
+    TextLine,
 )
 from s2v.v1.job_pb2 import Brand
 
@@ -36,8 +38,6 @@ NO_BRAND = Brand()
 OUTLINE_WIDTH = 3.0
 BOX_RADIUS = 16.0
 CORNER_RADIUS = 18.0
-SET_OPACITY = 0.16
-"""Of the fill of a set."""
 BAR_WIDTH = 9.0
 """Of the heavier edge of a cause."""
 ARROW = 18.0
@@ -133,10 +133,7 @@ def _fonts(blocks: Iterable[TextBlock]) -> str:
 
 
 def _text(block: TextBlock, look: Theme) -> str:
-    lines = "".join(
-        f'<tspan x="{_number(line.x)}" y="{_number(line.baseline_y)}">{escape(_directed(line.text))}</tspan>'
-        for line in block.lines
-    )
+    lines = "".join(_line(line) for line in block.lines)
     whole = f"<title>{escape(printable(block.full_text))}</title>" if block.full_text else ""
     size = f'font-weight="{CSS_WEIGHTS[block.weight]}" font-size="{_number(block.size_px)}"'
     # Quoted: a name may end in a number.
@@ -145,9 +142,13 @@ def _text(block: TextBlock, look: Theme) -> str:
     return f'<text font-family="{families}" {size} fill="{look.color(block.color)}">{whole}{lines}</text>'
 
 
-def _directed(text: str) -> str:
-    """Embeds a line that is written from the right, so that its left end stays where the coordinates are."""
-    return f"{EMBED}{printable(text)}{END_EMBEDDING}" if is_right_to_left(text) else printable(text)
+def _line(line: TextLine) -> str:
+    """Fastens the end of a line that its reader starts at: a viewer may set the spaces between scripts a little narrower."""
+    text, x, anchor = escape(printable(line.text)), line.x, ""
+    if is_right_to_left(line.text):
+        # Embedded, as the whole picture is written from the left.
+        text, x, anchor = f"{EMBED}{text}{END_EMBEDDING}", line.x + line.width, ' text-anchor="end"'
+    return f'<tspan x="{_number(x)}" y="{_number(line.baseline_y)}"{anchor}>{text}</tspan>'
 
 
 def _shape(shape: Shape, look: Theme, unit: float) -> str:

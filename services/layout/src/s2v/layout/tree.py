@@ -1,7 +1,7 @@
 """Trees: what hangs on what, and tidy places for it.
 
 Places are those of Reingold and Tilford (1981): subtrees as near as their contours allow, a parent over the middle of its
-children. Along the tree, levels are in line.
+children, or over the one of them that is nearly there. Along the tree, levels are in line.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from s2v.v1.diagram_pb2 import Diagram, Edge
+
+STRAIGHTENED = 36.0
+"""A child nearer to the middle than this, in px, stands right below its parent: the two round corners of a line to it would have
+no room."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,9 @@ def spread(roots: Sequence[Branch], extent: Callable[[Branch], Extent], gap: flo
                 else:
                     contour.append((left + shift, right + shift))
         middle = (at[0] + at[-1]) / 2 if at else 0.0
+        nearest = min(at[1:-1], key=lambda place: abs(place - middle), default=middle)
+        if abs(nearest - middle) < STRAIGHTENED:
+            middle = nearest
         for child, place in zip(below, at, strict=True):
             offsets[child.id] = place - middle
         return [(-own.before, own.after), *((left - middle, right - middle) for left, right in contour)]

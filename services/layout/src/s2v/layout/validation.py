@@ -7,6 +7,7 @@ from math import isfinite
 
 from s2v.layout.timeline import MAX_EVENTS
 from s2v.runtime.errors import InvalidInputError, LimitError
+from s2v.typeset.shaping import clean
 from s2v.v1.diagram_pb2 import Diagram, DiagramType
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
@@ -53,6 +54,11 @@ def check(storyboard: Storyboard) -> None:
         end = scene.end_seconds
         _check_label(scene.title, scene, "its title", f"{field}.title")
         _check_diagram(scene, f"{field}.diagram")
+    if storyboard.scenes and abs(storyboard.duration_seconds - end) > TIME_TOLERANCE_SECONDS:
+        raise InvalidInputError(
+            f"the last scene ends at {end:g} s, but duration_seconds is {storyboard.duration_seconds:g}: give both the same",
+            field="duration_seconds",
+        )
 
 
 def node_limit(kind: DiagramType.ValueType) -> int:
@@ -91,7 +97,7 @@ def _check_nodes(scene: Scene, diagram: Diagram, field: str) -> None:
     for number, node in enumerate(diagram.nodes):
         place = f"{field}.nodes[{number}]"
         _check_id(node.id, seen, f"{place}.id")
-        if not node.label.strip():
+        if not clean(node.label):
             raise InvalidInputError(f"node {node.id} of scene {scene.id} has no label", field=f"{place}.label")
         _check_label(node.label, scene, f"the label of node {node.id}", f"{place}.label")
         _check_label(node.date.label, scene, f"the date of node {node.id}", f"{place}.date.label")
@@ -140,7 +146,7 @@ def _check_groups(scene: Scene, diagram: Diagram, field: str) -> None:
 
 
 def _check_times(scene: Scene, field: str) -> None:
-    """Refuses what is no time: it would pass each comparison, and fail in the middle of the work."""
+    """Refuses what is no time, as it would pass each comparison and fail in the middle of the work, and what is never seen."""
     _check_number(scene.start_seconds, f"{field}.start_seconds")
     _check_number(scene.end_seconds, f"{field}.end_seconds")
     diagram = scene.diagram
@@ -151,7 +157,15 @@ def _check_times(scene: Scene, field: str) -> None:
     }
     for name, times in reveals.items():
         for number, seconds in enumerate(times):
-            _check_number(seconds, f"{field}.diagram.{name}[{number}].reveal_seconds")
+            place = f"{field}.diagram.{name}[{number}].reveal_seconds"
+            _check_number(seconds, place)
+            # A scene that was cut may keep a group, or a quantity, whose word is in the next one.
+            if name != "groups" and seconds > scene.end_seconds + TIME_TOLERANCE_SECONDS:
+                raise InvalidInputError(
+                    f"{place} is {seconds:g}, but scene {scene.id} ends at {scene.end_seconds:g} s: "
+                    "give a time in the scene, or move it to a later one",
+                    field=place,
+                )
     for number, node in enumerate(diagram.nodes):
         place = f"{field}.diagram.nodes[{number}]"
         _check_number(node.quantity.reveal_seconds, f"{place}.quantity.reveal_seconds")

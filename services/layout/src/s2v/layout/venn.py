@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from math import cos, hypot, pi, sin, sqrt
 
-from s2v.layout.accents import IN_TURN
 from s2v.layout.canvas import Canvas
 from s2v.layout.contrast import Contrast
 from s2v.layout.outline import Measure
 from s2v.layout.paragraph import Paragraph, Style, compose_text
 from s2v.layout.routing import XY
-from s2v.v1.composition_pb2 import Annotation, ColorRole, FontWeight, Rect, SceneLayout, Shape, ShapeKind
+from s2v.typeset.themes.palette import SETS as ACCENTS
+from s2v.v1.composition_pb2 import Annotation, FontWeight, Rect, SceneLayout, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import Node
 
 ENGINE = "geometry.venn"
@@ -22,14 +22,14 @@ SETS = (2, 3)
 MEASURES = tuple(Measure(size, width, 4) for size in (32.0, 30.0, 27.0, 24.0) for width in (9.0, 6.0))
 """Sizes of items that are tried, the largest first."""
 HEADER_GAIN = 1.15
-ACCENTS = (IN_TURN[0], IN_TURN[3], IN_TURN[2])
 NEARNESS = {2: 1.16, 3: 1.14}
 """Distance of the circles' middles in radii."""
 ITEM_GAP = 16.0
 """Between items of a region, in px."""
 CLEARANCE = 20.0
 """Between a text and the circles, in px."""
-QUANTITY_STYLE = Style(24.0, FontWeight.FONT_WEIGHT_REGULAR, ColorRole.COLOR_ROLE_MUTED)
+QUANTITY_STYLE = Style(24.0, FontWeight.FONT_WEIGHT_REGULAR)
+"""Not muted: no other colour but that of texts can be read on all tints."""
 GRID = 8.0
 """Distance of the places that are tried in a region, in px."""
 
@@ -101,7 +101,7 @@ def _fill(  # noqa: PLR0917 - one region of one picture
     if len(region) == 1:
         (own,) = region
         node = contrast.subjects[own]
-        header = Style(measure.size_px * HEADER_GAIN, FontWeight.FONT_WEIGHT_SEMI_BOLD, ACCENTS[own])
+        header = Style(measure.size_px * HEADER_GAIN, FontWeight.FONT_WEIGHT_SEMI_BOLD)
         stack.append((node, compose_text(node.label, header, room * HEADER_GAIN, 3), True))
         stack += _note(node, room)
     for node in items:
@@ -134,9 +134,8 @@ def _fill(  # noqa: PLR0917 - one region of one picture
 
 def _note(node: Node, room: float) -> list[tuple[Node, Paragraph, bool]]:
     """Returns the line of a stack for a node's quantity; none where it has none."""
-    if not node.quantity.label.strip():
-        return []
-    return [(node, compose_text(node.quantity.label, QUANTITY_STYLE, room, 2), False)]
+    text = compose_text(node.quantity.label, QUANTITY_STYLE, room, 2)
+    return [(node, text, False)] if text.lines else []
 
 
 def _shape_of(picture: SceneLayout, node: Node) -> Shape:

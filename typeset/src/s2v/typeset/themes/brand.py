@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 
 from s2v.typeset.families import find_family
-from s2v.typeset.themes.palette import Theme
+from s2v.typeset.themes.palette import SET_OPACITY, SETS, Theme
 from s2v.v1.composition_pb2 import ColorRole
 from s2v.v1.job_pb2 import Brand
 
@@ -67,13 +69,24 @@ def apply_brand(theme: Theme, brand: Brand) -> Theme:
     made = replace(theme, background=brand.background or theme.background, colors=colors)
     names = {ColorRole.COLOR_ROLE_TEXT: "text", ColorRole.COLOR_ROLE_MUTED: "muted", ColorRole.COLOR_ROLE_LINE: "line"}
     names |= {role: f"accents[{number}]" for number, role in enumerate(ACCENTS)}
+    plain = {"background": made.background, "surface": made.color(ColorRole.COLOR_ROLE_SURFACE)}
     for role, name in names.items():
-        _check(made, name, made.color(role), LINE_CONTRAST if role == ColorRole.COLOR_ROLE_LINE else TEXT_CONTRAST)
+        grounds = plain | {f"tint {tint}": tint for tint in set_tints(made)} if role == ColorRole.COLOR_ROLE_TEXT else plain
+        _check(grounds, name, made.color(role), LINE_CONTRAST if role == ColorRole.COLOR_ROLE_LINE else TEXT_CONTRAST)
     return made
 
 
-def _check(theme: Theme, name: str, color: str, least: float) -> None:
-    grounds = {"background": theme.background, "surface": theme.color(ColorRole.COLOR_ROLE_SURFACE)}
+def set_tints(theme: Theme) -> Iterator[str]:
+    """Yields what lies behind the texts of sets: the background under one of them, and under each number that overlap."""
+    for number in range(1, len(SETS) + 1):
+        for region in combinations(SETS, number):
+            tint = theme.background
+            for role in region:
+                tint = _mix(tint, theme.color(role), SET_OPACITY)
+            yield tint
+
+
+def _check(grounds: Mapping[str, str], name: str, color: str, least: float) -> None:
     for ground, shade in grounds.items():
         if contrast(color, shade) < least:
             near = _readable(color, tuple(grounds.values()), least)
@@ -86,10 +99,15 @@ def _check(theme: Theme, name: str, color: str, least: float) -> None:
 
 def _readable(color: str, grounds: tuple[str, ...], least: float) -> str:
     """Returns the nearest lighter or darker shade that can be read on the grounds; empty if there is none."""
-    parts = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
     for step in range(1, STEPS + 1):
-        for end in (0, 255):
-            mixed = "#" + "".join(f"{round(part + (end - part) * step / STEPS):02X}" for part in parts)
+        for end in ("#000000", "#FFFFFF"):
+            mixed = _mix(color, end, step / STEPS)
             if all(contrast(mixed, ground) >= least for ground in grounds):
                 return mixed
     return ""
+
+
+def _mix(color: str, other: str, share: float) -> str:
+    """Returns a colour with a share of another in it."""
+    pairs = ((int(color[place : place + 2], 16), int(other[place : place + 2], 16)) for place in (1, 3, 5))
+    return "#" + "".join(f"{round(own + (new - own) * share):02X}" for own, new in pairs)
