@@ -68,7 +68,11 @@ def _edges(content: Content) -> set[tuple[str, str, str]]:
         ("The new law forced companies to change their products.", "New law", "Companies change products"),
         ("By cutting costs, the firm can lower its prices.", "Cutting costs", "Firm can lower prices"),
         ("We missed the train, which meant that we were late.", "Miss train", "Late"),
-        ("Nobody wanted to use the new version because it was too slow.", "Version was too slow", "Nobody uses new version"),
+        (
+            "Nobody wanted to use the new version because it was too slow.",
+            "Version was too slow",
+            "Nobody wanted to use new version",
+        ),
         ("The pump failed, so nothing works.", "Pump failed", "Nothing works"),
         ("If you have no cache, it would take five minutes.", "Have no cache", "Take five minutes"),
         ("A lot of the roads are closed because of snow.", "Snow", "Roads closed"),
@@ -138,10 +142,64 @@ def test_what_is_kept_from_happening_is_told_with_its_doer(parse: Parse) -> None
         "No drug prevents the disease.",
         "The tax failed to reduce demand.",
         "Light has little influence on growth.",
+        "The survey found no effect of noise on sleep.",
+        "The doctors did not see an effect of light on growth.",
+        "The bell hardly reduces theft.",
+        "The new pump no longer causes noise.",
+        "Neither pump of the old mill causes noise.",
+        "Doctors deny that cheese causes nightmares.",
+        "The judges reject the claim that salt causes headaches.",
+        "It is a myth that cold air causes fever.",
+        "The old pump stopped causing leaks.",
+        "Locks hardly let water pass.",
     ],
 )
 def test_what_is_denied_is_not_drawn(parse: Parse, text: str) -> None:
     assert _extract(parse, text).edges == ()
+
+
+def test_whose_denial_is_denied_is_told(parse: Parse) -> None:
+    assert ("Smoke", "", "Cough") in _edges(_extract(parse, "Nobody denies that smoke causes cough."))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The new toll was supposed to reduce traffic.",
+        "The smell was thought to cause headaches.",
+        "The firm claims to reduce waste.",
+        "The new tea is believed to lower blood pressure.",
+    ],
+)
+def test_what_is_only_thought_is_not_drawn(parse: Parse, text: str) -> None:
+    assert _extract(parse, text).edges == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "edge"),
+    [
+        ("The blaze was caused by a candle, not by a wire.", ("Candle", "", "Blaze")),
+        ("The blaze was caused not by a wire but by a candle.", ("Candle", "", "Blaze")),
+        ("The wall fell not because of the wind but because of the rust.", ("Rust", "", "Wall fell")),
+        ("The wall fell not because it was old but because the river rose.", ("River rose", "", "Wall fell")),
+        ("The wall fell not only because of the wind.", ("Wind", "", "Wall fell")),
+    ],
+)
+def test_a_cause_that_is_set_aside_is_none(parse: Parse, text: str, edge: tuple[str, str, str]) -> None:
+    assert _edges(_extract(parse, text)) == {edge}
+
+
+def test_a_reason_that_is_set_aside_leaves_its_clause_alone(parse: Parse) -> None:
+    content = _extract(parse, "She was late, not because the train was slow but because the road was closed.")
+    assert not any("slow" in node.label.text for node in content.nodes)
+
+
+def test_what_holds_unless_something_happens_does_not_follow_from_it(parse: Parse) -> None:
+    assert _extract(parse, "Unless the river rises, the mills stand still.").edges == ()
+
+
+def test_a_denied_clause_leads_to_nothing_unsaid(parse: Parse) -> None:
+    assert _extract(parse, "Sugar does not cause fever. No trial shows that sugar causes fever.").edges == ()
 
 
 def test_what_is_not_allowed_is_told(parse: Parse) -> None:

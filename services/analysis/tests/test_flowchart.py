@@ -99,6 +99,10 @@ def test_what_was_only_tried_is_not_told_as_done(parse: Parse) -> None:
         parse, "First, try to loosen the bolt. Then you need to remove the wheel. After that you want to clean the hub."
     )
     assert _labels(told) == ["Loosen bolt", "Remove wheel", "Clean hub"]
+    today = _extract(
+        parse, "The guest wants to open the window. Then the guest tries to turn the knob. Then the guard helps her."
+    )
+    assert _labels(today)[:2] == ["Guest wants to open window", "Try to turn knob"]
 
 
 def test_pronouns_stand_for_what_was_named(parse: Parse) -> None:

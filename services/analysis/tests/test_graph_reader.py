@@ -208,6 +208,19 @@ def test_where_both_see_the_same_the_extractors_graph_stands(
 
 
 @pytest.mark.integration
+def test_what_would_take_too_much_memory_is_left_to_the_extractor(
+    parse: Callable[[str], Talk], encoder: PassageEncoder, reader: GraphReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = parse(TEXT)
+    drawn = EXTRACTORS[DiagramType.DIAGRAM_TYPE_HIERARCHY](talk, talk.sentences)
+    reading = encoder.encode(scene_text(talk.sentences))
+    monkeypatch.setattr(graph_reader, "AGREEMENT", 2.1)
+    assert reader.draw(talk, talk.sentences, drawn, reading) is not drawn
+    monkeypatch.setattr(graph_reader, "MAX_CANDIDATES", len(find_candidates(talk, talk.sentences)) - 1)
+    assert reader.draw(talk, talk.sentences, drawn, reading) is drawn
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize(("steps", "stands"), [(7, True), (6, False)])
 def test_a_process_told_step_by_step_stands_by_less(steps: int, stands: bool) -> None:
     """The reader finds half of what the extractor draws likely, and sees half of it."""

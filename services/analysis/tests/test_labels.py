@@ -26,6 +26,11 @@ def test_sentence_case_leaves_names_alone() -> None:
     ]
 
 
+def test_a_capital_letter_is_the_letter_that_was_said() -> None:
+    words = ["ışık yayılır", "ßtraße", "ﬁrmen bauen", "élan", "ǆep"]
+    assert [capitalize(text) for text in words] == ["ışık yayılır", "ßtraße", "ﬁrmen bauen", "Élan", "Ǆep"]
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "text",

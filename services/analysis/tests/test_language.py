@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from s2v.analysis.analysis import analyze
+from s2v.analysis.french import extract_flowchart, extract_timeline
 from s2v.analysis.french_dates import find_dates
+from s2v.analysis.french_lists import extract_hierarchy
 from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS
 from s2v.analysis.language import LANGUAGES, Parser, Talk
 from s2v.analysis.rules import EXTRACTORS, find_content
@@ -99,6 +101,18 @@ def test_french_labels_fit_and_are_spoken(parser: Parser) -> None:
         ("Elle chante dans les années soixante-dix.", "Années soixante-dix", 1970.0),
         ("Elle chante dans les années quatre-vingts.", "Années quatre-vingts", 1980.0),
         ("Elle chante dans les années quatre-vingt-dix.", "Années quatre-vingt-dix", 1990.0),
+        ("Le roi meurt en 987.", "987", 987.0),
+        ("Le roi meurt en l'an 800.", "800", 800.0),
+        ("1789 marque la fin du royaume.", "1789", 1789.0),
+        ("Au printemps 1848 le peuple se lève.", "1848", 1848.0),
+        ("En 1789 plusieurs villes brûlent.", "1789", 1789.0),
+        ("De 1914 à 1918 la guerre dure.", "De 1914 à 1918", 1914.0),
+        ("L'usine produit 1500 voitures en 1960.", "1960", 1960.0),
+        ("En 753 avant J.-C., Romulus fonde la ville.", "753 avant J.-C.", -753.0),
+        ("Vers 44 av. J.-C. le chef meurt.", "44 av. J.-C.", -44.0),
+        ("La ville naît en 52 avant Jésus-Christ.", "52 avant Jésus-Christ", -52.0),
+        ("De 58 à 50 avant notre ère, la guerre dure.", "De 58 à 50 avant notre ère", -58.0),
+        ("Au IIIe siècle avant notre ère la ville croît.", "IIIe siècle avant notre ère", -300.0),
     ],
 )
 def test_french_dates(parser: Parser, text: str, label: str, start: float) -> None:
@@ -106,6 +120,89 @@ def test_french_dates(parser: Parser, text: str, label: str, start: float) -> No
     (found,) = find_dates(talk, talk.sentences)
     assert found.date.label.text == label
     assert found.date.start_year == pytest.approx(start)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Versez 500 grammes de farine, 300 millilitres de lait et 1000 grammes de sucre.",
+        "En 300 jours, le navire fait le tour.",
+        "Il emploie 1200 ouvriers.",
+        "La route mesure 1500 km.",
+        "De 1200 à 1500 personnes viennent.",
+    ],
+)
+def test_french_counts_are_no_dates(parser: Parser, text: str) -> None:
+    talk = parse(parser, text)
+    assert find_dates(talk, talk.sentences) == []
+
+
+def test_the_era_belongs_to_the_french_date(parser: Parser) -> None:
+    talk = parse(parser, "En 753 avant J.-C., Romulus fonde la ville. En 509 avant J.-C., les rois quittent la ville.")
+    assert [node.label.text for node in extract_timeline(talk, talk.sentences).nodes] == [
+        "Romulus fonde la ville",
+        "Les rois quittent la ville",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("Avant de cuire la pâte, mélangez les œufs.", ["Mélangez les œufs", "Cuire la pâte"]),
+        ("Avant d'ajouter le sel, goûtez la soupe.", ["Goûtez la soupe", "Ajouter le sel"]),
+        ("Ensuite, avant de servir la soupe, lavez le bol.", ["Lavez le bol", "Servir la soupe"]),
+        ("Lavez les poires avant de couper les pêches.", ["Lavez les poires", "Couper les pêches"]),
+    ],
+)
+def test_what_comes_before_in_french_is_drawn_before(parser: Parser, text: str, steps: list[str]) -> None:
+    talk = parse(parser, text)
+    content = extract_flowchart(talk, talk.sentences)
+    assert [node.label.text for node in content.nodes] == steps
+    assert [(edge.source, edge.target) for edge in content.edges] == [(0, 1)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Le système ne comprend ni clavier, ni souris, ni écran.", "Le coffret n'inclut pas la lampe, le câble ni la pile."],
+)
+def test_what_a_french_whole_lacks_is_no_part(parser: Parser, text: str) -> None:
+    talk = parse(parser, text)
+    assert extract_hierarchy(talk, talk.sentences).nodes == ()
+
+
+def test_the_only_parts_of_a_french_whole_are_parts(parser: Parser) -> None:
+    talk = parse(parser, "Le système ne comprend que le clavier, la souris et un écran.")
+    assert [node.label.text for node in extract_hierarchy(talk, talk.sentences).nodes] == [
+        "Système",
+        "Clavier",
+        "Souris",
+        "Écran",
+    ]
+
+
+def test_what_was_tried_in_french_is_told(parser: Parser) -> None:
+    talk = parse(parser, "En 1990, l'équipe a tenté de construire un pont.")
+    assert [node.label.text for node in extract_timeline(talk, talk.sentences).nodes] == ["Équipe a tenté de construire pont"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("tr", "ışık hızlı hareket eder ve boşlukta yayılır."),
+        ("tr", "ilk gün hava çok güzel olur."),
+        ("de", "ﬁrmen bauen heute viele gute Brücken."),
+        ("ka", "მზე ამოდის აღმოსავლეთით ყოველ დილით."),
+    ],
+)
+def test_a_letter_without_a_capital_of_its_own_stays(language: str, text: str) -> None:
+    storyboard, _ = analyze(make_transcript(text, language))
+    assert [node.label for scene in storyboard.scenes for node in scene.diagram.nodes] == [text]
+
+
+def test_text_without_spaces_is_no_empty_picture() -> None:
+    text = "水从山上流下来进入河里。然后它流向大海。" * 8
+    storyboard, _ = analyze(make_transcript(text, "zh"))
+    assert [node.label for scene in storyboard.scenes for node in scene.diagram.nodes] == [text[:89] + "…"]
 
 
 def test_a_french_denial_stays_one(parser: Parser) -> None:

@@ -198,11 +198,35 @@ def test_a_label_is_made_of_the_words_of_its_span(parse: Parse, answer: Entry, l
         ("The clerk cannot stamp the form.", "Clerk can stamp form"),
         ("The clerk hardly checks the form.", "Clerk checks form"),
         ("The clerk opens the letter.", "Opens without letter"),
+        ("The new bridge is not safe.", "Bridge safe"),
+        ("I don't think that the old bridge carries trucks.", "Bridge carries trucks"),
+        ("It is not true that the bridge carries trucks.", "Bridge carries trucks"),
+        ("The mayor denies that the bridge leaks.", "Bridge leaks"),
+        ("The crew failed to repair the bridge.", "Crew repairs bridge"),
+        ("Push the lever down.", "Push lever up"),
+        ("Switch the lamp off.", "Switch lamp on"),
+        ("Rents may fall.", "Rents will fall"),
+        ("Some clerks stamp the form.", "All clerks stamp form"),
+        ("Sign the form before lunch.", "Sign form after lunch"),
     ],
 )
 def test_a_label_says_not_the_opposite(parse: Parse, text: str, label: str) -> None:
     answer = {"type": "flowchart", "nodes": [node(label, 0, len(text.split()) - 1)], "edges": []}
     assert read(parse, answer, text).content.nodes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The new bridge is not safe.", "Bridge not safe"),
+        ("The crew failed to repair the bridge.", "Crew failed to repair bridge"),
+        ("Push the lever down.", "Push lever down"),
+        ("We did not know that the old bridge leaks.", "Old bridge leaks"),
+    ],
+)
+def test_what_is_said_is_kept(parse: Parse, text: str, label: str) -> None:
+    answer: Entry = {"type": "flowchart", "nodes": [node(label, 0, len(text.split()) - 1)], "edges": []}
+    assert [drawn.label.text for drawn in read(parse, answer, text).content.nodes] == [label]
 
 
 def test_edges_of_dropped_nodes_and_unsaid_labels_go_too(parse: Parse) -> None:
@@ -398,6 +422,15 @@ def test_a_strict_job_refuses_the_rules(server: Server, parse: Parse) -> None:
     server.status = 503
     with pytest.raises(DegradedError):
         Readings(model(server), strict=True).find(talk, talk.sentences)
+
+
+def test_a_strict_job_refuses_the_rules_for_want_of_time(server: Server, parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("s2v.analysis.llm.TALK_SECONDS", 0.0)
+    talk = parse(TEXT)
+    readings = Readings(model(server), strict=True)
+    assert readings.find(talk, talk.sentences) is not None
+    with pytest.raises(DegradedError, match="for the talk"):
+        readings.find(talk, talk.sentences[:1])
 
 
 def test_what_was_dropped_is_counted_and_no_scene_is_asked_for_twice(server: Server, parse: Parse) -> None:

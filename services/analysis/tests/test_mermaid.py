@@ -11,7 +11,7 @@ from s2v.analysis.analysis import Analyst
 from s2v.analysis.markdown import write_outline
 from s2v.analysis.mermaid import write_diagram, write_mermaid
 from s2v.analysis.text import make_transcript
-from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, EdgeKind, EventDate, Group, Node, NodeKind
+from s2v.v1.diagram_pb2 import DatePrecision, Diagram, DiagramType, Edge, EdgeKind, EventDate, Group, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 PACKAGES = ("mermaid@11.12.0", "jsdom@26.1.0")
@@ -136,6 +136,17 @@ def test_a_timeline_is_written_in_order_of_time() -> None:
     for year, label in ((2001, "Second: one"), (1999, "First")):
         diagram.nodes.append(Node(label=label, date=EventDate(label=str(year), start_year=year, end_year=year)))
     assert write_diagram(diagram).splitlines() == ["timeline", "    1999 : First", "    2001 : Second  one"]
+
+
+def test_years_and_ranks_stay_in_the_order_of_speech() -> None:
+    diagram = Diagram(type=DiagramType.DIAGRAM_TYPE_TIMELINE)
+    year, rank = DatePrecision.DATE_PRECISION_YEAR, DatePrecision.DATE_PRECISION_ORDINAL
+    for number, (label, start, precision) in enumerate((("1999", 1999, year), ("Day two", 0, rank)), start=1):
+        date = EventDate(label=label, start_year=start, end_year=start, precision=precision)
+        diagram.nodes.append(Node(id=f"s01n{number:02d}", label=f"Event {number}", date=date))
+    assert write_diagram(diagram).splitlines() == ["timeline", "    1999 : Event 1", "    Day two : Event 2"]
+    outline = write_outline(Storyboard(scenes=[Scene(id="s01", diagram=diagram)]))
+    assert outline.splitlines()[2:] == ["1. **1999**: Event 1", "2. **Day two**: Event 2"]
 
 
 def test_titles_and_phrases_are_text_in_markdown() -> None:

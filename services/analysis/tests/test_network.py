@@ -51,6 +51,13 @@ def _edges(content: Content) -> set[tuple[str, str, str]]:
         ("The proxy sits between the client and the server.", ("Proxy", "between", "Server")),
         ("There is a firewall between the office and the internet.", ("Firewall", "between", "Office")),
         ("The module has access to the store.", ("Module", "access", "Store")),
+        ("The robot reads from the tape.", ("Robot", "reads from", "Tape")),
+        ("The plugin inherits from the core module.", ("Plugin", "inherits from", "Core module")),
+        ("The queue is consumed by the printer.", ("Printer", "consumes", "Queue")),
+        ("The letter is read by the clerk.", ("Clerk", "reads", "Letter")),
+        ("The picture is read from the disk.", ("Picture", "read from", "Disk")),
+        ("The bank gets it from the clerk.", ("Bank", "gets from", "Clerk")),
+        ("Orders are received by the kitchen from the waiter.", ("Waiter", "Orders", "Kitchen")),
     ],
 )
 def test_what_goes_where(parse: Parse, text: str, edge: tuple[str, str, str]) -> None:
@@ -90,6 +97,24 @@ def test_what_a_thing_is_stands_for_it(parse: Parse) -> None:
 
 def test_negation_stays(parse: Parse) -> None:
     assert ("Worker", "does not call", "Database") in _edges(_extract(parse, "The worker does not call the database."))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The phone failed to reach the tower.",
+        "The printer wants to read the queue.",
+        "The phone stopped sending pictures to the tower.",
+        "The camera refuses to write to the card.",
+        "The phone sends no pictures to the tower.",
+        "The phone does not send pictures to the tower.",
+        "The phone is no longer connected to the tower.",
+        "The phone used to call the tower.",
+        "No phone calls the tower.",
+    ],
+)
+def test_what_does_not_go_is_no_relation(parse: Parse, text: str) -> None:
+    assert _extract(parse, text).edges == ()
 
 
 @pytest.mark.parametrize("text", ["We like it.", "What does the server call?", "This is nice."])

@@ -60,6 +60,15 @@ def test_abbreviations_do_not_end_sentences() -> None:
     assert cut_sentences(_speech("Dr. Smith works here. He rests, e.g. on Sundays.")) == [(0, 4), (4, 9)]
 
 
+@pytest.mark.parametrize("end", ["。", "؟", "।", "！", "？", "۔", "。」"])
+def test_sentences_end_in_every_script(end: str) -> None:
+    assert cut_sentences(_speech(f"aaa bbb{end} ccc ddd{end}")) == [(0, 2), (2, 4)]
+
+
+def test_before_christ_ends_no_french_sentence() -> None:
+    assert cut_sentences(_speech("Vers 44 av. J.-C. le chef meurt.")) == [(0, 7)]
+
+
 def test_speech_without_full_stops_is_cut_at_its_pauses() -> None:
     speech = _speech(" ".join(["word"] * 100), {40: 0.9, 70: 0.9})
     assert cut_sentences(speech) == [(0, 40), (40, 70), (70, 100)]

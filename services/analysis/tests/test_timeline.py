@@ -26,6 +26,20 @@ Parse = Callable[[str], Talk]
         ("The tower was built in the 19th century.", "19th century", 1800, 1899, DatePrecision.DATE_PRECISION_CENTURY),
         ("The city was founded in 753 BC.", "753 BC", -753, -753, DatePrecision.DATE_PRECISION_YEAR),
         ("The shop opened in nineteen ninety eight.", "1998", 1998, 1998, DatePrecision.DATE_PRECISION_YEAR),
+        ("The shop opened on 3 July 1863.", "3 July 1863", 1863.5, 1863.5, DatePrecision.DATE_PRECISION_DAY),
+        ("The 3rd of September 1783 ended the war.", "3 September 1783", 1783.67, 1783.67, DatePrecision.DATE_PRECISION_DAY),
+        ("In the year 800 the king was crowned.", "800", 800, 800, DatePrecision.DATE_PRECISION_YEAR),
+        ("In the year 1066 the duke crossed the sea.", "1066", 1066, 1066, DatePrecision.DATE_PRECISION_YEAR),
+        ("In the year 44 BC the general died.", "44 BC", -44, -44, DatePrecision.DATE_PRECISION_YEAR),
+        ("In 44 before Christ, the bridge fell.", "44 before Christ", -44, -44, DatePrecision.DATE_PRECISION_YEAR),
+        (
+            "In the third century before Christ the road was built.",
+            "third century before Christ",
+            -300,
+            -201,
+            DatePrecision.DATE_PRECISION_CENTURY,
+        ),
+        ("In the late 20s the bank failed.", "Late 20s", 1927, 1929, DatePrecision.DATE_PRECISION_DECADE),
     ],
 )
 def test_dates_are_normalised(parse: Parse, text: str, label: str, start: float, end: float, precision: int) -> None:
@@ -55,6 +69,31 @@ def test_a_distance_counts_from_the_date_before_it(parse: Parse) -> None:
     ],
 )
 def test_counts_are_no_dates(parse: Parse, text: str) -> None:
+    talk = parse(text)
+    assert find_dates(talk, talk.sentences) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        (
+            "In November 2019 the first mill opened. In January the town closed the bridge. In March 2020 the mill reopened.",
+            [2019 + 304 / 365, 2020, 2020 + 59 / 365],
+        ),
+        ("On November 5, 2019 the mill burned. In November the owners wept.", [2019 + 308 / 365, 2019 + 304 / 365]),
+        ("In 2019 the mill burned. In January the owners wept.", [2019, 2019]),
+        ("On 3 July 1863 the mill burned. On the 4th of August the owners wept.", [1863 + 183 / 365, 1863 + 215 / 365]),
+    ],
+)
+def test_a_month_without_a_year_does_not_go_back(parse: Parse, text: str, years: list[float]) -> None:
+    talk = parse(text)
+    assert [found.date.start_year for found in find_dates(talk, talk.sentences)] == pytest.approx(years)
+
+
+@pytest.mark.parametrize(
+    "text", ["In her 20s she wrote a novel.", "In his late thirties he won a prize.", "In Anna's 40s she rested."]
+)
+def test_decades_of_a_life_are_no_years(parse: Parse, text: str) -> None:
     talk = parse(text)
     assert find_dates(talk, talk.sentences) == []
 
@@ -96,6 +135,40 @@ def test_each_date_has_the_event_of_its_clause(parse: Parse) -> None:
         ("1969", "Two computers exchanged message"),
         ("1983", "Network moved to new protocol"),
         ("1998", "Firm founded"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("In 1995 nobody bought the phone.", "Nobody bought phone"),
+        ("In 1995 no shop sold the phone.", "No shop sold phone"),
+        ("In 1870 the army almost won the battle.", "Army almost won battle"),
+        ("In 1870 the army won almost every battle.", "Army won almost every battle"),
+        ("In 1870 the firm sold nearly 500 boats.", "Firm sold nearly 500 boats"),
+    ],
+)
+def test_what_did_not_happen_is_not_told_as_if_it_had(parse: Parse, text: str, label: str) -> None:
+    talk = parse(text)
+    (node,) = extract_timeline(talk, talk.sentences).nodes
+    assert node.label.text == label
+    assert {"nobody", "no", "almost", "nearly"} & set(node.phrase.lower().split())
+
+
+def test_an_event_that_nobody_did_is_not_told_without_its_subject(parse: Parse) -> None:
+    talk = parse(
+        "In 1995 nobody from the northern districts of Switzerland appreciated the extraordinarily uncomfortable telephones."
+    )
+    for node in extract_timeline(talk, talk.sentences).nodes:
+        assert "nobody" in node.label.text.lower()
+
+
+def test_each_day_is_told_whole(parse: Parse) -> None:
+    talk = parse("On 3 July 1863 the army lost the battle. On 1 July 1863 the town burned.")
+    content = extract_timeline(talk, talk.sentences)
+    assert [(node.date.label.text, node.label.text) for node in content.nodes if node.date] == [
+        ("3 July 1863", "Army lost battle"),
+        ("1 July 1863", "Town burned"),
     ]
 
 

@@ -41,6 +41,31 @@ def test_a_timeline_that_nobody_names_is_named_by_its_years(parse: Parse) -> Non
     assert title(talk, extract_timeline(talk, talk.sentences)) == "1971 to 2003"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("In 1995, a miller built a bridge. Two years later, a baker opened his shop. In 1996, the town got a school.", None),
+        (
+            "From 1914 to 1918, the millers built a bridge. In 1984, a baker opened his shop. In 2003, the town got a school.",
+            "1914 to 2003",
+        ),
+        (
+            "In 1871, a miller built a bridge. In 1884, a baker opened his shop. From 1914 to 1918, the town built a school.",
+            "1871 to 1918",
+        ),
+        (
+            "From 1914 to 2003, the millers kept a bridge. In 1950, a baker opened his shop. In 1984, the town got a school.",
+            "1914 to 2003",
+        ),
+    ],
+)
+def test_a_period_goes_from_a_year_to_a_year(parse: Parse, text: str, expected: str | None) -> None:
+    talk = parse(text)
+    content = extract_timeline(talk, talk.sentences)
+    assert len(content.nodes) == 3
+    assert title(talk, content) == expected
+
+
 def test_two_plain_topics_share_a_title(parse: Parse) -> None:
     text = "They put the pods beside a node. A node restarts pods that fail. It moves pods when the node is full."
     assert title(parse(text)) == "Pods and node"

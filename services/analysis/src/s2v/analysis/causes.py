@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from spacy.tokens import Span, Token
 
 from s2v.analysis.coordination import VERBAL, coordinated, prepositional, prepositional_objects
-from s2v.analysis.denials import is_denied
+from s2v.analysis.denials import TRYING_VERBS, is_denied, is_set_aside, says_no
 from s2v.analysis.influences import (
     BACKWARD_PREPOSITIONS,
     BRINGING_VERBS,
@@ -27,9 +27,10 @@ from s2v.analysis.named_causes import by_copula, by_impact
 from s2v.analysis.propositions import subject_of
 from s2v.analysis.reasons import by_connective, by_preposition, by_subordinate
 
-_INTENDING_VERBS = frozenset(
-    {"require", "need", "try", "want", "attempt", "aim", "plan", "hope", "seek", "wish", "intend", "struggle", "refuse"}
-)
+_INTENDING_VERBS = TRYING_VERBS | {
+    *("require", "need", "suppose", "think", "believe", "claim", "expect", "mean", "design"),
+}
+"""Verbs whose complement is needed, tried or only thought."""
 
 
 def find_influences(sentence: Span) -> list[Influence]:
@@ -50,7 +51,7 @@ def _find(token: Token) -> Iterator[Influence]:
         yield from by_connective(token)
     if token.pos_ in (*VERBAL, "ADJ") or token.dep_ == "advcl":
         yield from by_subordinate(token)
-    if token.dep_ == "prep":
+    if token.dep_ == "prep" or (token.dep_ == "conj" and token.head.dep_ == "prep"):
         yield from by_preposition(token)
     if token.lemma_.lower() in EXERTED_NOUNS and token.pos_ == "NOUN":
         yield from by_impact(token)
@@ -63,10 +64,10 @@ def _by_verb(verb: Token) -> Iterator[Influence]:
     if verb.dep_ == "acl" and verb.tag_ == "VBN":
         return
     lemma = verb.lemma_.lower()
-    if is_denied(verb) and (passive or lemma not in ENABLING_VERBS):
+    if is_denied(verb) and (passive or lemma not in ENABLING_VERBS or not says_no(verb)):
         return
     if verb.dep_ == "xcomp" and verb.head.lemma_.lower() in _INTENDING_VERBS:
-        # What is needed or tried to reach something does not reach it yet.
+        # What is needed, tried or thought to reach something does not reach it yet.
         return
     if passive:
         subjects = [child for child in verb.children if child.dep_ == "nsubjpass"]
@@ -216,12 +217,16 @@ def _by_agent(verb: Token, effects: list[Token]) -> Iterator[Influence]:
     sign = verb if verb.lemma_ in SIGNS else None
     if is_denied(verb):
         return
-    for child in verb.children:
-        if child.dep_ in ("agent", "prep") and child.lower_ == "by":
-            for target in prepositional_objects(child):
-                for cause in coordinated(target):
-                    for effect in effects:
-                        yield Influence(cause, effect, (verb, child), sign)
+    agents = [child for child in verb.children if child.dep_ in ("agent", "prep") and child.lower_ == "by"]
+    # "Not by lightning but by a cigarette".
+    agents += [child for agent in agents for child in agent.children if child.dep_ == "conj" and child.lower_ == "by"]
+    for agent in agents:
+        if is_set_aside(agent):
+            continue
+        for target in prepositional_objects(agent):
+            for cause in coordinated(target):
+                for effect in effects:
+                    yield Influence(cause, effect, (verb, agent), sign)
 
 
 def _clause_of(noun: Token) -> Token | None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import EdgeDraft
+from s2v.analysis.denials import is_denied, says_no
 from s2v.analysis.events import find_events, own_tokens
+from s2v.analysis.influences import BRINGING_VERBS, FORWARD_PREPOSITIONS
 from s2v.analysis.labels import content_lemmas
 from s2v.analysis.propositions import Referent, is_clause, subject_of
 from s2v.analysis.webs import Web, likeness
@@ -85,9 +87,15 @@ def _find_units(web: Web, number: int, sentence: Span, referent: Referent, cues:
     events = [
         _Unit(verb, number, _names(verb, referent), _theme(verb, referent))
         for verb in find_events(sentence)
-        if verb.i not in spoken and verb.i not in web.places
+        if verb.i not in spoken and verb.i not in web.places and not _is_untold(verb)
     ]
     return sorted([*units.values(), *events], key=lambda unit: unit.head.i)
+
+
+def _is_untold(verb: Token) -> bool:
+    """Whether a clause is denied by words outside of it, or denies that something comes about: "sugar does not cause fever"."""
+    brings = verb.lemma_ in BRINGING_VERBS or verb.lemma_ in FORWARD_PREPOSITIONS
+    return is_denied(verb) and (brings or not says_no(verb))
 
 
 def _names(verb: Token, referent: Referent) -> frozenset[str]:

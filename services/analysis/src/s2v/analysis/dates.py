@@ -47,6 +47,8 @@ _IN_YEARS = (
     DatePrecision.DATE_PRECISION_MONTH,
     DatePrecision.DATE_PRECISION_DAY,
 )
+_FIRST_YEAR, _LAST_YEAR = 100, 2199
+"""The least and the greatest number that "the year" makes a year; smaller ones count."""
 _FEW = {"few": 3.0, "several": 4.0, "couple": 2.0, "many": 20.0}
 """Rough counts: only the order matters."""
 _AGE_PREPOSITIONS = ("at", "by", "in", "on", "during", "after", "around")
@@ -136,6 +138,7 @@ def _read(talk: Talk, tokens: list[Token], place: int, last: Date | None, rank: 
     return (
         _read_words(talk, tokens, place)
         or _read_range(talk, tokens, place)
+        or _read_day(talk, tokens, place, last)
         or _read_month(talk, tokens, place, last)
         or _read_era(talk, tokens, place)
         or _read_decade(talk, tokens, place)
@@ -186,6 +189,10 @@ def _spelled(tokens: list[Token], place: int) -> tuple[int, int] | None:
 
 
 def _read_year(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
+    named = _named_year(tokens, place)
+    if named is not None:
+        year, length = named
+        return _make(talk, tokens[place : place + length], str(year), (year, year), DatePrecision.DATE_PRECISION_YEAR)
     spelled = _spelled(tokens, place) or _early_year(tokens, place)
     if spelled is None:
         return None
@@ -231,6 +238,21 @@ def _early_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
     return None
 
 
+def _named_year(tokens: list[Token], place: int) -> tuple[int, int] | None:
+    """Reads "year 800" of "in the year 800"; a smaller number counts the years of something, and an era tells another year."""
+    if tokens[place].lower_ != "year":
+        return None
+    for length in (5, 4, 3, 2, 1):
+        end = place + 1 + length
+        if end > len(tokens) or _read_era_name(tokens, end) is not None:
+            continue
+        words = [token.text for token in tokens[place + 1 : end] if token.text != "-"]
+        year = read_year(words) or read_number(words)
+        if year is not None and _FIRST_YEAR <= year <= _LAST_YEAR and year == int(year):
+            return int(year), length + 1
+    return None
+
+
 def _read_range(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
     """Reads "from 1998 to 2004", "between 1914 and 1918", "1939-45"."""
     first, last = talk.tokens_of[talk.word(tokens[place])]
@@ -265,15 +287,30 @@ def _find_range(tokens: list[Token], place: int) -> tuple[int, int, int] | None:
     return None if finish is None else (begin[0], finish[0], middle + 1 + finish[1] - place)
 
 
-def _read_month(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
-    """Reads "March 2004", "March 3, 2004", "the 3rd of March 2004"; "July 4th" and "in May" of the year said last."""
+def _read_day(talk: Talk, tokens: list[Token], place: int, last: Date | None) -> tuple[SpokenDate, int] | None:
+    """Reads "3 March 2004", "3rd of March 2004"; "on the 3rd of March" of the year said last."""
+    day = _day(tokens[place])
+    month = place + 1
+    month += month < len(tokens) and tokens[month].lower_ == "of"
+    if day is None or month >= len(tokens):
+        return None
+    return _read_month(talk, tokens, month, last, (place, day))
+
+
+def _read_month(
+    talk: Talk, tokens: list[Token], place: int, last: Date | None, said: tuple[int, int] | None = None
+) -> tuple[SpokenDate, int] | None:
+    """Reads "March 2004", "March 3, 2004"; "July 4th" and "in May" of the year said last.
+
+    `said` is where the day stands that is said in front of the month, and which.
+    """
     if tokens[place].lower_ not in MONTHS or (tokens[place].lower_ in ("may", "march") and not tokens[place].text[:1].isupper()):
         return None
     month = MONTHS.index(tokens[place].lower_)
-    used = [tokens[place]]
+    begin, day = said or (place, 0)
+    used = tokens[begin : place + 1]
     after = place + 1
-    day = 0
-    if after < len(tokens) and (value := _day(tokens[after])) is not None:
+    if said is None and after < len(tokens) and (value := _day(tokens[after])) is not None:
         day = value
         used.append(tokens[after])
         after += 1
@@ -281,20 +318,29 @@ def _read_month(talk: Talk, tokens: list[Token], place: int, last: Date | None) 
         after += 1
     year = _spelled(tokens, after) if after < len(tokens) else None
     name = tokens[place].text
+    name = f"{day} {name}" if said else f"{name} {day}" if day else name
     if year is None:
-        led = place > 0 and tokens[place - 1].lower_ in ("in", "on", "by", "until", "since", "from", "late", "early")
+        before = begin - 1 - (said is not None and begin > 0 and tokens[begin - 1].lower_ == "the")
+        leads = ("on", "by", "until", "since", "from") if said else ("in", "on", "by", "until", "since", "from", "late", "early")
+        led = before >= 0 and tokens[before].lower_ in leads
         if last is None or last.precision not in _IN_YEARS or not led:
             return None
-        start = int(last.start_year) + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
+        start = _year_of(month, last) + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
         precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
-        spoken, _ = _make(talk, used, f"{name} {day}" if day else name, (start, start), precision)
-        return spoken, len(used)
+        return _make(talk, used, name, (start, start), precision)
     used += tokens[after : after + year[1]]
     start = year[0] + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
     precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
-    text = f"{name} {day}, {year[0]}" if day else f"{name} {year[0]}"
+    text = f"{name}, {year[0]}" if day and said is None else f"{name} {year[0]}"
     spoken, _ = _make(talk, used, text, (start, start), precision)
-    return spoken, after + year[1] - place
+    return spoken, after + year[1] - begin
+
+
+def _year_of(month: int, last: Date) -> int:
+    """The year of a month that is said without one: that of the date before it, or the next if the month was over by then."""
+    year = int(last.start_year)
+    told = last.precision in (DatePrecision.DATE_PRECISION_MONTH, DatePrecision.DATE_PRECISION_DAY)
+    return year + (told and year + sum(_MONTH_LENGTHS[: month + 1]) / 365 <= last.start_year)
 
 
 def _day(token: Token) -> int | None:
@@ -303,7 +349,7 @@ def _day(token: Token) -> int | None:
 
 
 def _read_era(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """Reads "753 BC", "AD 476"."""
+    """Reads "753 BC", "300 before Christ", "AD 476"."""
     if place + 1 >= len(tokens):
         return None
     first, second = tokens[place], tokens[place + 1]
@@ -312,18 +358,30 @@ def _read_era(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, 
             talk, (first, second), f"AD {second.text}", (int(second.text), int(second.text)), DatePrecision.DATE_PRECISION_YEAR
         )
     number = first.text.replace(",", "")
-    if number.isdigit() and second.lower_.strip(",") in ERAS and second.text[:1].isupper():
-        year = int(number) * ERAS[second.lower_.strip(",")]
-        return _make(
-            talk, (first, second), f"{first.text} {second.text.rstrip(',')}", (year, year), DatePrecision.DATE_PRECISION_YEAR
-        )
-    return None
+    era = _read_era_name(tokens, place + 1)
+    if era is None or not number.isdigit():
+        return None
+    used = tokens[place : place + 1 + era[1]]
+    year = int(number) * era[0]
+    text = " ".join(token.text.rstrip(",") for token in used[1:])
+    return _make(talk, used, f"{first.text} {text}", (year, year), DatePrecision.DATE_PRECISION_YEAR)
+
+
+def _read_era_name(tokens: list[Token], place: int) -> tuple[int, int] | None:
+    """Returns the sign that an era ("BC", "before Christ") gives its years, and how many tokens name it."""
+    words = [token.lower_.strip(",") for token in tokens[place : place + 2]]
+    if words == ["before", "christ"]:
+        return -1, 2
+    named = bool(words) and words[0] in ERAS and (tokens[place].text[:1].isupper() or words[0] in ("bc", "bce"))
+    return (ERAS[words[0]], 1) if named else None
 
 
 def _read_decade(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
     """Reads "the 1990s", "the nineties", "the early 1960s"."""
     token = tokens[place]
     match = _DECADE.match(token.text)
+    if _is_age(tokens, place) and not (match and len(match[1]) == 4):
+        return None
     if match and match[1].endswith("0"):
         start = int(match[1]) if len(match[1]) == 4 else 1900 + int(match[1])
     elif token.lower_ in _DECADE_WORDS and place > 0 and tokens[place - 1].lower_ in ("the", "early", "late", "mid"):
@@ -336,6 +394,13 @@ def _read_decade(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDat
     return spoken, 1
 
 
+def _is_age(tokens: list[Token], place: int) -> bool:
+    """Whether what stands in front makes a decade one of somebody's life: "in her late 20s"."""
+    while place and tokens[place - 1].lower_ in ("early", "mid", "late", "-"):
+        place -= 1
+    return place > 0 and tokens[place - 1].tag_ in ("PRP$", "POS")
+
+
 def _part(tokens: list[Token], place: int, text: str) -> tuple[float, str]:
     before = tokens[place - 1].lower_ if place else ""
     shifts = {"early": 1.0, "mid": 4.0, "late": 7.0}
@@ -343,15 +408,15 @@ def _part(tokens: list[Token], place: int, text: str) -> tuple[float, str]:
 
 
 def _read_century(talk: Talk, tokens: list[Token], place: int) -> tuple[SpokenDate, int] | None:
-    """Reads "the 19th century", "the fifth century BC"."""
+    """Reads "the 19th century", "the fifth century BC", "the third century before Christ"."""
     if place + 1 >= len(tokens) or tokens[place + 1].lemma_.lower() != "century":
         return None
     number = read_ordinal(tokens[place].text)
     if number is None:
         return None
-    era = tokens[place + 2].lower_ if place + 2 < len(tokens) else ""
-    used = tokens[place : place + (3 if era in ERAS else 2)]
-    start = -100 * number if ERAS.get(era) == -1 else 100 * (number - 1)
+    sign, length = _read_era_name(tokens, place + 2) or (1, 0)
+    used = tokens[place : place + 2 + length]
+    start = -100 * number if sign == -1 else 100 * (number - 1)
     return _make(talk, used, " ".join(token.text for token in used), (start, start + 99), DatePrecision.DATE_PRECISION_CENTURY)
 
 
@@ -404,6 +469,8 @@ def _read_ordinal(talk: Talk, tokens: list[Token], place: int, rank: int) -> tup
             and words[0] in ("age", "day", "week", "month", "year", "stage")
             and read_number([words[1]]) is not None
         ):
+            if words[0] == "year" and (_named_year(rest, 0) is not None or _read_era_name(rest, 2) is not None):
+                return None
             used = rest[: 2 + _tail(rest[1:])]
             break
         if len(words) == 2 and read_ordinal(words[0]) is not None and words[1] in ("day", "week", "month", "year"):

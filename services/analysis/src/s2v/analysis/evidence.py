@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from s2v.analysis.content import Label
 from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS, third_person
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import FUNCTION_WORDS
+from s2v.analysis.lexicon import FREE_WORDS
 from s2v.analysis.numbers import read_number, read_ordinal, read_year, write_number
 from s2v.runtime.errors import S2VError
 from s2v.v1.diagram_pb2 import DiagramType, Evidence, SpokenEvidence, WordSpan
@@ -147,8 +147,11 @@ def _check_label(where: str, label: str, evidence: Evidence, talk: Talk, limits:
     if label.lower() in limits.marks:
         return
     allowed = set(_forms(evidence, talk))
-    for word in _WORD.findall(label.lower()):
-        if word not in allowed and word not in FUNCTION_WORDS:
+    words = _WORD.findall(label.lower())
+    if words and label.endswith("…") and any(form.startswith(words[-1]) for form in allowed):
+        words.pop()  # a word of text without spaces that was cut to fit
+    for word in words:
+        if word not in allowed and word not in FREE_WORDS:
             raise EvidenceError(f"{where} ({label!r}) says {word!r}, which its evidence does not hold")
 
 

@@ -44,6 +44,8 @@ class FrenchClause:
     """The "si" that opens it."""
     otherwise: Token | None
     parallel: bool
+    early: bool
+    """Whether it stands in front of the clause that it comes after: "avant de servir, goûtez"."""
 
 
 def extract_flowchart(talk: Talk, sentences: Sequence[Span]) -> Content:
@@ -55,7 +57,7 @@ def extract_flowchart(talk: Talk, sentences: Sequence[Span]) -> Content:
     decision: int | None = None
     parked: list[tuple[int, str, tuple[int, int] | None]] = []
     for sentence in sentences:
-        clauses = find_clauses(sentence)
+        clauses = _order(find_clauses(sentence))
         if decision is not None and not any(clause.otherwise for clause in clauses):
             tails, parked, decision = [*parked, *tails, (decision, "", None)], [], None
         for clause in clauses:
@@ -112,6 +114,8 @@ def find_clauses(sentence: Span, *, split_dates: bool = False) -> list[FrenchCla
     """
     pieces: list[list[Token]] = [[]]
     for token in sentence:
+        if not split_dates and _is_before(token) and _main_verb(pieces[-1]) is not None:
+            pieces.append([])
         joins = token.text in (",", ";", ":") or token.lower_ in _JOINERS
         if joins and pieces[-1]:
             if token.lower_ in _JOINERS and token.lower_ != "et":
@@ -128,7 +132,7 @@ def find_clauses(sentence: Span, *, split_dates: bool = False) -> list[FrenchCla
         verbal = _main_verb(piece) is not None
         if merged and verbal and merged[-1][0].lower_ in CONDITIONS:
             merged.append(piece)
-        elif merged and (not verbal or (_main_verb(merged[-1]) is None and not _opens(piece))):
+        elif merged and (not verbal or (_main_verb(merged[-1]) is None and not _opens(piece) and not _is_before(merged[-1][0]))):
             merged[-1] = [*merged[-1], *_between(merged[-1][-1], piece[0]), *piece]
         else:
             merged.append(piece)
@@ -160,6 +164,7 @@ def _shorten(tokens: list[Token]) -> Iterator[list[Token]]:
                 place
                 for place in range(len(remaining) - 1, 1, -1)
                 if remaining[place].pos_ in ("ADP", "SCONJ", "ADV", "PRON", "CCONJ")
+                and not _leads_infinitive(remaining, place)
                 and not any(token.lower_ in NEGATIONS for token in remaining[place:])
                 and any(token.pos_ in ("NOUN", "PROPN", "ADJ", "NUM") for token in remaining[1:place])
             ),
@@ -168,9 +173,17 @@ def _shorten(tokens: list[Token]) -> Iterator[list[Token]]:
         if cut is None:
             break
         remaining = remaining[:cut]
-    bare = [token for token in remaining if token.lower_ not in _ARTICLES]
+    bare = [
+        token for place, token in enumerate(remaining) if token.lower_ not in _ARTICLES or _leads_infinitive(remaining, place)
+    ]
     yield bare
     yield [token for token in bare if token.pos_ not in ("ADJ", "ADV") or token.lower_ in NEGATIONS]
+
+
+def _leads_infinitive(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a preposition hands a verb its infinitive, without which it says something else: "a tenté de construire"."""
+    preposition = tokens[place].pos_ == "ADP" and tokens[place].lower_ in ("de", "d'", "d’", "à")
+    return preposition and place + 1 < len(tokens) and tokens[place + 1].pos_ == "VERB"
 
 
 def _text(talk: Talk, tokens: Sequence[Token]) -> str:
@@ -200,6 +213,29 @@ def _opens(piece: Sequence[Token]) -> bool:
     return piece[0].lower_ in CONDITIONS | OTHERWISE
 
 
+def _is_before(token: Token) -> bool:
+    """Whether a token opens a clause as "avant de" or "avant que" does."""
+    return (
+        token.lower_ == "avant"
+        and token.i + 1 < token.sent.end
+        and token.nbor().lower_ in ("de", "d'", "d’", "que", "qu'", "qu’")
+    )
+
+
+def _order(clauses: Sequence[FrenchClause]) -> list[FrenchClause]:
+    """Puts what stands in front of its main clause but comes after it, with its further infinitives, behind that clause."""
+    ordered: list[FrenchClause] = []
+    waiting: list[FrenchClause] = []
+    for clause in clauses:
+        infinitive = clause.verb is not None and "Inf" in clause.verb.morph.get("VerbForm", [])
+        if clause.early or (waiting and infinitive):
+            waiting.append(clause)
+        else:
+            ordered += [clause, *waiting]
+            waiting = []
+    return ordered + waiting
+
+
 def _between(first: Token, second: Token) -> list[Token]:
     """The joining words that stood between two pieces."""
     return [token for token in first.doc[first.i + 1 : second.i] if not token.is_space]
@@ -208,6 +244,7 @@ def _between(first: Token, second: Token) -> list[Token]:
 def _make_clause(piece: list[Token], *, keep: bool) -> FrenchClause:
     tokens = list(piece)
     cue = condition = otherwise = None
+    early = False
     opening = " ".join(token.text for token in tokens[:4]).lower()
     parallel = any(opening.startswith(phrase) for phrase in PARALLEL)
     if parallel:
@@ -216,7 +253,10 @@ def _make_clause(piece: list[Token], *, keep: bool) -> FrenchClause:
     while tokens:
         first = tokens[0]
         word = first.lower_.replace("’", "'")
-        if word in CONDITIONS and condition is None and first.pos_ != "PRON":
+        if _is_before(first) and not keep and len(tokens) > 1:
+            early = early or first.i == first.sent.start or first.nbor(-1).is_punct or _joins(first.nbor(-1))
+            tokens.pop(1)
+        elif word in CONDITIONS and condition is None and first.pos_ != "PRON":
             condition = first
         elif word in OTHERWISE:
             otherwise = first
@@ -236,7 +276,11 @@ def _make_clause(piece: list[Token], *, keep: bool) -> FrenchClause:
         else:
             break
         tokens.pop(0)
-    return FrenchClause(tuple(tokens), _main_verb(tokens), cue, condition, otherwise, parallel)
+    return FrenchClause(tuple(tokens), _main_verb(tokens), cue, condition, otherwise, parallel, early)
+
+
+def _joins(token: Token) -> bool:
+    return token.lower_ in _JOINERS | SEQUENCE_CUES
 
 
 def _is_step(clause: FrenchClause) -> bool:

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from spacy.tokens import Span
 
 from s2v.analysis.content import Date, Label
-from s2v.analysis.french_lexicon import DATE_PREPOSITIONS, MONTHS
+from s2v.analysis.french_lexicon import DATE_PREPOSITIONS, EARLY_YEAR_LEADS, MONTHS, UNITS, YEAR_LEADS
 from s2v.analysis.language import Talk
 from s2v.v1.diagram_pb2 import DatePrecision
 
 _MONTH = "|".join(MONTHS)
 _YEAR = r"(1\d{3}|20\d{2}|[3-9]\d{2})"
+_LATE_YEAR = r"(1\d{3}|20\d{2})"
+_BEFORE = r" (?:avant|av) (?:J\.? ?-?C\b|jésus-christ|notre ère|l'ère commune)"
 _PATTERNS = (
-    ("range", re.compile(rf"^(?:entre|de) {_YEAR} (?:et|à) {_YEAR}\b")),
+    ("range before", re.compile(rf"^(?:entre|de) (\d{{1,4}}) (?:et|à) (\d{{1,4}}){_BEFORE}")),
+    ("before", re.compile(rf"^(\d{{1,4}}){_BEFORE}")),
+    ("range", re.compile(rf"^(?:entre|de) {_LATE_YEAR} (?:et|à) {_LATE_YEAR}\b")),
     ("day", re.compile(rf"^(\d{{1,2}}|1er) ({_MONTH}) {_YEAR}\b")),
     ("month", re.compile(rf"^({_MONTH}) {_YEAR}\b")),
     (
@@ -25,10 +29,11 @@ _PATTERNS = (
             r"^années (?:(\d{4})|(soixante-dix|soixante|cinquante|quarante|trente|vingt|quatre-vingt-dix|quatre-vingts?)\b)"
         ),
     ),
-    ("century", re.compile(r"^([IVX]+)e siècle( avant J\.?-?C)?")),
-    ("year", re.compile(rf"^{_YEAR}\b(?! (?:personnes|habitants|euros|francs|soldats|mètres|kilomètres|hommes|ans|morts))")),
+    ("century", re.compile(rf"^([IVX]+)e siècle({_BEFORE})?")),
+    ("year", re.compile(rf"^{_YEAR}\b")),
     ("later", re.compile(r"^(un|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|vingt|\d+) (an|ans|siècles?) plus tard")),
 )
+_CENTURY = re.compile(r"^[IVX]+e$")
 _ROMAN = {"I": 1, "V": 5, "X": 10}
 _NUMBERS = {
     word: value
@@ -44,6 +49,8 @@ _NUMBERS = {
     "quatre-vingts": 80,
     "quatre-vingt-dix": 90,
 }
+_LONGEST = 7
+"""Words that a date takes at most: "de 58 à 50 avant notre ère"."""
 _EDGES = '.,;:!?()«»"“”'
 
 
@@ -73,8 +80,9 @@ def find_dates(talk: Talk, sentences: Sequence[Span]) -> list[FrenchDate]:
 
 
 def _read(talk: Talk, word: int, begin: int, end: int, last: Date | None) -> FrenchDate | None:
-    texts = [text.strip(_EDGES).replace("’", "'") for text in talk.speech.texts[word : min(end, word + 6)]]
-    lowered = [text if text.isupper() or text[:-1].isupper() else text.lower() for text in texts]
+    spoken = [text.replace("’", "'") for text in talk.speech.texts[word : min(end, word + _LONGEST)]]
+    texts = [text.strip(_EDGES) for text in spoken]
+    lowered = [text if text.isupper() or _CENTURY.match(text) else text.lower() for text in texts]
     line = " ".join(lowered)
     # "l'année 1998" and "d'avril 1944" carry their article within the word.
     for kind, pattern in _PATTERNS:
@@ -86,7 +94,9 @@ def _read(talk: Talk, word: int, begin: int, end: int, last: Date | None) -> Fre
             continue
         start, stop, precision = reading
         count = len(match[0].split())
-        text = " ".join(texts[:count])
+        if (kind == "year" and not _is_led(talk, word, begin)) or (kind in ("year", "range") and _counts(talk, word + count - 1)):
+            continue
+        text = re.sub(r"-C$", "-C.", " ".join(spoken[:count]).strip(_EDGES))
         first = word
         while first > begin and talk.speech.texts[first - 1].lower().replace("’", "'") in DATE_PREPOSITIONS and first > word - 3:
             first -= 1
@@ -95,7 +105,32 @@ def _read(talk: Talk, word: int, begin: int, end: int, last: Date | None) -> Fre
     return None
 
 
+def _is_led(talk: Talk, word: int, begin: int) -> bool:
+    """Whether a number stands where a year does: behind a word that leads to one, in brackets, or at the start of a sentence."""
+    late = len(talk.speech.texts[word].strip(_EDGES)) == 4
+    if word == begin or talk.speech.texts[word].startswith("("):
+        return late
+    lead = talk.speech.texts[word - 1].lower().replace("’", "'").rpartition("'")[2]
+    return lead in (YEAR_LEADS if late else EARLY_YEAR_LEADS)
+
+
+def _counts(talk: Talk, word: int) -> bool:
+    """Whether a number, or the next of two, says how many there are of what stands right behind, a unit or in the plural."""
+    token = talk.doc[talk.tokens_of[word][1] - 1]
+    if not token.text.isdigit() or token.i + 1 >= token.sent.end:
+        return False
+    after = token.nbor()
+    if after.lower_ in ("et", "à", "ou") and word + 2 < len(talk.speech) and _counts(talk, word + 2):
+        return True
+    counted = after.pos_ == "NOUN" or (token.dep_ == "nummod" and token.head.i > token.i and after.pos_ in ("ADJ", "PROPN"))
+    return after.lower_ in UNITS or (counted and after.text.islower() and after.text[-1] in "sxz")
+
+
 def _years(kind: str, match: re.Match[str], last: Date | None) -> tuple[float, float, DatePrecision.ValueType] | None:
+    if kind == "range before":
+        return -float(match[1]), -float(match[2]), DatePrecision.DATE_PRECISION_YEAR
+    if kind == "before":
+        return -float(match[1]), -float(match[1]), DatePrecision.DATE_PRECISION_YEAR
     if kind == "range":
         return float(match[1]), float(match[2]), DatePrecision.DATE_PRECISION_YEAR
     if kind == "day":

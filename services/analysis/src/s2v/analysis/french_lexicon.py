@@ -51,3 +51,14 @@ MONTHS = (
 )
 DATE_PREPOSITIONS = _words("en le dès vers depuis au aux dans les du jusqu'en à l' l'an l'année durant pendant entre de")
 """Words that lead to a date and go with it."""
+YEAR_LEADS = _words(
+    """
+    en dès vers depuis avant après à durant pendant entre de du ici an année années courant fin début printemps été automne
+    hiver
+    """
+)
+"""Words, without their elided article, behind which a number of four digits is a year."""
+EARLY_YEAR_LEADS = _words("en vers an")
+"""Words behind which one of three digits is."""
+UNITS = _words("% € $ g kg mg l ml cl m km cm mm h w kw")
+"""Abbreviated units; other things that are counted are plural."""

@@ -17,6 +17,8 @@ _CUTS = (",", ";")
 _LEADS = frozenset(
     {"le", "la", "les", "l'", "l’", "un", "une", "des", "d'", "d’", "de", "du", "en", "par", "dans", "et", "ou", "enfin"}
 )
+_DENYING = frozenset({"ne", "n'", "n’"})
+_EXCEPTING = frozenset({"que", "qu'", "qu’"})
 MIN_MEMBERS = 2
 
 
@@ -51,6 +53,8 @@ def _find_list(sentence: Span) -> FrenchList | None:
     verb = next(
         (place for place, token in enumerate(tokens) if token.lemma_ in PART_VERBS and token.pos_ in ("VERB", "AUX")), None
     )
+    if verb is not None and _is_denied(tokens, verb):
+        return None
     kind = next((place for place, token in enumerate(tokens[:colon]) if token.lemma_ in KIND_NOUNS | ASPECT_NOUNS), None)
     if colon is not None and (verb is not None or kind is not None):
         start = colon + 1
@@ -66,6 +70,13 @@ def _find_list(sentence: Span) -> FrenchList | None:
     return FrenchList(tuple(head), tuple(members), aspects) if head else None
 
 
+def _is_denied(tokens: Sequence[Token], verb: int) -> bool:
+    """Whether a whole does not have what follows: "ne comprend ni …"; "ne comprend que …" names its parts."""
+    before = {token.lower_ for token in tokens[max(verb - 3, 0) : verb]}
+    after = {token.lower_ for token in tokens[verb + 1 : verb + 3]}
+    return bool(before & _DENYING) and not after & _EXCEPTING
+
+
 def _head(before_verb: list[Token], opening: list[Token], kind: int | None) -> list[Token]:
     """Whose parts these are: what the kinds are kinds of, else the subject."""
     if kind is not None and kind + 2 < len(opening) and opening[kind + 1].lower_ in ("de", "d'", "d’"):
@@ -74,7 +85,12 @@ def _head(before_verb: list[Token], opening: list[Token], kind: int | None) -> l
     if nominal:
         begin = next(place for place, token in enumerate(before_verb) if token.i == nominal[0].i)
         end = next(
-            (place for place in range(begin, len(before_verb)) if before_verb[place].pos_ in ("VERB", "AUX", "PRON")), None
+            (
+                place
+                for place, token in enumerate(before_verb)
+                if place >= begin and (token.pos_ in ("VERB", "AUX", "PRON") or token.lower_ in _DENYING)
+            ),
+            None,
         )
         return _strip(before_verb[begin:end])
     return _strip(opening[kind:]) if kind is not None else []
@@ -97,7 +113,7 @@ def _members(tokens: list[Token]) -> list[tuple[Token, ...]]:
 
 def _strip(tokens: Sequence[Token]) -> list[Token]:
     kept = [token for token in tokens if not token.is_punct]
-    while kept and (kept[0].lower_ in _LEADS | SUBJECT_PRONOUNS):
+    while kept and (kept[0].lower_ in _LEADS | _EXCEPTING | SUBJECT_PRONOUNS):
         kept.pop(0)
     return kept
 

@@ -49,6 +49,8 @@ NODE_LAYERS, EDGE_LAYERS = 2, 2
 RANK_SIZE = 12
 MAX_CHOSEN = 14
 """Candidates that are chosen at most."""
+MAX_CANDIDATES = 600
+"""Candidates of a scene beyond which describing all pairs of them takes too much memory: the extractor's graph stands."""
 MIN_CHANCE = 0.15
 """Probability below which a candidate is no node."""
 MIN_AGREEMENT, AGREEMENT = 0.5, 1.1
@@ -83,7 +85,7 @@ class GraphReader:
         """
         kind = KINDS.get(drawn.type)
         candidates = [] if kind is None else find_candidates(talk, sentences)
-        if kind is None or not candidates:
+        if kind is None or not candidates or len(candidates) > MAX_CANDIDATES:
             return drawn
         features = describe(sentences, candidates, drawn)
         rows = align(sentences, reading.offsets)

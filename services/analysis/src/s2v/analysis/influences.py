@@ -115,8 +115,8 @@ CAUSE_NOUNS = _words("cause reason source driver trigger explanation root motiva
 RESULT_NOUNS = _words("result effect consequence outcome upshot product")
 CAUSE_MARKS = _words("because since as cos cause")
 """Words that open a clause of reason."""
-CONDITION_MARKS = _words("if when whenever once unless where")
-"""Words that open a clause upon which the main clause follows."""
+CONDITION_MARKS = _words("if when whenever once where")
+"""Words that open a clause upon which the main clause follows; upon what stands behind "unless" it does not."""
 RESULT_MARKS = _words("so therefore thus hence consequently thereby accordingly")
 """Words that open what follows from the clause in front."""
 RESULT_PHRASES = (

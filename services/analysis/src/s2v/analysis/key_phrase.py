@@ -18,6 +18,8 @@ from s2v.analysis.lexicon import FILLERS, OPENERS
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
 MAX_CHARACTERS = 90
+UNCAPITALIZED = frozenset({"az", "ka", "tr"})
+"""Languages whose sentences begin with no capital letter, or with another than the rest of the world's."""
 MIN_WORDS = 3
 GOOD_WORDS = (5, 13)
 """A phrase of so many words is taken in at a glance."""
@@ -137,13 +139,16 @@ def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
 
 
 def _make_opening(talk: Talk, sentences: Sequence[Span]) -> Content:
-    """As much of a scene's longest sentence as fits, where none of its parts does: better than an empty picture."""
+    """As much of a scene's longest sentence as fits, where none of its parts does: better than an empty picture.
+
+    Text that is written without spaces comes as one word, and is cut within it.
+    """
     begin, end = max((talk.words(sentence) for sentence in sentences), key=lambda span: span[1] - span[0])
     last = end
-    while last > begin and len(_close(talk.speech.text(begin, last))) > MAX_CHARACTERS - 1:
+    while last > begin + 1 and len(_close(talk.speech.text(begin, last))) > MAX_CHARACTERS - 1:
         last -= 1
     first, last = _trim(talk, begin, last)
-    if first == last or not any(token.is_alpha for token in talk.doc[talk.tokens_of[first][0] : talk.tokens_of[last - 1][1]]):
+    if not any(character.isalpha() for character in talk.speech.text(first, last)):
         return Content(DiagramType.DIAGRAM_TYPE_NONE)
     return _make_phrase(talk, first, last, "…" if last < end else "")
 
@@ -161,7 +166,12 @@ def _lateness(talk: Talk, sentences: Sequence[Span], word: int) -> float:
 
 def _make_phrase(talk: Talk, begin: int, end: int, ending: str = "") -> Content:
     spoken = talk.speech.text(begin, end)
-    label = Label(capitalize(_close(spoken)) + ending, tuple(range(begin, end)))
+    text = _close(spoken)
+    if len(text) + len(ending) > MAX_CHARACTERS:
+        text, ending = text[: MAX_CHARACTERS - 1], "…"
+    if talk.speech.language not in UNCAPITALIZED:
+        text = capitalize(text)
+    label = Label(text + ending, tuple(range(begin, end)))
     return Content(DiagramType.DIAGRAM_TYPE_NONE, (NodeDraft(NodeKind.NODE_KIND_PHRASE, spoken, label, (begin, end)),))
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from spacy.tokens import Token
 
 from s2v.analysis.content import Label
+from s2v.analysis.denials import is_set_aside, negations
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, NEGATIVE_ADVERBS, TIME_NOUNS
+from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, NEARLY, NEGATIVE_ADVERBS, TIME_NOUNS
 from s2v.analysis.typography import close_brackets
 
 MAX_WORDS = 6
@@ -79,13 +80,14 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
         elif child in names:
             groups += [Group(group.rank, group.tokens) for group in noun_groups(child, rank + 0.2, skipped)]
         elif child.dep_ == "nummod":
-            groups.append(Group(rank + 0.15, (*(part for part in child.children if part.dep_ == "compound"), child)))
+            parts = (part for part in child.children if part.dep_ == "compound" or part.lower_ in NEARLY)
+            groups.append(Group(rank + 0.15, (*parts, child)))
         elif child.dep_ == "amod":
             compared = (part for part in child.children if part.dep_ == "advmod" and part.lower_ in _COMPARATIVES)
             groups.append(Group(rank + 0.3, (*compared, child)))
             groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
         elif child.dep_ == "neg" or (child.dep_ == "det" and child.lower_ in _KEPT_DETERMINERS):
-            groups.append(Group(rank, (child,)))
+            groups.append(Group(rank, (*(part for part in child.children if part.lower_ in NEARLY), child)))
         elif child.dep_ == "poss" and child.pos_ != "PRON":
             case = tuple(part for part in child.children if part.dep_ == "case")
             groups.append(Group(rank + 0.3, (child, *case)))
@@ -137,7 +139,7 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
 
 
 _ATTEMPTS = ("try", "want", "need")
-"""Verbs that do not say, of what is over, that it was done."""
+"""Verbs that do not say, of what is over, that it was done; of what someone needs today it is a step."""
 
 
 def is_time(noun: Token) -> bool:
@@ -152,9 +154,15 @@ def is_time(noun: Token) -> bool:
     )
 
 
+def _is_told_of(verb: Token) -> bool:
+    """Whether a verb in the present tells of others, rather than of "you" or "we" whom a procedure instructs."""
+    named = any(child.dep_ == "nsubj" and child.pos_ in ("NOUN", "PROPN") for child in verb.children)
+    return verb.tag_ == "VBZ" or (verb.tag_ == "VBP" and named)
+
+
 def main_verb(verb: Token) -> Token:
-    """Returns the verb that carries the meaning: of "needs to be boiled" or "is going to boil" the last; of "tried to" the first."""
-    if verb.tag_ == "VBD" and verb.lemma_ in _ATTEMPTS:
+    """Returns the verb that tells what is done: of "needs to be boiled", "is going to boil" the last; of "tried to" the first."""
+    if verb.lemma_ in _ATTEMPTS and (verb.tag_ == "VBD" or (verb.lemma_ != "need" and _is_told_of(verb))):
         return verb
     if verb.lemma_ in LIGHT_VERBS and not any(child.dep_ in ("dobj", "neg") for child in verb.children):
         for child in verb.children:
@@ -177,6 +185,8 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
     for child in verb.children:
         if child.i in skipped or child.lower_ in FILLERS or (child.dep_ in ("prep", "agent") and child.i < verb.i):
             continue
+        if child.dep_ in ("prep", "agent") and is_set_aside(child):
+            continue
         if child.dep_ == "prt":
             groups.append(Group(rank, (child,)))
         elif child.dep_ == "dative" and child.pos_ == "ADP":
@@ -189,7 +199,7 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
             groups += _adjective_groups(child, rank, skipped)
         elif child.dep_ == "npadvmod" and child.i > verb.i and verb.lemma_ in _LASTING_VERBS:
             groups += noun_groups(child, rank, skipped)
-        elif child.dep_ == "advmod" and child.lower_ in NEGATIVE_ADVERBS:
+        elif child.dep_ == "advmod" and child.lower_ in NEGATIVE_ADVERBS | NEARLY:
             groups.append(Group(rank, (child,)))
         elif child.dep_ == "advmod" and child.lower_ in DIRECTIONS:
             groups.append(Group(rank, (*(part for part in child.children if part.i == child.i - 1), child)))
@@ -259,14 +269,14 @@ def verb_groups(verb: Token, form: str) -> tuple[list[Group], dict[int, str]]:
     `form` is "imperative" (no subject in front), "singular" or "plural" (a subject of that number in front).
     """
     auxiliaries = [child for child in verb.children if child.dep_ in ("aux", "auxpass")]
-    negations = [child for child in verb.children if child.dep_ == "neg"]
-    if negations:
+    denials = negations(verb)
+    if denials:
         kept = [child for child in auxiliaries if child.dep_ == "aux" and child.lower_ != "to"]
         if any(child.dep_ == "auxpass" for child in auxiliaries) and not kept:
-            return [Group(0, tuple(negations))], {}
+            return [Group(0, tuple(denials))], {}
         if form == "imperative" and verb.tag_ != "VBG":
             kept = [child for child in kept if child.lemma_ in ("do", "can", "could") or child.tag_ == "MD"]
-        return [Group(0, (*kept, *negations))], {}
+        return [Group(0, (*kept, *denials))], {}
     if any(child.dep_ == "auxpass" for child in auxiliaries) or (verb.tag_ == "VBN" and not auxiliaries):
         # "May be harmed", "would have been destroyed": without these it has happened.
         return ([Group(_MODAL_COST, tuple(auxiliaries))] if _is_unreal(auxiliaries) else []), {}
@@ -381,7 +391,9 @@ def _are_halves(token: Token, following: Token) -> bool:
 def capitalize(text: str) -> str:
     """Returns the text in sentence case; words such as "iPhone" or "DNS" stay as they are."""
     first = text.split(" ", 1)[0]
-    return text[:1].upper() + text[1:] if first.islower() or not first[:1].islower() else text
+    # A letter whose capital is another's ("ı") or two ("ß") would be no longer what was said.
+    upper = first[:1].upper()
+    return upper + text[1:] if first.islower() and len(upper) == 1 and upper.lower() == first[0] else text
 
 
 def content_lemmas(tokens: Iterable[Token]) -> frozenset[str]:

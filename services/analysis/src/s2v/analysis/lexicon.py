@@ -118,9 +118,20 @@ FUNCTION_WORDS = _words(
     same
     """
 )
-"""Words that a label may hold without evidence of their own. Negations are not among them."""
+"""Words that carry structure. Negations are not among them."""
+TELLING_WORDS = _words(
+    """
+    will would can could may might must shall should up down on off out over under before after until
+    all each every some any more most
+    """
+)
+"""Function words that turn what is said into something else: "goes up" and "goes down", "may rise" and "will rise"."""
+FREE_WORDS = FUNCTION_WORDS - TELLING_WORDS
+"""Words that a label may hold without evidence of their own."""
 NEGATIVE_ADVERBS = _words("hardly rarely seldom barely scarcely")
 """Adverbs without which a clause says the opposite."""
+NEARLY = _words("almost nearly")
+"""Adverbs without which a clause says that something happened which did not."""
 NOBODY = _words("nobody nothing none neither")
 """Subjects that deny their clause."""
 DENIALS = NEGATIVE_ADVERBS | NOBODY | _words("no not never nor without nowhere cannot n't")

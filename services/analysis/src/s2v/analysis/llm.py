@@ -145,6 +145,8 @@ class Readings:
             return self._known[place]
         self._asked += 1
         if self._given_up:
+            if self._strict:
+                raise DegradedError(f"rules would have to stand in for the language model: {self._first_error}")
             self._failed += 1
             return None
         start = time.monotonic()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node
+from s2v.v1.diagram_pb2 import DatePrecision, Diagram, DiagramType, Node
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 _TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP, DiagramType.DIAGRAM_TYPE_COMPARISON)
@@ -47,9 +47,7 @@ def _write_tree(diagram: Diagram) -> Iterator[str]:
 
 
 def _write_list(diagram: Diagram) -> Iterator[str]:
-    ordered = list(diagram.nodes)
-    if diagram.type == DiagramType.DIAGRAM_TYPE_TIMELINE:
-        ordered.sort(key=lambda node: node.date.start_year)
+    ordered = order_events(diagram.nodes) if diagram.type == DiagramType.DIAGRAM_TYPE_TIMELINE else list(diagram.nodes)
     place = {node.id: number for number, node in enumerate(ordered, start=1)}
     for node in ordered:
         onward = [
@@ -57,6 +55,14 @@ def _write_list(diagram: Diagram) -> Iterator[str]:
         ]
         targets = ", ".join(f"{escape(edge.label)} → {place[edge.target]}".strip() for edge in onward)
         yield f"{place[node.id]}. {_write_node(node)}{f' ({targets})' if targets else ''}"
+
+
+def order_events(nodes: Sequence[Node]) -> list[Node]:
+    """Sorts by date, or by rank; dates and ranks cannot be compared, so where there are both the order of speech stays."""
+    ordinal = {node.date.precision == DatePrecision.DATE_PRECISION_ORDINAL for node in nodes}
+    if len(ordinal) > 1 or not all(node.HasField("date") for node in nodes):
+        return list(nodes)
+    return sorted(nodes, key=lambda node: node.date.start_year)
 
 
 def _write_node(node: Node) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from s2v.analysis.markdown import escape
+from s2v.analysis.markdown import escape, order_events
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, EdgeKind, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
@@ -84,7 +84,7 @@ def _write_mindmap(diagram: Diagram) -> str | None:
 
 def _write_timeline(diagram: Diagram) -> str:
     lines = ["timeline"]
-    for node in sorted(diagram.nodes, key=lambda node: node.date.start_year):
+    for node in order_events(diagram.nodes):
         lines.append(f"    {_plain(node.date.label) or '–'} : {_plain(_text(node))}")
     return "\n".join(lines)
 

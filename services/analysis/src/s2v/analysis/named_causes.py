@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from spacy.tokens import Token
 
 from s2v.analysis.coordination import VERBAL, coordinated, members, prepositional, prepositional_objects
-from s2v.analysis.denials import is_denied
+from s2v.analysis.denials import has_no, is_denied
 from s2v.analysis.influences import CAUSE_NOUNS, RESULT_NOUNS, Influence
 
 _UPON = frozenset({"on", "upon"})
@@ -87,6 +87,9 @@ def _between_lists(noun: Token, named: list[Token], cue: tuple[Token, ...]) -> I
 
 def by_impact(noun: Token) -> Iterator[Influence]:
     """Reads "The effect of X on Y", "X's effect on Y"."""
+    verb = next((place for place in noun.ancestors if place.pos_ in VERBAL), None)
+    if has_no(noun) or any(child.lower_ == "little" for child in noun.children) or (verb is not None and is_denied(verb)):
+        return
     sources = [child for child in noun.children if child.dep_ == "poss" and child.pos_ in ("NOUN", "PROPN")]
     holders = [noun]
     for child in noun.children:

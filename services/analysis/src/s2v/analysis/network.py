@@ -12,7 +12,7 @@ from s2v.analysis.labels import is_plural, is_time
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import VAGUE_NOUNS
 from s2v.analysis.propositions import make_noun
-from s2v.analysis.relations import Relation, find_relations
+from s2v.analysis.relations import ORIGINS, Relation, find_relations
 from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, verb_label
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
@@ -147,7 +147,10 @@ def _name(relation: Relation) -> tuple[str, tuple[Token, ...]]:
             else (text, (relation.verb,))
         )
     passive = any(child.dep_ == "auxpass" for child in relation.verb.children) or relation.verb.dep_ == "acl"
-    near = relation.preposition is not None and abs(relation.preposition.i - relation.verb.i) <= 2
+    # Without its "from" an edge would say where something goes.
+    near = relation.preposition is not None and (
+        abs(relation.preposition.i - relation.verb.i) <= 2 or relation.preposition.lower_ in ORIGINS
+    )
     if passive and near and relation.preposition is not None and not any(child.dep_ == "neg" for child in relation.verb.children):
         return f"{relation.verb.lower_} {relation.preposition.lower_}", (relation.verb, relation.preposition)
     denial = tuple(child for child in relation.verb.children if child.dep_ == "neg")

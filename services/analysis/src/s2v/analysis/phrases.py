@@ -10,7 +10,7 @@ from spacy.tokens import Token
 from s2v.analysis.clauses import Clause
 from s2v.analysis.labels import is_time
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import DIRECTIONS
+from s2v.analysis.lexicon import DIRECTIONS, NEARLY, NEGATIVE_ADVERBS
 
 MAX_WORDS = 14
 """Words of a phrase, from its first on."""
@@ -41,7 +41,8 @@ def write_event(
     talk: Talk, verb: Token, subject: Token | None, references: Mapping[int, Token], skipped: AbstractSet[int] = frozenset()
 ) -> str:
     """Returns the spoken words of an event: who, what and to whom, without asides; `skipped` holds the tokens of dates."""
-    tokens = [verb, *(child for child in verb.children if child.dep_ in ("prt", "neg"))]
+    kept = NEARLY | NEGATIVE_ADVERBS
+    tokens = [verb, *(child for child in verb.children if child.dep_ in ("prt", "neg") or child.lower_ in kept)]
     if subject is not None:
         antecedent = references.get(subject.i) if subject.pos_ == "PRON" else None
         tokens += _name(antecedent) if antecedent is not None else _plain_subtree(subject, skipped)

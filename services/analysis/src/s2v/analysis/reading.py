@@ -12,10 +12,11 @@ from s2v.analysis.answer import TYPES, Answer, AnswerEdge, AnswerNode
 from s2v.analysis.assembly import PARTS, TREES, assemble, fits_tree
 from s2v.analysis.content import Content, Date, EdgeDraft, Label, NodeDraft
 from s2v.analysis.dates import find_dates
+from s2v.analysis.denials import CLAIMING_VERBS, DENYING_VERBS, FAILING_VERBS
 from s2v.analysis.evidence import MARKS
 from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS, capitalize, content_lemmas, third_person
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import DENIALS, FUNCTION_WORDS
+from s2v.analysis.lexicon import DENIALS, FREE_WORDS, FUNCTION_WORDS
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 MAX_SPAN_WORDS = 40
@@ -130,7 +131,7 @@ class _Draft:
 def find_label(talk: Talk, text: str, begin: int, end: int) -> Label | None:
     """Returns a proposed label with the words that it comes from, in their spoken writing; None when it is not evidenced.
 
-    Each of its words is a form of a word of `begin` to `end` (not included), in the order of speech; only function words need no
+    Each of its words is a form of a word of `begin` to `end` (not included), in the order of speech; only `FREE_WORDS` need no
     evidence. A negation of what it says must be in it. Punctuation, symbols and letter case of the proposal are not taken over.
     """
     written: list[str] = []
@@ -143,7 +144,7 @@ def find_label(talk: Talk, text: str, begin: int, end: int) -> Label | None:
             written.append(same[0] if same and not _opens(talk, word) else part.lower())
             words.append(word)
             place = word
-        elif part.lower() in FUNCTION_WORDS:
+        elif part.lower() in FREE_WORDS:
             written.append(part.lower())
         else:
             return None
@@ -182,7 +183,29 @@ def _tokens(talk: Talk, word: int) -> list[Token]:
 def _loses_negation(talk: Talk, words: set[int], begin: int, end: int) -> bool:
     """Whether a word of the label is negated by one that the label leaves out."""
     return any(
-        (token.dep_ == "neg" or token.lower_ in DENIALS) and word not in words and talk.word(token.head) in words
+        _denies(talk, token, words)
         for word in range(max(begin - NEGATION_WORDS, 0), end)
         for token in _tokens(talk, word)
+        if word not in words
     )
+
+
+def _denies(talk: Talk, token: Token, words: set[int]) -> bool:
+    """Whether a word that a label leaves out denies what the label says: "is not", "don't think that", "failed to"."""
+    if token.dep_ == "neg" or token.lower_ in DENIALS:
+        return talk.word(token.head) in words or _governs(talk, token.head, words)
+    if token.lemma_ in FAILING_VERBS | DENYING_VERBS:
+        return any(_says(talk, child, words) for child in token.children if child.dep_ in ("xcomp", "ccomp"))
+    return False
+
+
+def _governs(talk: Talk, head: Token, words: set[int]) -> bool:
+    """Whether a left-out copula or verb, denied, denies a word of the label: of "I don't know that" what is known stays so."""
+    claims = head.lemma_ in CLAIMING_VERBS or head.pos_ == "ADJ"
+    roles = ("attr", "acomp", "xcomp", "ccomp") if claims else ("xcomp",)
+    return any(_says(talk, child, words) for child in head.children if child.dep_ in roles)
+
+
+def _says(talk: Talk, head: Token, words: set[int]) -> bool:
+    """Whether a label holds the head of a clause or, where that is left out, what it governs."""
+    return talk.word(head) in words or _governs(talk, head, words)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from spacy.tokens import Token
 
 from s2v.analysis.coordination import VERBAL, coordinated, prepositional_objects, shares_denial
+from s2v.analysis.denials import is_set_aside
 from s2v.analysis.events import happens
 from s2v.analysis.influences import (
     BRINGING_VERBS,
@@ -42,6 +43,8 @@ def by_subordinate(verb: Token) -> Iterator[Influence]:
     main = verb.head
     mark = next((child for child in verb.children if child.dep_ in ("mark", "advmod") and child.i < verb.i), None)
     word = mark.lower_ if mark is not None else ""
+    if mark is not None and is_set_aside(mark):
+        return
     if mark is not None and (word in CAUSE_MARKS or word in CONDITION_MARKS):
         subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
         if word in CONDITION_MARKS and subject is not None and subject.lower_ in ("we", "you", "i") and _only_looks(verb):
@@ -200,7 +203,9 @@ def _judged(verb: Token) -> Token:
 def by_preposition(preposition: Token) -> Iterator[Influence]:
     """Reads "Because of X", "due to X", "as a result of X", "by doing X", "with fewer X"."""
     word = preposition.lower_
-    effect = preposition.head
+    if is_set_aside(preposition):
+        return
+    effect = preposition.head.head if preposition.dep_ == "conj" else preposition.head
     targets: list[Token] = []
     cue: tuple[Token, ...] = (preposition,)
     cleft = next((child for child in effect.children if child.dep_ == "ccomp" and child.i > preposition.i), None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from spacy.tokens import Span, Token
 
 from s2v.analysis.coordination import members
+from s2v.analysis.denials import TRYING_VERBS, has_no, is_denied, negations
 from s2v.analysis.labels import is_time, main_verb
 from s2v.analysis.propositions import subject_of
 
@@ -48,7 +49,8 @@ _EMPTY_VERBS = _words("play make perform have take give keep")
 """Verbs whose object is no second thing: "plays a role", "performs a check"."""
 _RELATIVES = _words("that which who whom")
 _TOWARDS = _words("to into onto in on at with within toward towards for inside over against")
-_FROM = _words("from out of")
+ORIGINS = _words("from out of")
+"""Prepositions behind which stands where something comes from."""
 _THROUGH = _words("through via across using")
 _CONNECTING_NOUNS = _words(
     """
@@ -77,6 +79,10 @@ def find_relations(sentence: Span) -> list[Relation]:
     found: dict[tuple[int, int], Relation] = {}
     for token in sentence:
         for relation in _find(token):
+            flows = relation.flow is not None or (relation.preposition is not None and relation.preposition.lower_ in ORIGINS)
+            if flows and negations(relation.verb):
+                # Nothing goes there: the edge would say that it does.
+                continue
             for source in members(_bearer(relation.source)):
                 for target in members(_bearer(relation.target)):
                     if source.i != target.i:
@@ -106,7 +112,7 @@ def _find(token: Token) -> Iterator[Relation]:
     if token.lemma_ in _STANDING_VERBS:
         yield from _in_between(token)
     core = main_verb(token)
-    if token.lower_[:1] == "'" or _stands_aside(token):
+    if token.lower_[:1] == "'" or _stands_aside(token) or _is_unreal(token):
         return
     used = token.lemma_ == "use" and token.dep_ == "relcl"
     if (
@@ -121,6 +127,18 @@ def _find(token: Token) -> Iterator[Relation]:
         yield from _by_passive(token)
     else:
         yield from _by_active(token)
+
+
+def _is_unreal(verb: Token) -> bool:
+    """Whether nothing goes or holds: "wants to read", "failed to reach", "used to call", "sends no data"."""
+    if verb.dep_ == "xcomp" and verb.head.lemma_ in TRYING_VERBS:
+        return True
+    named = any(child.dep_ == "dobj" for child in verb.head.children)
+    if verb.dep_ == "xcomp" and verb.head.lemma_ == "use" and verb.head.tag_ == "VBD" and not named:
+        return True
+    if any(child.dep_ == "dobj" and has_no(child) for child in verb.children):
+        return True
+    return is_denied(verb) and not negations(verb)
 
 
 def _stands_aside(verb: Token) -> bool:
@@ -183,8 +201,12 @@ def _by_active(verb: Token) -> Iterator[Relation]:
         for preposition, end in ends:
             yield Relation(start, end, verb, preposition, thing)
     elif lemma in TAKING_VERBS and thing is not None and origins:
-        for _, origin in origins[:1]:
-            yield Relation(origin, actor, verb, None, thing)
+        for preposition, origin in origins[:1]:
+            if thing.pos_ == "PRON":
+                # Nothing named goes from there: the verb says which way to read.
+                yield Relation(actor, origin, verb, preposition, thing)
+            else:
+                yield Relation(origin, actor, verb, None, thing)
         for preposition, way in ways[:1]:
             yield Relation(actor, way, verb, preposition)
     elif lemma in TAKING_VERBS and thing is not None and (giver := _partner(verb)) is not None:
@@ -220,8 +242,8 @@ def _by_active(verb: Token) -> Iterator[Relation]:
         for preposition, place in (partners or towards)[:2]:
             yield Relation(start, place, verb, preposition)
         if not towards and not ways:
-            for _, origin in origins[:1]:
-                yield Relation(origin, actor, verb)
+            for preposition, origin in origins[:1]:
+                yield Relation(actor, origin, verb, preposition)
 
 
 def _partner(verb: Token) -> Token | None:
@@ -246,7 +268,7 @@ def _by_passive(verb: Token) -> Iterator[Relation]:
         for part in child.children
         if part.dep_ == "pobj"
     ]
-    towards, origins, ways = _places(verb, [])
+    towards, origins, ways = _places(verb, agents)
     lemma = verb.lemma_.lower()
     actor = agents[0] if agents else origins[0][1] if origins else None
     if actor is not None and towards and lemma in GIVING_VERBS:
@@ -256,11 +278,14 @@ def _by_passive(verb: Token) -> Iterator[Relation]:
             start = way
         yield Relation(start, towards[0][1], verb, towards[0][0], thing)
         return
-    if lemma in TAKING_VERBS and agents:
-        yield Relation(thing, agents[0], verb)
+    if lemma in TAKING_VERBS and agents and origins:
+        yield Relation(origins[0][1], agents[0], verb, None, thing)
         return
-    if actor is not None:
-        yield Relation(actor, thing, verb)
+    if agents:
+        yield Relation(agents[0], thing, verb)
+    else:
+        for preposition, origin in origins[:1]:
+            yield Relation(thing, origin, verb, preposition)
     if lemma in JOINING_VERBS or actor is None or lemma not in GIVING_VERBS:
         for preposition, place in [*ways[:1], *towards[:1]]:
             yield Relation(thing, place, verb, preposition)
@@ -275,7 +300,7 @@ def _places(
     ways: list[tuple[Token, Token]] = []
     holders = [verb, *(thing for thing in things)]
     for child in verb.children:
-        if child.dep_ == "prep" and child.lower_ in _TOWARDS | _FROM:
+        if child.dep_ == "prep" and child.lower_ in _TOWARDS | ORIGINS:
             holders += [part for part in child.children if part.dep_ == "pobj"]
     for holder in holders:
         for child in holder.children:
@@ -285,8 +310,8 @@ def _places(
                 continue
             for place in child.children:
                 if place.dep_ == "pobj" and child.lower_ != "between" and not is_time(place):
-                    group = towards if child.lower_ in _TOWARDS else origins if child.lower_ in _FROM else ways
-                    if child.lower_ in _TOWARDS | _FROM | _THROUGH:
+                    group = towards if child.lower_ in _TOWARDS else origins if child.lower_ in ORIGINS else ways
+                    if child.lower_ in _TOWARDS | ORIGINS | _THROUGH:
                         group.append((child, place))
     return towards, origins, ways
 

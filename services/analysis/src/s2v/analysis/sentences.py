@@ -23,9 +23,9 @@ LONGEST_WORDS = 110
 OPEN_WORDS = 20
 """So does one of more words than this at whose end there is none either."""
 
-_END = re.compile(r"[.!?…][\"'”’)\]]*$")
+_END = re.compile(r"[.!?…。！？।؟۔][\"'”’)\]»」』）]*$")
 _ABBREVIATION = re.compile(
-    r"^(?:(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|etc|approx|no|fig|inc|ltd|jr|sr)\.|(?:[a-z]\.)+)$", re.IGNORECASE
+    r"^(?:(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|etc|approx|no|fig|inc|ltd|jr|sr|av|j\.-c)\.|(?:[a-z]\.)+)$", re.IGNORECASE
 )
 
 

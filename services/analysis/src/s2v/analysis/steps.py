@@ -103,7 +103,9 @@ def make_steps(
 
 def _is_action(clause: Clause) -> bool:
     core, verb = clause.core, clause.verb
-    if not is_verbal(core) or core.lemma_ == "'s" or (core.lemma_ in STATIVE_VERBS and not _is_speech_act(clause)):
+    if not is_verbal(core) or core.lemma_ == "'s":
+        return False
+    if core.lemma_ in STATIVE_VERBS and not _is_speech_act(clause) and not _is_intent(clause):
         return False
     if clause.subject is not None and clause.subject.dep_ in ("csubj", "expl"):
         return False
@@ -130,6 +132,12 @@ def _is_speech_act(clause: Clause) -> bool:
     named = clause.subject is not None and is_named(clause.subject)
     said = any(child.dep_ == "dobj" and child.pos_ in ("NOUN", "PROPN") for child in clause.core.children)
     return clause.core.lemma_ in SPEECH_VERBS and named and said
+
+
+def _is_intent(clause: Clause) -> bool:
+    """Whether someone named wants or needed to do something, with which a procedure may start."""
+    named = clause.subject is not None and is_named(clause.subject) and not clause.negated
+    return clause.core.lemma_ in ("want", "need") and named and any(child.dep_ == "xcomp" for child in clause.core.children)
 
 
 def _torn_away(clause: Clause) -> frozenset[int]:

@@ -9,6 +9,7 @@ from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, Label, NodeDraft
 from s2v.analysis.dates import SpokenDate, find_dates
+from s2v.analysis.denials import names_nobody
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -135,7 +136,8 @@ def _make_event(
     subject = _subject_of(verb, barred)
     if verb.dep_ == "relcl" and (subject is None or subject.pos_ == "PRON"):
         subject = verb.head if verb.head.i not in barred else None
-    named = subject if subject is not None and is_named(subject) else None
+    denied = subject is not None and names_nobody(subject)
+    named = subject if subject is not None and (denied or is_named(subject)) else None
     spoken_year = any(child.i in barred and child.dep_ in ("nsubj", "nsubjpass") for child in verb.children)
     predicate = [group for group in predicate_groups(verb, 0.0, barred) if not any(token.i in barred for token in group.tokens)]
     if spoken_year and (verb.lemma_ in _LINKING or verb.lemma_ == "be"):
@@ -155,6 +157,8 @@ def _make_event(
         kept, forms = verb_groups(verb, "plural" if named is not None and is_plural(named) else "singular")
     groups = [*kept, *predicate, *(noun_groups(named, 0.0, barred) if named is not None else [])]
     label = make_label(talk, groups, forms)
+    if denied and (label is None or named is None or named.head.i != verb.i):
+        return None  # what is left would say that it happened
     if label is None and named is not None:
         # Who did it says more than half of what was done.
         label = _name_subject(talk, named, barred)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -58,6 +59,7 @@ _PLAIN = frozenset(
     {"other", "another", "different", "same", "new", "second", "first", "third", "many", "more", "few", "such", "own", "no"}
 )
 """Words that point instead of naming."""
+_SPAN = re.compile(r"^\d{4}–\d{4}$")
 _QUESTION_WORDS = frozenset({"how", "why", "what", "where"})
 
 
@@ -109,13 +111,16 @@ def _find_root(content: Content) -> Label | None:
 
 def _find_period(content: Content) -> Label | None:
     """The years that a timeline spans, as "1969 to 2015"; None for other scenes, and where its ends are no years."""
-    dates = sorted((node.date for node in content.nodes if node.date is not None), key=lambda date: date.start_year)
+    dates = [node.date for node in content.nodes if node.date is not None]
     if content.type != DiagramType.DIAGRAM_TYPE_TIMELINE or len(dates) < 2:
         return None
-    first, last = dates[0].label, dates[-1].label
-    if any(date.precision != DatePrecision.DATE_PRECISION_YEAR for date in (dates[0], dates[-1])) or first.text == last.text:
+    first, last = min(dates, key=lambda date: date.start_year), max(dates, key=lambda date: date.end_year)
+    ends = [(first.label.text, first.start_year), (last.label.text, last.end_year)]
+    other = any(date.precision != DatePrecision.DATE_PRECISION_YEAR for date in (first, last))
+    if other or any(str(abs(int(year))) not in text for text, year in ends):
         return None
-    return Label(f"{first.text} to {last.text}", tuple(sorted({*first.words, *last.words})))
+    start, end = (str(int(year)) if _SPAN.match(text) else text for text, year in ends)
+    return Label(f"{start} to {end}", tuple(sorted({*first.label.words, *last.label.words}))) if start != end else None
 
 
 def _find_sides(talk: Talk, content: Content) -> Label | None:
