@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import wave
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -222,7 +223,10 @@ async def test_a_cancelled_video_leaves_no_process_and_no_file(tmp_path: Path, m
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", None)
-    sound = write_sound(tmp_path / "sound.wav", "pcm_s16le", 44_100)
+    sound = tmp_path / "sound.wav"
+    with wave.open(str(sound), "wb") as silence:
+        silence.setparams((1, 2, 8_000, 0, "NONE", ""))
+        silence.writeframes(bytes(160 * 8_000 * 2))
     long = compositions.composition(*(compositions.flowchart(n * 8, n * 8 + 8) for n in range(20)))
     busy = asyncio.Event()
 
