@@ -133,6 +133,7 @@ def test_nothing_is_divided(parse: Parse) -> None:
 
 def test_a_bracket_inside_a_word_parts_it() -> None:
     assert close_brackets("1)1") == "1 1", "two numbers are no third one"
+    assert (close_brackets("1),1"), close_brackets("1))1")) == ("1 ,1", "1 1"), "nor with marks beside it"
     assert close_brackets("a) word (or two)") == "a word or two"
 
 

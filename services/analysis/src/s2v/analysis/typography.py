@@ -12,6 +12,9 @@ _PLAIN = str.maketrans("‘’‛“”„", "'''\"\"\"")
 _ATTRIBUTES = (LOWER, NORM, PREFIX, SUFFIX, SHAPE)
 """What the tok2vec layer, the rules of the lemmatizer and our own lists look at; the text itself stays as it was written."""
 
+_MARKS = ".,;:%'’-"
+"""Marks that stand within words, or at their ends."""
+
 
 def make_plain(text: str) -> str:
     """Returns a text of the same length with plain quotation marks and apostrophes."""
@@ -44,7 +47,7 @@ def close_brackets(text: str) -> str:
         if last > 0 and closing not in text[last:]:
             text = text[:last]
         if text.count(opening) != text.count(closing) or (text.startswith(opening) and text.endswith(closing)):
-            # Between two letters a bracket parts words.
-            text = re.sub(rf"(?<=\w)[\{opening}\{closing}](?=\w)", " ", text)
+            # Between two letters a bracket parts words, whatever marks stand there too.
+            text = re.sub(rf"(?<=[\w{_MARKS}])[\{opening}\{closing}]+(?=[{_MARKS}]*\w)", " ", text)
             text = text.replace(opening, "").replace(closing, "")
     return text
