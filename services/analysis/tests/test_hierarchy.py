@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Span
 
@@ -146,6 +146,8 @@ def test_a_bracket_inside_a_word_parts_it() -> None:
         max_size=6,
     )
 )
+@example(chosen=["e,i1:1'", SENTENCES[0]])
+@example(chosen=[SENTENCES[0], "1))1"])
 def test_any_text_gives_a_drawable_graph(parser: Parser, extract: Extractor, chosen: list[str]) -> None:
     text = " ".join(chosen)
     if not text.strip():

@@ -23,6 +23,7 @@ MAX_GAP_WORDS = 2
 """Words left out of a label, such as articles, up to which its evidence stays one span."""
 TOLERANCE_SECONDS = 1e-6
 _WORD = re.compile(r"[^\W_]+(?:['’.,][^\W_]+)*")
+_PART = re.compile(r"[^\W_]+")
 
 
 class EvidenceError(S2VError):
@@ -159,7 +160,10 @@ def _forms(evidence: Evidence, talk: Talk) -> Iterator[str]:
     """The forms in which the words of the evidence may stand in a label."""
     for span in evidence.spoken.spans:
         for word in range(span.begin, span.end):
-            yield from _WORD.findall(talk.speech.texts[word].lower())
+            text = talk.speech.texts[word].lower()
+            yield from _WORD.findall(text)
+            # Of "e,i1" a label may hold the second part alone; of "3.5" not.
+            yield from (part for part in _PART.findall(text) if not part.isdigit())
             for token in talk.doc[slice(*talk.tokens_of[word])]:
                 lemma = token.lemma_.lower()
                 yield from (token.lower_, lemma)
