@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from s2v.layout import stage as layout_stage
 from s2v.layout.processes import Composed, compose_bytes, draw_bytes, make_pool
 from s2v.layout.servicer import LayoutServicer
 from s2v.layout.stage import LayoutStage
 from s2v.runtime.errors import EngineTimeoutError, InvalidInputError
+from s2v.typeset import identity
 from s2v.typeset.themes import THEMES, theme
 from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.job_pb2 import Brand, JobOptions
@@ -70,10 +70,10 @@ def test_the_cache_key_follows_the_shapers_and_the_colours_of_the_theme(monkeypa
     with monkeypatch.context() as patch:
         patch.setitem(THEMES, "dark", replace(theme("dark"), background="#000000"))  # type: ignore[arg-type]
         assert stage.identity(JobOptions(height=1080)) != usual
-    real = layout_stage.version
+    real = identity.version
     for shaper in ("uharfbuzz", "python-bidi", "regex"):
         with monkeypatch.context() as patch:
-            patch.setattr(layout_stage, "version", lambda name, shaper=shaper: real(name) + "1" * (name == shaper))
+            patch.setattr(identity, "version", lambda name, shaper=shaper: real(name) + "1" * (name == shaper))
             assert stage.identity(JobOptions(height=1080)) != usual
     assert stage.identity(JobOptions(height=1080)) == usual
 

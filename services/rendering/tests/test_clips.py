@@ -23,6 +23,7 @@ from s2v.rendering.stage import RenderingStage
 from s2v.rendering.still import paint_still
 from s2v.runtime.errors import DegradedError, InvalidInputError
 from s2v.runtime.stage import File
+from s2v.typeset import identity
 from s2v.typeset.themes import THEMES, theme
 from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.composition_pb2 import ColorRole, Composition
@@ -233,8 +234,8 @@ def test_the_cache_key_follows_what_paints_and_the_colours_of_the_theme(monkeypa
         patch.setitem(THEMES, "dark", replace(theme("dark"), background="#000000"))  # type: ignore[arg-type]
         assert RenderingStage().identity(JobOptions()) != usual
     real = stages.version
-    for painter in ("resvg-py", "pycairo", "uharfbuzz", "python-bidi"):
+    for module, painter in ((stages, "resvg-py"), (stages, "pycairo"), (identity, "uharfbuzz"), (identity, "python-bidi")):
         with monkeypatch.context() as patch:
-            patch.setattr(stages, "version", lambda name, painter=painter: real(name) + "1" * (name == painter))
+            patch.setattr(module, "version", lambda name, painter=painter: real(name) + "1" * (name == painter))
             assert RenderingStage().identity(JobOptions()) != usual, painter
     assert RenderingStage().identity(JobOptions()) == usual

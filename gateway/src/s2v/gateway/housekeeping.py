@@ -63,7 +63,7 @@ class Housekeeping:
             (lambda: gauges.measure_storage(self.jobs), gauges.STORAGE_SECONDS),
         )
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_repeat(work, seconds, stop)) for work, seconds in works]
+            tasks = [group.create_task(_repeat(work, seconds)) for work, seconds in works]
             await stop.wait()
             for task in tasks:
                 task.cancel()
@@ -149,13 +149,12 @@ class Housekeeping:
         return sorted({*await self.store.tenants(), *await self.jobs.records.tenants()})
 
 
-async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, stop: asyncio.Event) -> None:
-    while not stop.is_set():
+async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+    while True:
         try:
             await work()
         except UnavailableError as error:
             log.warning("housekeeping waits: %s", error)
         except Exception:  # a full disk, say, must not end the front door: at its next start it would end again
             log.exception("housekeeping failed, and is tried again in %g s", seconds)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
+        await asyncio.sleep(seconds)

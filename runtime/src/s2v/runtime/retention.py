@@ -49,7 +49,7 @@ class Retention:
     async def _remove(self, entry: CatalogueEntry) -> int:
         tenant, job_id = entry.job.tenant, entry.job.id
         with contextlib.suppress(NotFoundError):  # a removal that was broken off goes on
-            if (await self._jobs.get(tenant, job_id, newest=True)).job.finished_at != entry.job.finished_at:
+            if await self._ran_again(entry):
                 return 0
         removed = await self._store.delete_prefix(prefix(tenant, job_id))
         await self._jobs.remove(tenant, job_id)
@@ -95,9 +95,14 @@ class Retention:
             if not expired or item.key in known or item.key.rsplit("/", 1)[-1] in STAYING:
                 continue
             # What another run has written is in the list too if it began meanwhile; until it begins it has written nothing.
-            if (await self._jobs.get(tenant, job_id, newest=True)).job.finished_at != finished_at:
+            if await self._ran_again(entry):
                 return removed
             await self._store.delete(item.key)
             removed += 1
         await self._jobs.catalogue.update(tenant, job_id, note)
         return removed
+
+    async def _ran_again(self, entry: CatalogueEntry) -> bool:
+        """Says whether another run of a job has begun, or ended, since its entry was read."""
+        record = await self._jobs.get(entry.job.tenant, entry.job.id, newest=True)
+        return bool(record.job.finished_at != entry.job.finished_at)

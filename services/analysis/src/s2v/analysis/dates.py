@@ -317,6 +317,8 @@ def _read_month(
     if after < len(tokens) and tokens[after].text in (",", "of"):
         after += 1
     year = _spelled(tokens, after) if after < len(tokens) else None
+    within = (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
+    precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
     name = tokens[place].text
     name = f"{day} {name}" if said else f"{name} {day}" if day else name
     if year is None:
@@ -325,12 +327,10 @@ def _read_month(
         led = before >= 0 and tokens[before].lower_ in leads
         if last is None or last.precision not in _IN_YEARS or not led:
             return None
-        start = _year_of(month, last) + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
-        precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
+        start = _year_of(month, last) + within
         return _make(talk, used, name, (start, start), precision)
     used += tokens[after : after + year[1]]
-    start = year[0] + (sum(_MONTH_LENGTHS[:month]) + max(day - 1, 0)) / 365
-    precision = DatePrecision.DATE_PRECISION_DAY if day else DatePrecision.DATE_PRECISION_MONTH
+    start = year[0] + within
     text = f"{name}, {year[0]}" if day and said is None else f"{name} {year[0]}"
     spoken, _ = _make(talk, used, text, (start, start), precision)
     return spoken, after + year[1] - begin

@@ -59,11 +59,11 @@ def is_denied(verb: Token) -> bool:
     """Returns whether a clause says that something does not happen: "does not cause", "hardly lowers", "fails to lower"."""
     # "Hardly causes", "no longer causes".
     hardly = any(child.dep_ == "advmod" and (child.lower_ in NEGATIVE_ADVERBS or has_no(child)) for child in verb.children)
-    return hardly or says_no(verb) or is_failure(verb) or _is_denied_above(verb)
+    return hardly or says_no(verb) or _is_failure(verb) or _is_denied_above(verb)
 
 
-def is_failure(verb: Token) -> bool:
-    """Returns whether a complement does not happen, or no longer: "fails to lower", "stopped causing"; not "stops to look"."""
+def _is_failure(verb: Token) -> bool:
+    """Whether a complement does not happen, or no longer: "fails to lower", "stopped causing"; not "stops to look"."""
     lasting = verb.head.lemma_ == "stop" and verb.tag_ != "VBG"
     return verb.dep_ == "xcomp" and verb.head.lemma_ in FAILING_VERBS and not lasting
 

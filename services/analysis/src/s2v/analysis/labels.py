@@ -27,6 +27,8 @@ _MEASURES = frozenset(
     ]
 )
 """Nouns that say little without what they are of."""
+_ATTEMPTS = ("try", "want", "need")
+"""Verbs that do not say, of what is over, that it was done; of what someone needs today it is a step."""
 _MODAL_COST = 0.05
 """What "may be" in front of a participle matters less than its subject and its verb."""
 _MEASURED_COST = 0.2
@@ -136,10 +138,6 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
             if inner:
                 return [Group(rank, (preposition, *inner[0].tokens)), *inner[1:]]
     return []
-
-
-_ATTEMPTS = ("try", "want", "need")
-"""Verbs that do not say, of what is over, that it was done; of what someone needs today it is a step."""
 
 
 def is_time(noun: Token) -> bool:

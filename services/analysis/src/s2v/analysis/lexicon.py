@@ -119,14 +119,14 @@ FUNCTION_WORDS = _words(
     """
 )
 """Words that carry structure. Negations are not among them."""
-TELLING_WORDS = _words(
+_TELLING_WORDS = _words(
     """
     will would can could may might must shall should up down on off out over under before after until
     all each every some any more most
     """
 )
 """Function words that turn what is said into something else: "goes up" and "goes down", "may rise" and "will rise"."""
-FREE_WORDS = FUNCTION_WORDS - TELLING_WORDS
+FREE_WORDS = FUNCTION_WORDS - _TELLING_WORDS
 """Words that a label may hold without evidence of their own."""
 NEGATIVE_ADVERBS = _words("hardly rarely seldom barely scarcely")
 """Adverbs without which a clause says the opposite."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from s2v.v1.diagram_pb2 import DatePrecision, Diagram, DiagramType, Node
+from s2v.runtime.chronology import order_events
+from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 _TREES = (DiagramType.DIAGRAM_TYPE_HIERARCHY, DiagramType.DIAGRAM_TYPE_MINDMAP, DiagramType.DIAGRAM_TYPE_COMPARISON)
@@ -55,14 +56,6 @@ def _write_list(diagram: Diagram) -> Iterator[str]:
         ]
         targets = ", ".join(f"{escape(edge.label)} → {place[edge.target]}".strip() for edge in onward)
         yield f"{place[node.id]}. {_write_node(node)}{f' ({targets})' if targets else ''}"
-
-
-def order_events(nodes: Sequence[Node]) -> list[Node]:
-    """Sorts by date, or by rank; dates and ranks cannot be compared, so where there are both the order of speech stays."""
-    ordinal = {node.date.precision == DatePrecision.DATE_PRECISION_ORDINAL for node in nodes}
-    if len(ordinal) > 1 or not all(node.HasField("date") for node in nodes):
-        return list(nodes)
-    return sorted(nodes, key=lambda node: node.date.start_year)
 
 
 def _write_node(node: Node) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from s2v.analysis.markdown import escape, order_events
+from s2v.analysis.markdown import escape
+from s2v.runtime.chronology import order_events
 from s2v.v1.diagram_pb2 import Diagram, DiagramType, EdgeKind, Node, NodeKind
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 

@@ -151,9 +151,9 @@ def _name(relation: Relation) -> tuple[str, tuple[Token, ...]]:
     near = relation.preposition is not None and (
         abs(relation.preposition.i - relation.verb.i) <= 2 or relation.preposition.lower_ in ORIGINS
     )
-    if passive and near and relation.preposition is not None and not any(child.dep_ == "neg" for child in relation.verb.children):
-        return f"{relation.verb.lower_} {relation.preposition.lower_}", (relation.verb, relation.preposition)
     denial = tuple(child for child in relation.verb.children if child.dep_ == "neg")
+    if passive and near and relation.preposition is not None and not denial:
+        return f"{relation.verb.lower_} {relation.preposition.lower_}", (relation.verb, relation.preposition)
     text = verb_label(
         relation.verb, plural=is_plural(relation.source, alone=True), preposition=relation.preposition if near else None
     )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from s2v.layout import drawio, engine, png, svg
 from s2v.layout.canvas import WORK
 from s2v.layout.processes import compose_bytes, draw_bytes
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
-from s2v.typeset import themes
-from s2v.typeset.families import set_in
-from s2v.typeset.fonts import font_digests
+from s2v.typeset.identity import look_parts
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import JobOptions
@@ -21,8 +18,6 @@ from s2v.v1.storyboard_pb2 import Storyboard
 
 REVISION = 8
 """Raised by hand when this service changes in a way that changes its results."""
-SHAPERS = ("uharfbuzz", "python-bidi", "regex")
-"""Distributions that say how wide a text is, in which order it stands and where it may be cut."""
 
 
 class LayoutStage:
@@ -36,15 +31,11 @@ class LayoutStage:
 
     def identity(self, options: JobOptions) -> bytes:
         """Returns all that composition and exports depend on besides the storyboard: engines, budget, fonts, look, revision."""
-        with set_in(options.brand.font):
-            fonts = (f"{name} {sha256}" for name, sha256 in sorted(font_digests().items()))
-        shapers = (f"{name} {version(name)}" for name in SHAPERS)
-        look = themes.theme(options.theme or themes.DEFAULT)
-        colors = (look.background, *(f"{role} {color}" for role, color in sorted(look.colors.items())))
+        look = look_parts(options.theme, options.brand.font)
         chosen = (str(options.height), options.theme, str(options.strict), options.aspect)
         # The exports are drawn in the look of the job.
         brand = [options.brand.SerializeToString(deterministic=True)] if options.HasField("brand") else []
-        return digest(engine.NAME, engine.VERSION, str(self._work), *chosen, str(REVISION), *fonts, *shapers, *colors, *brand)
+        return digest(engine.NAME, engine.VERSION, str(self._work), *chosen, str(REVISION), *look, *brand)
 
     async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns the one part: where the storyboard is."""

@@ -13,6 +13,7 @@ from s2v.layout import camera, timeline_down
 from s2v.layout.accents import IN_TURN
 from s2v.layout.canvas import WIDE, Canvas
 from s2v.layout.paragraph import Paragraph, Style, compose_text
+from s2v.runtime.chronology import order_events
 from s2v.v1.composition_pb2 import Annotation, ColorRole, FontWeight, Point, Rect, Rule, SceneLayout, Shape, ShapeKind
 from s2v.v1.diagram_pb2 import DatePrecision, Node
 from s2v.v1.storyboard_pb2 import Scene
@@ -71,7 +72,7 @@ class _Event:
 
 def compose_timeline(scene: Scene, canvas: Canvas) -> SceneLayout:
     """Places the events of a scene's timeline in the diagram area; the axis runs down where rows have no room."""
-    nodes = _in_order(scene.diagram.nodes)
+    nodes = order_events(scene.diagram.nodes)
     count = (len(nodes) + EVENTS_A_ROW - 1) // EVENTS_A_ROW
     size = (len(nodes) + count - 1) // count
     rows = [nodes[start : start + size] for start in range(0, len(nodes), size)]
@@ -126,14 +127,6 @@ def _fits(rows: Sequence[Sequence[_Event]]) -> bool:
         ends += [axis_y - _reach(rows) - top, axis_y + _reach(rows) + bottom]
     ends.append(WIDE.area.y + WIDE.area.height)
     return all(before <= after + ROUNDING for before, after in pairwise(ends))
-
-
-def _in_order(nodes: Sequence[Node]) -> list[Node]:
-    """Sorts by date, or by rank; dates and ranks cannot be compared, so where there are both the order of speech stays."""
-    ordinal = {node.date.precision == DatePrecision.DATE_PRECISION_ORDINAL for node in nodes}
-    if len(ordinal) > 1 or not all(node.HasField("date") for node in nodes):
-        return list(nodes)
-    return sorted(nodes, key=lambda node: node.date.start_year)
 
 
 def _set_rows(rows: Sequence[Sequence[Node]]) -> tuple[list[list[_Event]], bool] | None:

@@ -24,9 +24,7 @@ from s2v.rendering.production import (
     report_video,
 )
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
-from s2v.typeset import themes
-from s2v.typeset.families import set_in
-from s2v.typeset.fonts import font_digests
+from s2v.typeset.identity import look_parts
 from s2v.v1.artifact_pb2 import ArtifactKind, ObjectRef
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.job_pb2 import JobOptions
@@ -37,7 +35,7 @@ from s2v.v1.video_pb2 import Clip, Video
 
 REVISION = 5
 """Raised by hand when this service changes in a way that changes its results."""
-PAINTERS = ("av", "opencv-python-headless", "pycairo", "python-bidi", "resvg-py", "uharfbuzz")
+PAINTERS = ("av", "opencv-python-headless", "pycairo", "resvg-py")
 """Distributions, besides manim, that say how a picture looks once it is encoded."""
 
 
@@ -52,16 +50,13 @@ class RenderingStage:
 
     def identity(self, options: JobOptions) -> bytes:
         """Returns engine, encoder, fonts, look and the options used: all that a video depends on besides its inputs."""
-        with set_in(options.brand.font):
-            fonts = [f"{name}={sha256}" for name, sha256 in sorted(font_digests().items())]
         painters = [f"{name}={version(name)}" for name in PAINTERS]
         encoding = [f"{name}={value}" for name, value in self._encoding.options.items()]
-        look = themes.theme(options.theme or themes.DEFAULT)
-        colors = [look.background, *(f"{role}={color}" for role, color in sorted(look.colors.items()))]
+        look = look_parts(options.theme, options.brand.font)
         rate = options.frame_rate or DEFAULT_RATE
         wishes = (str(rate), str(options.strict), str(options.hls), str(options.burn_captions))
         brand = options.brand.SerializeToString(deterministic=True)
-        return digest(ENGINE, engine_version(), *painters, *encoding, *fonts, *colors, *wishes, brand, str(REVISION))
+        return digest(ENGINE, engine_version(), *painters, *encoding, *look, *wishes, brand, str(REVISION))
 
     async def plan(self, task: StageTask) -> Sequence[Part]:
         """Returns a part for each scene. Errors: InvalidInputError."""
