@@ -7,6 +7,7 @@ Prints one JSON object; `evals.transcription` runs it in a process of its own.
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -42,7 +43,11 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("recordings", nargs="+", type=Path, metavar="AUDIO")
     arguments = parser.parse_args()
-    model = faster_whisper.WhisperModel(str(arguments.model), device="cpu", compute_type="int8", local_files_only=True)
+    # The threads that it takes by itself where nobody has set OMP_NUM_THREADS, as `evals` does.
+    threads = min(4, os.cpu_count() or 1)
+    model = faster_whisper.WhisperModel(
+        str(arguments.model), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
+    )
     heard = []
     with TreeMeter() as meter:
         started = time.monotonic()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -67,6 +69,23 @@ def test_talks_are_found_in_all_folders_by_priority_and_videos_are_not_taken_for
         find_talks(batch(tmp_path))
 
 
+def test_videos_may_go_around_the_talks_and_not_among_them(tmp_path: Path) -> None:
+    talks = tmp_path / "talks"
+    talks.mkdir()
+    (talks / "a.wav").touch()
+    around = replace(batch(tmp_path), out=tmp_path)
+    assert [talk for talk, _ in find_talks(around)] == ["a.wav"]
+    with pytest.raises(CommandError, match="name another folder"):
+        find_talks(replace(around, out=talks))
+
+
+def test_a_name_that_is_not_utf8_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "talks").mkdir()
+    (tmp_path / "talks" / os.fsdecode(b"Pr\xe4sentation.mp3")).touch()
+    with pytest.raises(CommandError, match=r"Pr\\udce4sentation\.mp3.*rename it"):
+        find_talks(batch(tmp_path))
+
+
 def test_a_folder_without_talks_is_refused(tmp_path: Path) -> None:
     (tmp_path / "talks").mkdir()
     with pytest.raises(CommandError, match="there is no talk"):
@@ -95,6 +114,7 @@ class Closed:
     [
         (grpc.StatusCode.UNAVAILABLE, "MAINTENANCE", 0.01, True),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", 0.01, True),
+        (grpc.StatusCode.UNAVAILABLE, "BUSY", 0.01, True),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_LONG", 0.0, False),
         (grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", 0.01, False),
     ],

@@ -104,6 +104,18 @@ def test_a_missing_folder_for_the_result_is_named_before_anything_starts(tmp_pat
     assert_one_line_error(done, ExitCode.INPUT, "no folder", "mkdir -p")
 
 
+@pytest.mark.parametrize(
+    ("out", "told"), [("talk.mp4", "is the recording itself"), (".", "is no file"), ("x.vtt", "where the captions go")]
+)
+def test_a_result_that_cannot_be_written_or_would_take_another_s_place_is_refused(out: str, told: str, tmp_path: Path) -> None:
+    talk = tmp_path / "talk.mp4"
+    talk.write_bytes(b"....ftyp")
+    done = s2v("make", str(talk), "-o", str(tmp_path / out), home=tmp_path / "home")
+    assert_one_line_error(done, ExitCode.INPUT, told)
+    assert talk.read_bytes() == b"....ftyp"
+    assert not (tmp_path / "home").exists()
+
+
 def test_a_missing_folder_for_a_transcript_is_named_before_the_talk_is_heard(tmp_path: Path) -> None:
     (tmp_path / "talk.wav").write_bytes(b"RIFF")
     done = s2v("transcribe", str(tmp_path / "talk.wav"), "-o", str(tmp_path / "none" / "t.json"), home=tmp_path)

@@ -24,7 +24,17 @@ from minio import Minio
 from minio.error import S3Error
 
 from s2v.cli import servers
-from s2v.cli.servers import HOST, PORTS, NatsServer, S3Server, find_binary, is_free, keep_ports
+from s2v.cli.servers import (
+    HOST,
+    PORTS,
+    NatsServer,
+    S3Server,
+    find_binary,
+    is_free,
+    keep_ports,
+    keep_secret,
+    kept_ports_taken,
+)
 from s2v.runtime.errors import SetupError, UnavailableError
 
 
@@ -56,6 +66,22 @@ def test_chosen_ports_are_free_different_and_kept(tmp_path: Path) -> None:
     assert len(set(ports)) == 5
     assert all(port in PORTS and is_free(port) for port in ports)
     assert keep_ports(tmp_path / "ports.json", 5, PORTS) == ports
+
+
+def test_what_a_full_disk_has_cut_off_is_made_anew(tmp_path: Path) -> None:
+    for name in ("ports.json", "token"):
+        (tmp_path / name).touch()
+    assert kept_ports_taken(tmp_path) == []
+    ports = keep_ports(tmp_path / "ports.json", 5, PORTS)
+    assert keep_ports(tmp_path / "ports.json", 5, PORTS) == ports
+    secret = keep_secret(tmp_path / "token")
+    assert len(secret) > 30
+    assert keep_secret(tmp_path / "token") == secret
+
+
+def test_a_folder_that_seaweedfs_would_take_for_two_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"choose another folder than .*/talks, 2026"):
+        S3Server(tmp_path / "talks, 2026").start()
 
 
 def test_a_disk_without_room_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +126,8 @@ def test_nats_keeps_its_stream_and_wants_its_token(tmp_path: Path) -> None:
     async def intrude(server: NatsServer) -> None:
         await nats.connect(server.url, token="guess", allow_reconnect=False, max_reconnect_attempts=0)
 
-    with NatsServer(tmp_path) as server:
+    folder = tmp_path / "René" / "ダウンロード"
+    with NatsServer(folder) as server:
         first = server.url, server.token
         asyncio.run(publish(server))
         assert server.process is not None
@@ -109,7 +136,7 @@ def test_nats_keeps_its_stream_and_wants_its_token(tmp_path: Path) -> None:
         with pytest.raises(nats.errors.Error):
             asyncio.run(intrude(server))
     assert not server.ready()
-    with NatsServer(tmp_path) as server:
+    with NatsServer(folder) as server:
         assert (server.url, server.token) == first
         assert asyncio.run(count(server)) == 1
 

@@ -15,7 +15,17 @@ import psutil
 import pytest
 
 from s2v.cli import stack as stack_module
-from s2v.cli.stack import Stack, default_home, describe_exit, find_stack, is_locked, is_serving, wait_for_stack
+from s2v.cli.stack import (
+    MAX_WORK_PATH,
+    Stack,
+    default_home,
+    describe_exit,
+    find_stack,
+    is_locked,
+    is_serving,
+    wait_for_stack,
+    work_folder,
+)
 from s2v.runtime.errors import PreconditionError, UnavailableError
 
 PROGRAM = """
@@ -80,7 +90,31 @@ def test_no_stack_is_found_where_none_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
+def test_a_folder_with_other_files_is_left_as_it_is(tmp_path: Path) -> None:
+    thesis = tmp_path / "work" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("all of it")
+    mode = tmp_path.stat().st_mode
+
+    async def up() -> None:
+        async with Stack(tmp_path, print):
+            pass
+
+    with pytest.raises(PreconditionError, match="holds other files"):
+        asyncio.run(up())
+    assert thesis.read_text() == "all of it"
+    assert tmp_path.stat().st_mode == mode
+
+
+def test_sockets_find_room_under_a_long_path(tmp_path: Path) -> None:
+    short, long = Path("/srv/s2v"), tmp_path / "firstname.lastname" / "projects" / "speech-to-visuals" / "out" / "stack"
+    assert work_folder(short) == short / "work"
+    assert work_folder(long) == work_folder(long) != work_folder(long.with_name("other"))
+    assert len(os.fsencode(work_folder(long))) <= MAX_WORK_PATH
+
+
 def test_a_stack_that_starts_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
     (tmp_path / "stack.json").write_text('{"pid": 1, "gateway": "127.0.0.1:1", "nats": "", "s3": "", "services": {}}')
     starting = subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)])
     try:

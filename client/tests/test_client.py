@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import itertools
 import pickle
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
 import pytest
@@ -50,6 +52,27 @@ async def test_the_same_request_id_is_the_same_job_after_another_upload(gateway,
         first = await client.create_job(await client.upload(talk), request_id="mine")
         second = await client.create_job(await client.upload(talk), request_id="mine")
         assert first.id == second.id
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """S3 that answers for another region."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(307)
+        self.send_header("Location", "https://bucket.s3.eu-central-1.example/")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_form_that_s3_sends_elsewhere_is_not_taken_for_sent(talk):
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(JobServiceError, match=r"307: it is at https://bucket\.s3\.eu-central-1"):
+            post_file(f"http://127.0.0.1:{server.server_port}/bucket", {"key": "talk"}, talk)
+        server.shutdown()
 
 
 async def test_a_file_can_be_posted_past_the_gateway_and_is_refused_where_the_form_is_not_for_it(gateway, talk, tmp_path):

@@ -205,6 +205,19 @@ def test_text_without_spaces_is_no_empty_picture() -> None:
     assert [node.label for scene in storyboard.scenes for node in scene.diagram.nodes] == [text[:89] + "…"]
 
 
+@pytest.mark.parametrize(
+    ("language", "words", "phrase"),
+    [
+        ("zh", "今天 我们 来 讲 人工 智能， 它 改变 了 世界。", "今天我们来讲人工智能，它改变了世界。"),
+        ("ja", "散 歩 に 行き ましょう。", "散歩に行きましょう。"),
+        ("ko", "오늘은 산책을 갑시다.", "오늘은 산책을 갑시다."),
+    ],
+)
+def test_words_are_written_together_where_people_do(language: str, words: str, phrase: str) -> None:
+    storyboard, _ = analyze(make_transcript(words, language))
+    assert [node.label for scene in storyboard.scenes for node in scene.diagram.nodes] == [phrase]
+
+
 def test_a_french_denial_stays_one(parser: Parser) -> None:
     talk = parse(
         parser,

@@ -237,6 +237,34 @@ def test_edges_of_dropped_nodes_and_unsaid_labels_go_too(parse: Parse) -> None:
     assert reading.dropped == 1 + 4 + 2  # a node; loose, self, double and unknown edges; two labels
 
 
+@pytest.mark.parametrize(
+    ("text", "nodes", "arrow"),
+    [
+        ("Vaccines do not cause autism.", [node("Vaccines", 0, 0), node("Autism", 4, 4)], edge(0, 1)),
+        ("Vaccines do not cause autism.", [node("Vaccines", 0, 0), node("Autism", 4, 4)], edge(0, 1, "causes", 1, 3)),
+        ("The server never talks to the database.", [node("Server", 0, 1), node("Database", 5, 6)], edge(0, 1)),
+        (
+            "Look at rain and at floods. It does not cause them.",
+            [node("Rain", 2, 2), node("Floods", 5, 5)],
+            edge(0, 1, "causes", 7, 9),
+        ),
+    ],
+)
+def test_what_is_denied_is_no_edge(parse: Parse, text: str, nodes: list[Entry], arrow: Entry) -> None:
+    talk = parse(text)
+    reading = read_answer(talk, talk.sentences, Answer.model_validate({"type": "cause-effect", "nodes": nodes, "edges": [arrow]}))
+    assert len(reading.content.nodes) == 2
+    assert not reading.content.edges
+    assert reading.dropped == 1
+
+
+def test_what_is_said_of_two_things_beside_a_denial_is_an_edge(parse: Parse) -> None:
+    talk = parse("Rain causes floods, which no dam can stop.")
+    answer = {"type": "cause-effect", "nodes": [node("Rain", 0, 0), node("Floods", 2, 2)], "edges": [edge(0, 1, "causes", 1, 1)]}
+    (drawn,) = read_answer(talk, talk.sentences, Answer.model_validate(answer)).content.edges
+    assert drawn.label == "causes"
+
+
 def test_a_ring_is_no_tree(parse: Parse) -> None:
     nodes = [node("Clerk", 0, 1), node("Letter", 2, 4), node("Form", 5, 9)]
     reading = read(parse, {"type": "hierarchy", "nodes": nodes, "edges": [edge(0, 1), edge(1, 2), edge(2, 0), edge(0, 2)]})

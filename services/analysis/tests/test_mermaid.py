@@ -118,6 +118,25 @@ def test_an_outline_says_what_each_scene_shows() -> None:
     ]
 
 
+def test_a_ring_that_was_made_a_tree_is_written_whole() -> None:
+    nodes = [Node(id=name, label=name) for name in ("rain", "river", "sea", "snow")]
+    edges = [
+        Edge(id=f"{a}{b}", source=a, target=b) for a, b in (("rain", "river"), ("river", "sea"), ("sea", "rain"), ("sea", "snow"))
+    ]
+    diagram = Diagram(type=DiagramType.DIAGRAM_TYPE_HIERARCHY, nodes=nodes, edges=edges)
+    outline = write_outline(Storyboard(scenes=[Scene(id="s01", diagram=diagram)]))
+    assert outline.splitlines()[2:] == ["- rain", "  - river", "    - sea", "      - snow"]
+
+
+def test_what_hangs_on_many_is_written_below_each_and_its_parts_once() -> None:
+    names = [f"n{number}" for number in range(30)]
+    nodes = [Node(id=name, label=name) for name in names]
+    edges = [Edge(id=f"{a}{b}", source=a, target=b) for place, a in enumerate(names) for b in names[place + 1 : place + 3]]
+    diagram = Diagram(type=DiagramType.DIAGRAM_TYPE_MINDMAP, nodes=nodes, edges=edges)
+    lines = write_outline(Storyboard(scenes=[Scene(id="s01", diagram=diagram)])).splitlines()[2:]
+    assert len(lines) == len(edges) + 1
+
+
 def test_what_was_said_cannot_leave_its_quotes() -> None:
     diagram = Diagram(type=DiagramType.DIAGRAM_TYPE_FLOWCHART)
     diagram.nodes.append(Node(id="s01n01", kind=NodeKind.NODE_KIND_STEP, label='Say "hi" <script>'))

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,14 @@ def _transcript(*words: tuple[str, float, float], duration: float = 10.0) -> Tra
         (_transcript((" ", 1, 2)), "transcript.segments[0].words[0].text"),
         (_transcript(("a", 11, 12)), "transcript.duration_seconds"),
         (_transcript(), "transcript.segments"),
+        (_transcript(("a", 1, 2), duration=math.inf), "transcript.duration_seconds"),
+        (_transcript(("a", 1, 2), ("b", math.nan, 3)), "transcript.segments[0].words[1].start_seconds"),
+        (
+            Transcript(
+                language="en", duration_seconds=9, segments=[*_transcript(("a", 1, 2)).segments, Segment(text="And more.")]
+            ),
+            "transcript.segments[1].words",
+        ),
     ],
 )
 def test_broken_transcripts_are_refused_by_field(transcript: Transcript, field: str) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from rich import box
 from rich.markup import escape
@@ -16,13 +19,19 @@ from rich.table import Table
 from s2v.cli.batch_journal import Entry, Journal, locked
 from s2v.cli.connection import Target, connected_or_started
 from s2v.cli.exits import CommandError, ExitCode, errors, results
-from s2v.cli.make import find
+from s2v.cli.make import check_name, find
 from s2v.client import Client, JobServiceError
 from s2v.v1.artifact_pb2 import ArtifactKind
 from s2v.v1.job_pb2 import Job, JobOptions, JobState, Priority
 
+T = TypeVar("T")
+
 SUFFIXES = frozenset({".wav", ".mp3", ".mp4", ".m4a", ".ogg", ".opus", ".flac", ".webm", ".mov", ".mkv", ".aac"})
 """Names of files that are taken for talks."""
+
+
+NO_ROOM = ("BUSY", "MAINTENANCE")
+"""Reasons of a gateway that answers, and takes the call later."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +89,25 @@ async def make_videos(batch: Batch, *, as_json: bool) -> None:
 def find_talks(batch: Batch) -> list[tuple[str, Priority.ValueType]]:
     """Returns the talks of the folder with their priorities, those of high priority first, then by path.
 
-    Errors: CommandError when there is none, or when two would be one video.
+    Errors: CommandError when there is none, when two would be one video, when a name is not in UTF-8 or the videos go among them.
     """
-    out = batch.out.resolve()
+    out, folder = batch.out.resolve(), batch.folder.resolve()
+    if out == folder:
+        raise CommandError(
+            f"{batch.out} holds the talks, and videos would be taken for talks; name another folder", ExitCode.INPUT
+        )
+    # A folder of videos around the talks holds these, too.
+    within = out.is_relative_to(folder)
     found = sorted(
         path.relative_to(batch.folder).as_posix()
         for path in batch.folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.resolve().is_relative_to(out)
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not (within and path.resolve().is_relative_to(out))
     )
     if not found:
         raise CommandError(f"there is no talk in {batch.folder}; sound and video files are looked for", ExitCode.INPUT)
     videos: dict[str, str] = {}
     for talk in found:
+        check_name(Path(talk))
         other = videos.setdefault(str(Path(talk).with_suffix("")), talk)
         if other != talk:
             raise CommandError(f"{other} and {talk} would be the same video; rename one of them", ExitCode.INPUT)
@@ -124,15 +140,13 @@ async def _make(  # noqa: PLR0917 - a talk and all it needs
             options.CopyFrom(batch.options)
             options.priority = priority
             entry = await _start(client, journal, talk, source, options, entry)
-            async for _ in client.watch(entry.job_id):
-                pass
-            job = await client.get_job(entry.job_id)
+            job = await _when_asked(talk, partial(_follow, client, entry.job_id))
             if job.state != JobState.JOB_STATE_SUCCEEDED:
                 await asyncio.to_thread(journal.record, talk, Entry(content, entry.attempt + 1))
                 return Outcome(talk, name, "failed", job.id, job.source_seconds, job.error.message or "it was cancelled")
             video.parent.mkdir(parents=True, exist_ok=True)
-            await client.download(job.id, find(job, ArtifactKind.ARTIFACT_KIND_VTT).name, captions)
-            await client.download(job.id, find(job, ArtifactKind.ARTIFACT_KIND_MP4).name, video)
+            for kind, path in ((ArtifactKind.ARTIFACT_KIND_VTT, captions), (ArtifactKind.ARTIFACT_KIND_MP4, video)):
+                await _when_asked(talk, partial(client.download, job.id, find(job, kind).name, path))
             await asyncio.to_thread(journal.record, talk, replace(entry, done=True))
             _note(f"{talk}: made")
         except (JobServiceError, CommandError, OSError) as error:
@@ -149,7 +163,7 @@ async def _start(  # noqa: PLR0917 - a talk and all it needs
     """
     if entry.job_id:
         try:
-            await client.get_job(entry.job_id)
+            await _when_asked(talk, partial(client.get_job, entry.job_id))
         except JobServiceError as error:
             if error.code.name != "NOT_FOUND":
                 raise
@@ -157,21 +171,34 @@ async def _start(  # noqa: PLR0917 - a talk and all it needs
         else:
             return entry
     await asyncio.to_thread(journal.record, talk, entry)
-    upload_id = ""
-    while True:
-        try:
-            upload_id = upload_id or await client.upload(source)
-            job = await client.create_job(upload_id, options, journal.request_id(talk, entry))
-            break
-        except JobServiceError as error:
-            comes_again = error.code.name == "RESOURCE_EXHAUSTED" or error.reason == "MAINTENANCE"
-            if not comes_again or not error.retry_seconds:
-                raise
-            _note(f"{talk} waits: {error.message}")
-            await asyncio.sleep(error.retry_seconds)
+    upload_id = await _when_asked(talk, partial(client.upload, source))
+    job = await _when_asked(talk, partial(client.create_job, upload_id, options, journal.request_id(talk, entry)))
     entry = replace(entry, job_id=job.id)
     await asyncio.to_thread(journal.record, talk, entry)
     return entry
+
+
+async def _follow(client: Client, job_id: str) -> Job:
+    """Waits until a job has ended, and returns it as it is then. Errors: JobServiceError."""
+    async for _ in client.watch(job_id):
+        pass
+    return await client.get_job(job_id)
+
+
+async def _when_asked(talk: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Returns what a call answers; while the gateway has no room for it and says when to come again, waits and makes it again.
+
+    Errors: JobServiceError of any other kind; those of the call.
+    """
+    while True:
+        try:
+            return await call()
+        except JobServiceError as error:
+            no_room = error.code.name == "RESOURCE_EXHAUSTED" or error.reason in NO_ROOM
+            if not no_room or not error.retry_seconds:
+                raise
+            _note(f"{talk} waits: {error.message}")
+            await asyncio.sleep(error.retry_seconds)
 
 
 def _digest(source: Path, options: JobOptions) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from s2v.cli.exits import CommandError, ExitCode
 from s2v.cli.stack import Stack, wait_for_stack
-from s2v.client import Client
+from s2v.client import Access, Client
 
 POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 10.0
@@ -45,7 +45,7 @@ async def connected(target: Target) -> AsyncIterator[Client]:
             ExitCode.UNAVAILABLE,
         )
     with in_use(target.home):
-        async with Client(found.gateway, PATIENCE_SECONDS) as client:
+        async with Client(found.gateway, PATIENCE_SECONDS, Access.from_environment(plaintext=True)) as client:
             yield client
 
 
@@ -59,7 +59,12 @@ async def connected_or_started(target: Target, note: Callable[[str], None]) -> A
         async with connected(target) as client:
             yield client
         return
-    async with Stack(target.home, note) as stack, _until_unused(target.home, note), Client(stack.endpoints.gateway) as client:
+    access = Access.from_environment(plaintext=True)
+    async with (
+        Stack(target.home, note) as stack,
+        _until_unused(target.home, note),
+        Client(stack.endpoints.gateway, access=access) as client,
+    ):
         yield client
 
 

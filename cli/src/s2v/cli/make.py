@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,15 +44,18 @@ async def make_video(order: Order) -> None:
     Errors: CommandError, S2VError, JobServiceError, OSError.
     """
     check_talk(order.talk)
-    check_folder(order.video.parent)
+    check_output(order.video, order.talk)
+    if order.video.suffix == ".vtt":
+        raise CommandError(f"{order.video} is where the captions go; name the video .mp4", ExitCode.INPUT)
     with JobProgress(errors, [UPLOAD, *NAMES.values()]) as progress:
         async with connected_or_started(order.target, progress.note) as client:
             job = await submit(client, order.talk, order.options, progress)
             try:
                 job = await follow(client, job, progress)
             except asyncio.CancelledError:
-                progress.note(f"Cancelling job {job.id}")
+                # First, as who has gone away (a closed terminal, a broken pipe) can't be told anything.
                 await client.cancel(job.id)
+                progress.note(f"Cancelled job {job.id}")
                 raise
             files = await fetch(client, job, order)
             works = await read_works(client, job)
@@ -147,12 +151,40 @@ def check_talk(talk: Path) -> None:
         raise CommandError(f"there is no file {talk}", ExitCode.INPUT)
     if talk.stat().st_size == 0:
         raise CommandError(f"{talk} is empty; name a recording of speech", ExitCode.INPUT)
+    check_name(talk)
+
+
+def check_name(path: Path) -> None:
+    """Checks that the name of a file can be told to others.
+
+    Errors: CommandError when it is not UTF-8, as some old archives have it.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise CommandError(f"the name of {str(path)!a} is not in UTF-8; rename it", ExitCode.INPUT) from error
+
+
+def check_output(out: Path, *sources: Path) -> None:
+    """Checks that a file can be written, and is none of those that it is made from, before anything is started.
+
+    Errors: CommandError.
+    """
+    check_folder(out.parent)
+    if not out.exists():
+        return
+    if not out.is_file():
+        raise CommandError(f"{out} is no file that can be written anew; name a file with -o", ExitCode.INPUT)
+    if any(source.exists() and out.samefile(source) for source in sources):
+        raise CommandError(f"{out} is the recording itself; name another file with -o", ExitCode.INPUT)
 
 
 def check_folder(folder: Path) -> None:
-    """Checks that the result can be written, before anything is started.
+    """Checks that there is a folder to write to.
 
     Errors: CommandError.
     """
     if not folder.is_dir():
         raise CommandError(f"there is no folder {folder} to write to; make it first with: mkdir -p {folder}", ExitCode.INPUT)
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"nothing can be written to the folder {folder}; name a file in another one with -o", ExitCode.INPUT)

@@ -22,6 +22,8 @@ GUARD = [sys.executable, "-I", "-S", guard_program.__file__]
 """Isolated and without site-packages: about 15 ms."""
 LOG_BYTES = 16 * 1024 * 1024
 """A log larger than this is set aside (one old file is kept) when its process starts."""
+ELSEWHERE = ("S2V_TLS_", "S2V_NATS_TLS_")
+"""Settings of a gateway or a NATS elsewhere: within one machine nobody speaks TLS."""
 KILL_SECONDS = 5.0
 """How long the kernel may take to end a killed process."""
 
@@ -71,7 +73,8 @@ class ChildProcess:
         self.name = name
         self.command = list(command)
         self.log = log
-        self._environment = {**os.environ, **environment}
+        own = {name: value for name, value in os.environ.items() if not name.startswith(ELSEWHERE)}
+        self._environment = {**own, **environment}
         self._folder = folder
         self._guard = guard
         self._process: subprocess.Popen[bytes] | None = None

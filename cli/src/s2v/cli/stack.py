@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -46,6 +48,8 @@ DRAIN_SECONDS = 8
 """How long a stopping service goes on with the tasks it has; then it hands them back, to be done when the stack is up again."""
 ACK_WAIT_SECONDS = 10
 """How soon a task whose service was killed is done again. On one machine no network makes a living service seem silent."""
+MAX_WORK_PATH = 70
+"""Bytes in the path of the work folder, in which processes have sockets: all of a socket's path may have 107."""
 WATCH_SECONDS = 0.25
 """How often the processes are looked at."""
 LOCK_TRIES = 5
@@ -60,6 +64,15 @@ def default_home() -> Path:
     """Returns the data folder where none is given: `s2v` in the XDG data home."""
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "s2v"
+
+
+def work_folder(home: Path) -> Path:
+    """Returns where a stack's processes keep what they need for a moment: in its data folder, unless the path is too long."""
+    work = home / "work"
+    if len(os.fsencode(work)) <= MAX_WORK_PATH:
+        return work
+    digest = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()
+    return Path(tempfile.gettempdir()) / f"s2v-{digest[:12]}"
 
 
 @dataclass(frozen=True)
@@ -157,8 +170,8 @@ class Stack:
     async def __aenter__(self) -> Self:
         """Starts everything and waits until it serves.
 
-        Errors: PreconditionError when a stack is already up in this folder; SetupError; UnavailableError with the last words of
-        the process that did not start.
+        Errors: PreconditionError when a stack is already up in this folder, or it holds what is no stack's; SetupError;
+        UnavailableError with the last words of the process that did not start.
         """
         self._take_lock()
         for tries_left in reversed(range(PORT_TRIES)):
@@ -178,9 +191,9 @@ class Stack:
         self._release_lock()
 
     async def _start(self) -> None:
-        logs, work = self.home / "logs", self.home / "work"
+        logs, work = self.home / "logs", work_folder(self.home)
         shutil.rmtree(work, ignore_errors=True)  # what killed processes have left there
-        work.mkdir()
+        work.mkdir(mode=0o700)
         self._guard = Guard()
         self._note("Starting NATS and S3")
         nats = NatsServer(self.home / "nats", logs / "nats.log")
@@ -226,9 +239,7 @@ class Stack:
         await asyncio.gather(*(asyncio.to_thread(service.wait_ready, READY_SECONDS) for service in services))
         addresses = {service.name: service.address for service in services}
         self.endpoints = Endpoints(os.getpid(), addresses["gateway"], nats.url, s3.endpoint, addresses, metrics)
-        ready = self.home / "stack.json.new"
-        write_private(ready, json.dumps(asdict(self.endpoints), indent=2))
-        ready.replace(self.home / "stack.json")
+        write_private(self.home / "stack.json", json.dumps(asdict(self.endpoints), indent=2))
 
     async def _stop_processes(self) -> None:
         """Stops everything: first the front door and the services, which drain together, then what they stand on."""
@@ -246,6 +257,7 @@ class Stack:
                     self._note(f"While stopping: {end}")
         if self._guard:
             self._guard.close()
+        shutil.rmtree(work_folder(self.home), ignore_errors=True)
 
     def _release_lock(self) -> None:
         if self._lock:
@@ -276,6 +288,11 @@ class Stack:
                 self._note(f"{server.name} could not be started again: {error}")
 
     def _take_lock(self) -> None:
+        if self.home.is_dir() and not (self.home / "lock").exists() and any(self.home.iterdir()):
+            raise PreconditionError(
+                f"{self.home} holds other files, and a stack's data needs a folder of its own: "
+                f"name one that is new or empty, such as {self.home / 's2v'} (S2V_HOME or --data-dir)"
+            )
         make_private(self.home)
         self._lock = (self.home / "lock").open("a+")
         try:

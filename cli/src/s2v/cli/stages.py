@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from s2v.cli.brand import read_brand
 from s2v.cli.exits import CommandError, ExitCode, errors, run
-from s2v.cli.make import check_folder, check_talk
+from s2v.cli.make import check_folder, check_output, check_talk
 from s2v.cli.options import Finish, Words
 from s2v.cli.progress import JobProgress
 from s2v.v1.composition_pb2 import Composition
@@ -95,7 +95,7 @@ def layout(storyboard: Path, out: Path, *, form: str, height: int, aspect: str, 
 def render(composition: Path, out: Path, *, audio: Path, transcript: Path | None, fps: int, finish: Finish, strict: bool) -> None:
     """Writes the video of a composition and its sound; captions, poster and stream beside it. Exits if that fails."""
     check_talk(audio)
-    check_folder(out.parent)
+    check_output(out, audio, composition)
     pictures = _read(composition, Composition)
     words = _read(transcript, Transcript) if transcript else None
     run(_render(pictures, words, out, audio, fps, finish, strict=strict))

@@ -27,12 +27,14 @@ class Access:
     """Its key, as PEM."""
 
     @classmethod
-    def from_environment(cls) -> Self:
+    def from_environment(cls, *, plaintext: bool = False) -> Self:
         """Reads S2V_TOKEN or the file S2V_TOKEN_FILE, S2V_CLIENT_TLS=on, and the files S2V_CLIENT_CA, …_CERT and …_KEY.
 
-        Errors: OSError.
+        `plaintext`: the token alone, for a gateway on this machine that speaks no TLS. Errors: OSError.
         """
         token = os.environ.get("S2V_TOKEN") or _read("S2V_TOKEN_FILE").decode().strip()
+        if plaintext:
+            return cls(token)
         tls = os.environ.get("S2V_CLIENT_TLS", "") == "on"
         return cls(token, tls, _read("S2V_CLIENT_CA"), _read("S2V_CLIENT_CERT"), _read("S2V_CLIENT_KEY"))
 

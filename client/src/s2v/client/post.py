@@ -48,7 +48,9 @@ def post_file(url: str, fields: Mapping[str, str], path: Path) -> None:
             ) from error
         finally:
             connection.close()
-    if answer.status >= http.client.BAD_REQUEST:
+    if answer.status >= http.client.MULTIPLE_CHOICES:
+        if place := answer.getheader("Location"):
+            told = f"it is at {place}; tell the gateway so (S2V_S3_PUBLIC_ENDPOINT, S2V_S3_REGION). {told}"
         code = grpc.StatusCode.UNAVAILABLE if answer.status >= http.client.INTERNAL_SERVER_ERROR else None
         raise JobServiceError(
             code or grpc.StatusCode.FAILED_PRECONDITION,

@@ -46,7 +46,8 @@ class Watching:
                     yield event
 
     async def _follow(self, tenant: str, job_id: str, after_sequence: int) -> AsyncGenerator[JobEvent, None]:
-        record = await self._jobs.get(tenant, job_id)
+        # Not a moment behind: the epoch tells the end of this run from that of the one before.
+        record = await self._jobs.get(tenant, job_id, newest=True)
         quiet_seconds = REPLAY_SECONDS if record.job.state in FINISHED else QUIET_SECONDS
         # It is closed here, by hand: a generator that is left to the garbage collector keeps its subscription.
         events = self._bus.events(job_id, after_sequence)

@@ -61,11 +61,11 @@ def read_lower(cache: Path) -> tuple[Arrays, Path]:
     Errors: SetupError when a package is missing, or its weights or the kept ones are not those expected.
     """
     folder = cache / f"{NAME}-lower-{LOWER_SHA256[:12]}"
-    if not (folder / "tokenizer.json").is_file():
-        try:
+    try:
+        if not (folder / "tokenizer.json").is_file():
             _convert(folder)
-        except OSError as error:
-            raise SetupError(f"the weights of {NAME} can't be written to {cache} ({error}): see to S2V_MODEL_CACHE") from error
+    except OSError as error:
+        raise SetupError(f"the weights of {NAME} can't be kept in {cache} ({error}): see to S2V_MODEL_CACHE") from error
     try:
         with np.load(folder / "lower.npz") as file:
             arrays = {name: file[name] for name in file.files}
@@ -202,6 +202,7 @@ def _convert(folder: Path) -> None:
                 arrays |= quantize_layer(number, adapt_layer(number, layer, adapters) if number in ADAPTED_LAYERS else layer)
         np.savez(building / "lower.npz", allow_pickle=False, **arrays)
         weights.unlink()
+        building.chmod(0o755)  # Others read it, too: an image is built by root.
         try:
             os.replace(building, folder)
         except OSError:

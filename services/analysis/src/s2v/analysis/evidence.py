@@ -11,6 +11,7 @@ from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS, third_person
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import FREE_WORDS
 from s2v.analysis.numbers import read_number, read_ordinal, read_year, write_number
+from s2v.runtime.captions import WITHOUT_SPACES
 from s2v.runtime.errors import S2VError
 from s2v.v1.diagram_pb2 import DiagramType, Evidence, SpokenEvidence, WordSpan
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
@@ -159,6 +160,8 @@ def _check_label(where: str, label: str, evidence: Evidence, talk: Talk, limits:
 def _forms(evidence: Evidence, talk: Talk) -> Iterator[str]:
     """The forms in which the words of the evidence may stand in a label."""
     for span in evidence.spoken.spans:
+        if talk.speech.language in WITHOUT_SPACES:
+            yield from _WORD.findall(talk.speech.text(span.begin, span.end).lower())
         for word in range(span.begin, span.end):
             text = talk.speech.texts[word].lower()
             yield from _WORD.findall(text)

@@ -15,6 +15,7 @@ from s2v.analysis.influences import CAUSATIVE_VERBS
 from s2v.analysis.labels import capitalize, content_lemmas
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import FILLERS, OPENERS
+from s2v.runtime.captions import WITHOUT_SPACES
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
 MAX_CHARACTERS = 90
@@ -128,12 +129,15 @@ def extract_key_phrase(talk: Talk, sentences: Sequence[Span], closeness: NDArray
 def extract_plain_phrase(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the sentence, or part of one up to a comma, that has most long words: for languages without grammar."""
     best: tuple[float, tuple[int, int]] | None = None
+    long = 2 if talk.speech.language in WITHOUT_SPACES else 5  # Characters of a word that is no particle.
     for sentence in sentences:
         begin, end = talk.words(sentence)
         for first, last in dict.fromkeys([(begin, end), *_pieces(talk, begin, end)]):
             texts = talk.speech.texts[first:last]
-            score = sum(len(text) >= 5 for text in texts) - max(len(texts) - GOOD_WORDS[1], 0) - _lateness(talk, sentences, first)
-            if len(texts) >= MIN_WORDS and len(_close(" ".join(texts))) <= MAX_CHARACTERS and (best is None or score > best[0]):
+            beyond = max(len(texts) - GOOD_WORDS[1], 0)
+            score = sum(len(text) >= long for text in texts) - beyond - _lateness(talk, sentences, first)
+            fits = len(texts) >= MIN_WORDS and len(_close(talk.speech.text(first, last))) <= MAX_CHARACTERS
+            if fits and (best is None or score > best[0]):
                 best = (score, (first, last))
     return _make_opening(talk, sentences) if best is None else _make_phrase(talk, *best[1])
 
@@ -155,7 +159,7 @@ def _make_opening(talk: Talk, sentences: Sequence[Span]) -> Content:
 
 def _pieces(talk: Talk, begin: int, end: int) -> list[tuple[int, int]]:
     """Returns the words between commas, as (begin, end)."""
-    stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in ",;:"]
+    stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in ",;:，、；：،؛"]
     return list(zip([begin, *stops], [*stops, end], strict=True))
 
 
@@ -380,5 +384,5 @@ def _lacks_subject(verb: Token, tokens: Span) -> bool:
 
 def _close(text: str) -> str:
     """Drops the comma or colon at which a clause was cut, and a quotation that was cut; a full stop or question mark stays."""
-    text = text.rstrip(" ,;:-–—").strip('"“” ')
+    text = text.rstrip(" ,;:-–—，、；：،؛").strip('"“” ')
     return text if text.count('"') % 2 == 0 and text.count("“") == text.count("”") else re.sub('["“”]', "", text)

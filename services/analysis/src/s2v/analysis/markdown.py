@@ -35,15 +35,20 @@ def _write_tree(diagram: Diagram) -> Iterator[str]:
         children.setdefault(edge.source, []).append(edge.target)
     owned = {edge.target for edge in diagram.edges}
     nodes = {node.id: node for node in diagram.nodes}
+    written: set[str] = set()
 
     def write(name: str, above: tuple[str, ...]) -> Iterator[str]:
         yield f"{'  ' * len(above)}- {_write_node(nodes[name])}"
+        if name in written:
+            return  # What is below it stands where it is named first.
+        written.add(name)
         for child in children.get(name, []):
             if child not in above and child != name:
                 yield from write(child, (*above, name))
 
-    for node in diagram.nodes:
-        if node.id not in owned:
+    # An edited diagram may be no tree: a ring has no root.
+    for node in sorted(diagram.nodes, key=lambda node: node.id in owned):
+        if node.id not in written:
             yield from write(node.id, ())
 
 

@@ -17,6 +17,7 @@ from s2v.analysis.evidence import MARKS
 from s2v.analysis.labels import MAX_CHARACTERS, MAX_WORDS, capitalize, content_lemmas, third_person
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import DENIALS, FREE_WORDS, FUNCTION_WORDS
+from s2v.analysis.spoken_edges import denies_meeting
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 MAX_SPAN_WORDS = 40
@@ -105,6 +106,7 @@ class _Draft:
             or (source, target) in known
             or self.kind == DiagramType.DIAGRAM_TYPE_TIMELINE
             or (self.kind in TREES and not fits_tree([(edge.source, edge.target) for edge in self.edges], source, target))
+            or self._is_denied(self.nodes[source], self.nodes[target])
         ):
             self.dropped += 1
             return
@@ -119,8 +121,20 @@ class _Draft:
                 text = said.text if said.text[1:2].isupper() else said.text[:1].lower() + said.text[1:]
             else:
                 self.dropped += 1
+                if cue is not None and _loses_negation(self.talk, _without_denials(self.talk, *cue), *cue):
+                    return  # What the words say is that there is no such edge.
         kind = EdgeKind.EDGE_KIND_BRANCH if decision else PARTS[self.kind][1]
         self.edges.append(EdgeDraft(kind, source, target, text, cue))
+
+    def _is_denied(self, source: NodeDraft, target: NodeDraft) -> bool:
+        """Whether the sentence that names two nodes denies what would join them: "vaccines do not cause autism"."""
+        words = {*source.label.words, *target.label.words}
+        one, other = (_head(self.talk, node.label.words) for node in (source, target))
+        if one.sent.start != other.sent.start:
+            return False
+        above = {one, *one.ancestors}
+        joint = next((token for token in (other, *other.ancestors) if token in above), one)
+        return denies_meeting(self.talk, joint, words)
 
     def _span(self, first: int, last: int) -> tuple[int, int] | None:
         """The words of the talk that the scene's words `first` to `last` are."""
@@ -157,6 +171,13 @@ def find_label(talk: Talk, text: str, begin: int, end: int) -> Label | None:
     return Label(label, tuple(sorted(set(words))))
 
 
+def _head(talk: Talk, words: Sequence[int]) -> Token:
+    """The token among some words that governs them."""
+    tokens = [token for word in words for token in _tokens(talk, word)]
+    inside = set(tokens)
+    return next((token for token in tokens if token.head == token or token.head not in inside), tokens[0])
+
+
 def _opens(talk: Talk, word: int) -> bool:
     """Whether a word has a capital only because it opens a sentence."""
     token = _tokens(talk, word)[0]
@@ -178,6 +199,15 @@ def _forms(talk: Talk, word: int) -> set[str]:
 
 def _tokens(talk: Talk, word: int) -> list[Token]:
     return list(talk.doc[slice(*talk.tokens_of[word])])
+
+
+def _without_denials(talk: Talk, begin: int, end: int) -> set[int]:
+    """The words of a span, those left out that deny others."""
+    return {
+        word
+        for word in range(begin, end)
+        if not any(token.dep_ == "neg" or token.lower_ in DENIALS for token in _tokens(talk, word))
+    }
 
 
 def _loses_negation(talk: Talk, words: set[int], begin: int, end: int) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from s2v.runtime.captions import WITHOUT_SPACES
 from s2v.runtime.errors import InvalidInputError
 from s2v.v1.transcript_pb2 import Transcript
 
@@ -40,25 +42,32 @@ class Speech:
         return bool(self.probabilities) and 0.0 < self.probabilities[word] < bound
 
     def text(self, begin: int, end: int) -> str:
-        """Returns words `begin` up to `end` (not included), joined by spaces."""
-        return " ".join(self.texts[begin:end])
+        """Returns words `begin` up to `end` (not included), joined by spaces unless the language is written without them."""
+        return ("" if self.language in WITHOUT_SPACES else " ").join(self.texts[begin:end])
 
 
 def read_speech(transcript: Transcript) -> Speech:
     """Reads a transcript's words.
 
-    Errors: InvalidInputError when there are no words, or when they are empty, out of order or outside the sound.
+    Errors: InvalidInputError when there are no words, or when they are empty, without times, out of order or outside the sound.
     """
     texts: list[str] = []
     starts: list[float] = []
     ends: list[float] = []
     probabilities: list[float] = []
+    if not math.isfinite(transcript.duration_seconds):
+        raise InvalidInputError("transcript.duration_seconds is no number", field="transcript.duration_seconds")
     for number, segment in enumerate(transcript.segments):
+        if not segment.words and any(character.isalnum() for character in segment.text):
+            field = f"transcript.segments[{number}].words"
+            raise InvalidInputError(f"{field} is empty, though the segment has a text: give each word its times", field=field)
         for place, word in enumerate(segment.words):
             field = f"transcript.segments[{number}].words[{place}]"
             text = word.text.strip()
             if not text:
                 raise InvalidInputError(f"{field}.text is empty: leave such words out", field=f"{field}.text")
+            if not (math.isfinite(word.start_seconds) and math.isfinite(word.end_seconds)):
+                raise InvalidInputError(f"{field} has a time that is no number", field=f"{field}.start_seconds")
             if word.end_seconds < word.start_seconds:
                 raise InvalidInputError(f"{field} ends before it starts", field=f"{field}.end_seconds")
             if starts and word.start_seconds < starts[-1] - TOLERANCE_SECONDS:

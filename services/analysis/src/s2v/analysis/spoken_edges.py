@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from spacy.tokens import Token
 
 from s2v.analysis.candidates import Candidate
@@ -16,9 +18,12 @@ def denies_edge(talk: Talk, source: Candidate, target: Candidate, joint: Token) 
 
     `joint` is where their branches of the tree meet. A node that holds the denied verb holds its denial, too.
     """
-    if source.head.sent.start != target.head.sent.start or talk.word(joint) in _words(source, target):
-        return False
-    return joint.pos_ in ("VERB", "AUX") and is_denied(joint)
+    return source.head.sent.start == target.head.sent.start and denies_meeting(talk, joint, _words(source, target))
+
+
+def denies_meeting(talk: Talk, joint: Token, words: Collection[int]) -> bool:
+    """Returns whether a verb at which two nodes meet is denied, and stands in neither of them; `words` are those of both."""
+    return joint.pos_ in ("VERB", "AUX") and talk.word(joint) not in words and is_denied(joint)
 
 
 def name_edge(talk: Talk, source: Candidate, target: Candidate, joint: Token) -> tuple[str, tuple[int, int] | None]:
