@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from s2v.runtime.settings import RuntimeSettings
+from s2v.runtime.tiers import TieredStore
+from s2v.v1.job_pb2 import JobState
+from s2v.v1.work_pb2 import Tier
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "runtime" / "tests"))
 from house import House
@@ -83,4 +86,59 @@ async def test_a_dead_letter_is_listed_shown_and_redriven(
             assert f"{job_id} goes on in run 2" in await asyncio.to_thread(s2v, environment, "dead", "redrive", number)
             await house.ended(job_id)
     assert "No dead letters" in await asyncio.to_thread(s2v, environment, "dead", "list")
+
+
+async def test_a_letter_that_is_refused_holds_up_no_others(
+    environment: dict[str, str], settings: RuntimeSettings, tenant: str
+) -> None:
+    async with House(settings, tenant) as house:
+        for stream in ("S2V_WORK", "S2V_DEAD"):
+            await house.bus.jetstream.purge_stream(stream)
+        house.faults.add("one")
+        async with house.working():
+            refused, later, good = [await house.submit("one") for _ in range(3)]
+            for job_id in (refused, later, good):
+                await house.ended(job_id)
+                await asyncio.sleep(0)
+        for job_id, epoch in ((refused, 1), (later, 2)):
+
+            def cancelled(record, epoch=epoch):
+                record.job.state, record.epoch = JobState.JOB_STATE_CANCELLED, epoch
+                return True
+
+            await house.jobs.update(tenant, job_id, cancelled)
+        said = await asyncio.to_thread(lambda: s2v(environment, "dead", "redrive", "--all", code=1))
+        assert f"job {refused} has cancelled for good" in said
+        assert f"is dropped: job {later} is gone, or has ended in a later run" in said
+        assert f"{good} goes on in run 2" in said
+        assert "refused, and kept: 1 of the letters" in said
+        left = await asyncio.to_thread(s2v, environment, "dead", "list")
+        assert (refused in left, later in left, good in left) == (True, False, False)
+        await house.bus.jetstream.purge_stream("S2V_DEAD")
+
+
+async def test_a_bucket_that_was_lost_is_that_of_its_archive_again_once_it_is_restored(
+    environment: dict[str, str], settings: RuntimeSettings, tenant: str, tmp_path: Path
+) -> None:
+    buckets = {"s3_bucket": f"{tenant}-hot", "s3_warm_bucket": f"{tenant}-warm"}
+    environment |= {f"S2V_{name.upper()}": value for name, value in buckets.items()}
+    down, good = "s3+http://key:secret@127.0.0.1:9/bucket", f"file://{tmp_path}/backup"
+    store = TieredStore(settings.model_copy(update=buckets))
+    await store.prepare()
+    await store.put("_keys/a.pb", b"key")
+    said = await asyncio.to_thread(lambda: s2v(environment, "backup", "run", "--to", down, "--to", good, code=5))
+    assert "1 objects" in said, "the other destination has it"
+    await store.tiers[Tier.TIER_HOT].delete_prefix("")
+    assert not await store.belong_together()
+    assert "1 objects" in await asyncio.to_thread(s2v, environment, "restore", good)
+    assert await store.read("_keys/a.pb") == b"key"
+    assert await store.belong_together()
+    await store.put("_keys/a.pb", b"revoked")
+    assert "0 objects" in await asyncio.to_thread(s2v, environment, "restore", good)
+    assert "1 objects" in await asyncio.to_thread(s2v, environment, "restore", good, "--overwrite")
+    assert await store.read("_keys/a.pb") == b"key"
+    store.close()
+
+
+async def test_a_missing_letter_is_named(environment: dict[str, str]) -> None:
     assert "no dead letter 77777" in await asyncio.to_thread(lambda: s2v(environment, "dead", "show", "77777", code=4))

@@ -6,16 +6,19 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 import pytest
 
-from s2v.gateway import http_routes, http_streams
+from s2v.gateway import http_front, http_routes, http_streams
 from s2v.gateway.http_routes import ROUTES
+from s2v.gateway.settings import GatewaySettings
 from s2v.runtime.keys import ApiKeys
+from s2v.runtime.server import Server
 from s2v.v1 import job_service_pb2
 from s2v.v1.job_service_pb2 import WatchJobRequest
+from s2v.v1.job_service_pb2_grpc import JobServiceServicer, add_JobServiceServicer_to_server
 
 LISTEN = {"http_listen": "127.0.0.1:0"}
 
@@ -380,6 +383,38 @@ async def test_what_comes_to_the_same_end_each_time_has_no_status_that_is_repeat
         async with session.post("/v1/jobs", json={"requestId": "r1", "uploadId": upload_id}) as response:
             error = (await response.json())["error"]
             assert (response.status, error["code"], error["details"][0]["reason"]) == (400, 400, "CHECKSUM_MISMATCH")
+
+
+@pytest.mark.parametrize(("drain_seconds", "answered"), [(20.0, True), (0.0, False)])
+async def test_requests_in_flight_have_the_time_to_drain_and_connections_take_no_more(monkeypatch, drain_seconds, answered):
+    monkeypatch.setattr(http_front, "END_SECONDS", 0.2)
+    begun = asyncio.Event()
+
+    class Slow(JobServiceServicer):
+        async def GetJob(self, request, context):
+            begun.set()
+            await asyncio.sleep(1.5)
+            return job_service_pb2.GetJobResponse()
+
+    settings = GatewaySettings(**LISTEN, drain_seconds=drain_seconds)
+    server = Server(settings)
+    server.add(add_JobServiceServicer_to_server, Slow(), "s2v.v1.JobService")
+    async with asyncio.timeout(15), AsyncExitStack() as stack:
+        stack.push_async_callback(server.stop, 0)
+        async with http_front.http_front(settings, server) as port:
+            await server.start()
+            session = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
+            async with session.get("/healthz") as response:  # its connection stays open
+                assert response.status == 200
+            asking = asyncio.create_task(session.get("/v1/jobs/a"))
+            await begun.wait()
+        if answered:
+            assert (await asking).status == 200
+        else:
+            with pytest.raises(aiohttp.ClientError):
+                await asking
+        with pytest.raises(aiohttp.ClientError):
+            await session.get("/healthz")
 
 
 @pytest.mark.integration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from s2v.cli.servers import NatsServer, S3Server
 from s2v.runtime import backup
 from s2v.runtime.backup import SKIPPED, kept
 from s2v.runtime.destinations import Bucket, Folder, open_destinations
-from s2v.runtime.errors import DataLossError, InvalidInputError, NotFoundError
+from s2v.runtime.errors import DataLossError, InvalidInputError, NotFoundError, UnavailableError
 from s2v.runtime.reconciler import Reconciler
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.tiers import TieredStore
@@ -43,7 +44,7 @@ async def test_a_restored_stack_serves_finished_jobs_and_ends_the_others(tmp_pat
     key, secret = settings.s3_access_key, settings.s3_secret_key.get_secret_value()
     elsewhere = settings.s3_endpoint.removeprefix("http://")
     urls = [f"file://{tmp_path}/one", f"s3+http://{key}:{secret}@{elsewhere}/backups/{tmp_path.name}"]
-    destinations = await open_destinations(urls, settings)
+    destinations = open_destinations(urls, settings)
     with NatsServer(tmp_path / "nats") as nats, S3Server(tmp_path / "s3") as s3:
         async with House(own(nats, s3), "default") as house:
             store = TieredStore(own(nats, s3))
@@ -132,15 +133,129 @@ async def test_a_destination_that_fails_does_not_stop_the_others(tmp_path: Path)
     assert "blocked" in str(failures[0])
 
 
-@pytest.mark.parametrize("url", ["/folder", "file:folder", "s3://bucket", "s3+https://host", "ftp://host/folder"])
-async def test_a_wrong_destination_is_refused_without_showing_its_secret(url: str, settings_free: RuntimeSettings) -> None:
+async def test_a_destination_that_is_down_does_not_stop_the_others(tmp_path: Path, settings_free: RuntimeSettings) -> None:
+    (tmp_path / "source").mkdir()
+    urls = ["s3+http://key:secret@127.0.0.1:9/bucket", f"file://{tmp_path}/good"]
+    runs, failures = await backup.run(Folder(tmp_path / "source"), "logs", open_destinations(urls, settings_free))
+    assert [run.destination for run in runs] == [str(tmp_path / "good")]
+    assert "127.0.0.1:9" in str(failures[0])
+
+
+class Busy(Folder):
+    """A folder whose files are fetched slowly; `refused` of them not at all."""
+
+    def __init__(self, root: Path, refused: frozenset[str] = frozenset()) -> None:
+        super().__init__(root)
+        self.refused = refused
+        self.fetched: list[str] = []
+        self.tasks = 0
+
+    async def fetch(self, key: str, path: Path) -> None:
+        await asyncio.sleep(0.001)
+        self.tasks = max(self.tasks, len(asyncio.all_tasks()))
+        if key in self.refused:
+            raise UnavailableError(f"{key} is not given")
+        self.fetched.append(key)
+        await super().fetch(key, path)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for number in range(100):
+        (folder / f"{number:03}").write_text(str(number))
+    return folder
+
+
+async def test_a_run_that_is_cut_off_is_no_backup_but_the_next_one_goes_on(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "NOTE_SECONDS", 0)
+    depot, cut = Folder(tmp_path / "depot"), Busy(source, refused=frozenset({"050"}))
+    assert len((await backup.run(cut, "logs", [depot]))[1]) == 1
+    assert 40 < len(cut.fetched) < 70, "the first error ends it"
+    assert cut.tasks < 30, "files that wait are no tasks"
+    assert not await backup.runs(depot, "logs")
+    with pytest.raises(NotFoundError, match="no backup of 'logs'"):
+        await backup.restore(depot, "logs", Folder(tmp_path / "none"))
+    again = Busy(source)
+    await asyncio.sleep(1.1)
+    ((run,), _) = await backup.run(again, "logs", [depot])
+    assert run.objects == 100
+    assert len(again.fetched) < 100 - 40
+    assert (await backup.restore(depot, "logs", Folder(tmp_path / "all"))).objects == 100
+    assert {path.read_text() for path in (tmp_path / "all").iterdir()} == {str(number) for number in range(100)}
+
+
+async def test_what_another_run_has_just_written_is_not_pruned(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "GRACE", timedelta())
+    depot, gate = Folder(tmp_path / "depot"), asyncio.Event()
+
+    class Slow(Busy):
+        async def fetch(self, key: str, path: Path) -> None:
+            if key == "099":
+                await gate.wait()
+            await super().fetch(key, path)
+
+    running = asyncio.create_task(backup.run(Slow(source), "logs", [depot]))
+    async with asyncio.timeout(20):
+        while len(await depot.list("blobs/")) < 99:
+            await asyncio.sleep(0.05)
+    assert await backup.prune(depot, "other") == 0
+    stale = f"runs/old/{datetime.now(UTC) - timedelta(days=8):{backup.TIME_FORMAT}}.open"
+    await depot.put(stale, source / "000")
+    assert await backup.prune(depot, "other") == 0
+    assert not await depot.list(stale)
+    gate.set()
+    assert not (await running)[1]
+    assert not [item for item in await depot.list("runs/") if item.key.endswith(".open")]
+    assert (await backup.restore(depot, "logs", Folder(tmp_path / "all"))).objects == 100
+
+
+async def test_a_run_does_not_lean_on_what_only_others_name(tmp_path: Path, source: Path) -> None:
+    """Their runs may be pruned at any time, and their blobs with them."""
+    depot = Folder(tmp_path / "depot")
+    await backup.run(Folder(source), "first", [depot])
+    for path in (tmp_path / "depot" / "blobs").iterdir():
+        os.utime(path, (1, 1))
+    await backup.run(Folder(source), "second", [depot])
+    assert min(item.modified_at.timestamp() for item in await depot.list("blobs/")) > 1
+
+
+async def test_what_is_there_is_written_over_only_if_that_is_asked_for(tmp_path: Path, source: Path) -> None:
+    depot, target = Folder(tmp_path / "depot"), Busy(source)
+    await backup.run(Folder(source), "keys", [depot])
+    (source / "007").write_text("revoked since")
+    (source / "008").unlink()
+    assert (await backup.restore(depot, "keys", target)).objects == 1
+    assert ((source / "007").read_text(), (source / "008").read_text()) == ("revoked since", "8")
+    assert (await backup.restore(depot, "keys", target, overwrite=True)).objects == 1
+    assert (source / "007").read_text() == "7"
+
+
+@pytest.mark.parametrize(
+    "url", ["/folder", "file:folder", "s3://bucket", "s3+https://host", "ftp://host/folder", "s3+https://h/b?regio=a"]
+)
+def test_a_wrong_destination_is_refused_without_showing_its_secret(url: str, settings_free: RuntimeSettings) -> None:
     with pytest.raises(InvalidInputError, match="is no destination"):
-        await open_destinations([url], settings_free)
+        open_destinations([url], settings_free)
     with pytest.raises(InvalidInputError) as refused:
-        await open_destinations(["s4://key:secret@host/bucket"], settings_free)
+        open_destinations(["s4://key:secret@host/bucket"], settings_free)
     assert "secret" not in str(refused.value)
     with pytest.raises(InvalidInputError, match="4 destinations"):
-        await open_destinations(["file:///a"] * 4, settings_free)
+        open_destinations(["file:///a"] * 4, settings_free)
+
+
+def test_a_destination_may_be_in_another_region(settings_free: RuntimeSettings) -> None:
+    urls = ["s3+https://k:s@s3.eu-west-1.amazonaws.com/b", "s3+https://k:s@host/b?region=eu-west-2", "s3+https://k:s@host/b"]
+    regions = []
+    for destination in open_destinations(urls, settings_free):
+        assert isinstance(destination, Bucket)
+        regions.append(destination.store._client._get_region("b"))
+    assert regions == ["eu-west-1", "eu-west-2", settings_free.s3_region]
 
 
 @pytest.fixture

@@ -76,3 +76,17 @@ async def test_what_ended_for_good_is_not_redriven(house: House) -> None:
     assert (await letters.get(buried.number)).number == buried.number
     with pytest.raises(NotFoundError, match="dead letter 987654"):
         await letters.get(987654)
+    assert not await letters.is_over(buried), "it is this run that has ended"
+
+    def later(record):
+        record.epoch += 1
+        return True
+
+    await house.jobs.update(house.tenant, job_id, later)
+    assert await letters.is_over(buried)
+    await house.jobs.records.mark_whole()
+    await house.jobs.remove(house.tenant, job_id)
+    assert await letters.is_over(buried)
+    for _ in range(2):
+        await letters.drop(buried.number)
+    assert [one async for one in letters.list()] == []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
 from s2v.runtime import bus
-from s2v.runtime.errors import UnavailableError
+from s2v.runtime.errors import SetupError, UnavailableError
 from s2v.runtime.security import shown
 from s2v.runtime.settings import RuntimeSettings
 
@@ -34,3 +35,11 @@ async def test_a_nats_that_does_not_answer_is_named_without_its_password(monkeyp
         with pytest.raises(UnavailableError, match=f"NATS at nats://{where} does not answer") as caught:
             await bus.Bus(RuntimeSettings(nats_url=f"nats://user:secret@{where}")).connect()
     assert "secret" not in caught.value.message
+
+
+async def test_a_connection_that_could_not_be_begun_is_closed_without_another_error(tmp_path: Path) -> None:
+    for wrong, error in (({"nats_tls_ca": tmp_path / "missing"}, SetupError), ({"nats_url": "nats://:port"}, UnavailableError)):
+        lonely = bus.Bus(RuntimeSettings.model_validate(wrong))
+        with pytest.raises(error):
+            await lonely.connect()
+        await lonely.close()

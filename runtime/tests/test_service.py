@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+import s2v.runtime.service
 from s2v.runtime import server
 from s2v.runtime.health import _try
 from s2v.runtime.server import Server
 from s2v.runtime.service import running
 from s2v.runtime.settings import RuntimeSettings
+from s2v.v1.job_service_pb2 import GetJobRequest, GetJobResponse
+from s2v.v1.job_service_pb2_grpc import JobServiceServicer, JobServiceStub, add_JobServiceServicer_to_server
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +36,36 @@ async def test_health_says_so_as_soon_as_a_process_is_told_to_end_not_after_its_
                 assert (await changes.read()).status == HealthCheckResponse.NOT_SERVING
             assert service.stop.is_set()
             changes.cancel()
+
+
+@pytest.mark.parametrize(("drain_seconds", "answered"), [(20.0, True), (0.0, False)])
+async def test_calls_in_flight_have_the_time_to_drain_and_no_watch_holds_it(
+    settings: RuntimeSettings, monkeypatch: pytest.MonkeyPatch, drain_seconds: float, answered: bool
+) -> None:
+    monkeypatch.setattr(s2v.runtime.service, "END_SECONDS", 0.2)
+    begun = asyncio.Event()
+
+    class Slow(JobServiceServicer):
+        async def GetJob(self, request: GetJobRequest, context: grpc.aio.ServicerContext) -> GetJobResponse:
+            begun.set()
+            await asyncio.sleep(2)
+            return GetJobResponse()
+
+    own = settings.model_copy(update={"listen": "127.0.0.1:0", "drain_seconds": drain_seconds})
+    async with asyncio.timeout(15), AsyncExitStack() as stack:
+        async with running("slow", own) as service:
+            service.server.add(add_JobServiceServicer_to_server, Slow(), "s2v.v1.JobService")
+            await service.server.start()
+            channel = await stack.enter_async_context(grpc.aio.insecure_channel(f"127.0.0.1:{service.server.port}"))
+            changes = HealthStub(channel).Watch(HealthCheckRequest())
+            await changes.read()
+            call = JobServiceStub(channel).GetJob(GetJobRequest(job_id="a"))
+            await begun.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+            await service.stop.wait()
+        assert (await changes.read()).status == HealthCheckResponse.NOT_SERVING
+        assert await changes.read() is grpc.aio.EOF
+        assert (await call.code() == grpc.StatusCode.OK) == answered
 
 
 async def test_a_process_that_is_told_to_end_before_it_serves_never_says_that_it_does(settings: RuntimeSettings) -> None:

@@ -17,7 +17,7 @@ from s2v.runtime.mover import STAYING, Mover
 from s2v.runtime.retention import Retention
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore
-from s2v.runtime.tiers import TieredStore
+from s2v.runtime.tiers import MARK, TieredStore
 from s2v.v1.artifact_pb2 import Artifact, ArtifactKind
 from s2v.v1.job_pb2 import JobState
 from s2v.v1.report_pb2 import Stage, StageReport
@@ -156,10 +156,98 @@ async def test_what_a_deleted_job_left_in_a_colder_tier_is_swept(tiered: Runtime
     async with House(tiered, tenant) as house:
         store = TieredStore(tiered)
         await store.prepare()
-        await store.tiers[Tier.TIER_COLD].put(f"{tenant}/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/video", b"left")
+        await house.jobs.records.mark_whole()
+        for folder in ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "no-id-of-a-job"):
+            await store.tiers[Tier.TIER_COLD].put(f"{tenant}/jobs/{folder}/video", b"left")
         await Mover(store, house.jobs, tiered).run(tenant, time.time())
         assert not await store.list(f"{tenant}/")
         store.close()
+
+
+async def test_a_job_that_nats_knows_is_not_swept_although_its_request_is_gone(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        store = TieredStore(tiered)
+        await store.prepare()
+        await house.jobs.records.mark_whole()
+        mover, job_id = Mover(store, house.jobs, tiered), await finished(house)
+        await mover.run(tenant, time.time() + DAY)
+        hot, warm = store.tiers[Tier.TIER_HOT], store.tiers[Tier.TIER_WARM]
+
+        async def nothing(prefix):
+            return []
+
+        hot.folders = nothing  # type: ignore[method-assign]
+        before = await contents(warm, f"{tenant}/")
+        assert before
+        await mover.run(tenant, time.time() + DAY)
+        assert await contents(warm, f"{tenant}/") == before
+        await house.jobs.remove(tenant, job_id)
+        await mover.run(tenant, time.time() + DAY)
+        assert not await warm.list(f"{tenant}/")
+        store.close()
+
+
+async def test_an_archive_is_not_swept_for_a_hot_tier_that_is_not_its_own(
+    settings: RuntimeSettings, tenant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = {f"s3_{tier}bucket": f"{tenant}-{tier}bucket".replace("_", "-") for tier in ("", "warm_", "cold_")}
+    right = settings.model_copy(update=own)
+    left = f"{tenant}/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/video"
+
+    async def swept(settings: RuntimeSettings) -> bool:
+        store = TieredStore(settings)
+        await store.prepare()
+        await store.tiers[Tier.TIER_COLD].put(left, b"video")
+        await Mover(store, house.jobs, settings).run(tenant, time.time())
+        kept = await store.exists(left)
+        assert MARK not in {item.key for item in await store.list("")}
+        store.close()
+        return not kept
+
+    async with House(right, tenant) as house:
+        await house.jobs.records.mark_whole()
+        assert await swept(right)
+        assert not await swept(right.model_copy(update={"s3_bucket": f"{tenant}-mistyped"}))
+        assert "S2V_S3_BUCKET is mistyped" in caplog.text
+        await house.store.delete_prefix("")  # it is lost
+        assert not await swept(right)
+        restored = TieredStore(right)
+        await restored.adopt()
+        assert await restored.belong_together()
+        restored.close()
+        assert await swept(right)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_tiers_of_an_earlier_version_are_marked_if_the_hot_one_has_jobs(
+    settings: RuntimeSettings, tenant: str, lost: bool
+) -> None:
+    store = TieredStore(settings.model_copy(update={"s3_bucket": f"{tenant}-hot", "s3_warm_bucket": f"{tenant}-warm"}))
+    for tier, one in store.tiers.items():
+        await one.prepare()
+        if tier != Tier.TIER_HOT or not lost:
+            await one.put(f"{tenant}/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV/request.pb", b"request")
+    await store.prepare()
+    assert await store.belong_together() == (not lost)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "own", "region"),
+    [
+        ("https://s3.eu-central-1.amazonaws.com", "", "eu-central-1"),
+        ("https://s3.eu-central-1.amazonaws.com", "sa-east-1", "eu-central-1"),
+        ("https://s3.example.com", "sa-east-1", "sa-east-1"),
+        ("https://s3.example.com", "", "us-west-2"),
+    ],
+)
+def test_a_tier_may_be_in_another_region(endpoint: str, own: str, region: str) -> None:
+    store = TieredStore(
+        RuntimeSettings(s3_region="us-west-2", s3_warm_endpoint=endpoint, s3_warm_bucket="warm", s3_warm_region=own)
+    )
+    assert store.tiers[Tier.TIER_HOT]._client._get_region("s2v") == "us-west-2"
+    assert store.tiers[Tier.TIER_WARM]._client._get_region("warm") == region
+    store.close()
 
 
 async def test_a_job_that_is_made_during_the_sweep_keeps_all_it_has(tiered: RuntimeSettings, tenant: str) -> None:
@@ -210,6 +298,7 @@ async def test_each_class_goes_when_its_time_is_over(tiered: RuntimeSettings, te
     async with House(tiered, tenant) as house:
         store = TieredStore(tiered)
         await store.prepare()
+        await house.jobs.records.mark_whole()
         retention, mover = Retention(store, house.jobs, tiered), Mover(store, house.jobs, tiered)
         job_id = await finished(house)
         now = time.time()
@@ -260,6 +349,47 @@ async def test_what_has_expired_is_not_looked_for_again_unless_a_pass_was_killed
             assert not asked
             assert await house.jobs.get(tenant, job_id) == record
         assert not record.HasField("source")
+
+
+@pytest.mark.parametrize("days", [31, 366])
+async def test_an_object_that_cannot_be_deleted_holds_up_no_other_job(settings: RuntimeSettings, tenant: str, days: int) -> None:
+    async with House(settings, tenant) as house:
+        older, newest = [await finished(house, "one") for _ in range(2)]
+        call, before = house.store._call, await house.objects(older)
+
+        async def locked(operation, work, key=""):
+            if operation == "delete" and newest in key:  # the newest comes first
+                raise UnavailableError("S3 answered AccessDenied")
+            return await call(operation, work, key)
+
+        house.store._call = locked  # type: ignore[method-assign]
+        assert await Retention(house.store, house.jobs, settings).expire(tenant, time.time() + days * DAY) > 0
+        assert await house.objects(older) < before
+        assert newest in await house.jobs.catalogue.ids(tenant)
+
+
+async def test_the_pictures_that_an_unfinished_run_begins_with_stay(settings: RuntimeSettings, tenant: str) -> None:
+    async with House(settings, tenant) as house:
+        retention, ids = Retention(house.store, house.jobs, settings), [await finished(house) for _ in range(2)]
+        before = await house.store.put(f"{tenant}/jobs/{ids[0]}/layout/before", b"of the run before that")
+
+        def cut_off(record):
+            entry = stage_record(record, Stage.STAGE_LAYOUT)
+            entry.previous.CopyFrom(entry.output if record.job.id == ids[1] else before)
+            if record.job.id == ids[1]:
+                kept = [one for one in record.job.artifacts if one.object.key != entry.output.key]
+                del record.job.artifacts[:]
+                record.job.artifacts.extend(kept)
+                entry.ClearField("output")
+            return True
+
+        records = [await house.jobs.amend(tenant, job_id, cut_off) for job_id in ids]
+        await retention.expire(tenant, time.time() + 31 * DAY)
+        previous = stage_record(records[1], Stage.STAGE_LAYOUT).previous
+        assert await house.store.exists(previous.key)
+        assert stage_record(await house.jobs.get(tenant, ids[1]), Stage.STAGE_LAYOUT).previous == previous
+        assert not await house.store.exists(before.key)
+        assert not stage_record(await house.jobs.get(tenant, ids[0]), Stage.STAGE_LAYOUT).HasField("previous")
 
 
 async def test_what_another_run_writes_while_what_was_before_expires_stays(settings: RuntimeSettings, tenant: str) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TypeVar
 
 import helm_python
 import pytest
+import yaml
 from kubernetes import client
 
-from deploy.generate.chart import Manifest, Render, pod_of, render
+from deploy.generate.chart import CHART, Manifest, Render, pod_of, render
 from deploy.generate.settings import CLASSES, OWNED
 from s2v.analysis.settings import AnalysisSettings
 from s2v.layout.settings import LayoutSettings
@@ -17,6 +19,7 @@ from s2v.rendering.engine import CLIP_SECONDS, FILM_SECONDS
 from s2v.runtime.bus import PRIORITIES, WORK_STREAM
 from s2v.transcription.talk import EXAMINATION_SECONDS, WINDOW_SECONDS
 
+from .api_server import Answer, ApiServer, resources, serving
 from .conftest import example
 
 T = TypeVar("T")
@@ -134,6 +137,70 @@ def test_an_hpa_is_as_it_was_planned() -> None:
     assert scaled == {f"s2v-{component}" for component in COMPONENTS if component != "layout"}
     assert deployment(rendered, "layout").spec.replicas == 2
     assert deployment(rendered, "rendering").spec.replicas is None, "an upgrade would set the replicas back"
+
+
+@pytest.mark.parametrize(
+    ("provider", "live", "said"),
+    [("hpa", 5, 5), ("hpa", 0, 2), ("keda", 5, 5), ("keda", 0, 0), ("none", 5, 4), ("hpa", None, None)],
+)
+def test_an_autoscaler_begins_with_the_replicas_that_there_are(
+    tmp_path: Path, provider: str, live: int | None, said: int | None
+) -> None:
+    """Left out, as without a cluster, they would be one until it knows better."""
+    values = {**EXTERNAL, "nats": {"url": "nats://nats:4222", "monitor": "nats:8222"}, "kubeVersion": "1.34"}
+    answers: dict[str, Answer | str] = {"GET /apis/apps/v1": resources("apps", "v1", ["Deployment"])}
+    if live is not None:
+        found = render(values, kubernetes="1.34").find("Deployment", "s2v-rendering")
+        answers["GET /apis/apps/v1/namespaces/s2v/deployments/s2v-rendering"] = {
+            **found,
+            "spec": {**found["spec"], "replicas": live},
+        }
+    with serving(ApiServer(answers, open=True)) as server:
+        cluster = helm_python.Config(kubeconfig_path=server.write_kubeconfig(tmp_path / "config"), namespace="s2v")
+        files = cluster.render(
+            helm_python.Chart.load(CHART), {**values, "autoscaling": {"provider": provider}}, name="s2v", namespace="s2v"
+        )
+    (text,) = [text for path, text in files.items() if path.endswith("/deployments.yaml")]
+    specs = {one["metadata"]["name"]: one["spec"] for one in yaml.safe_load_all(text) if one}
+    assert specs["s2v-rendering"].get("replicas") == said
+    if provider != "none":
+        assert "replicas" not in specs["s2v-analysis"], "there is none yet"
+
+
+def test_keda_takes_over_from_an_hpa() -> None:
+    """Its webhook lets a ScaledObject be made while the HPA of the release before is still there."""
+    for manifest in example("hpa").all("HorizontalPodAutoscaler"):
+        assert manifest["metadata"]["annotations"]["validations.keda.sh/hpa-ownership"] == "false"
+
+
+@pytest.mark.parametrize(("everywhere", "own", "said"), [(True, False, "false"), (5, 0, "0"), ("text", "", ""), (0, 7, "7")])
+def test_what_a_component_says_goes_before_what_all_are_told(everywhere: object, own: object, said: str) -> None:
+    values = {
+        **EXTERNAL,
+        "settings": {"log_format": everywhere, "trace_sampling": 0},
+        "commonAnnotations": {"a": "common", "b": "common"},
+        "layout": {"settings": {"log_format": own}, "podAnnotations": {"a": ""}},
+    }
+    pod = render(values).find("Deployment", "s2v-layout")["spec"]["template"]
+    environment = {entry["name"]: entry.get("value") for entry in pod["spec"]["containers"][0]["env"]}
+    assert (environment["S2V_LOG_FORMAT"], environment["S2V_TRACE_SAMPLING"]) == (said, "0")
+    assert pod["metadata"]["annotations"] == {"a": "", "b": "common"}
+
+
+def test_a_setting_is_one_whole() -> None:
+    reference = {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}
+    other = {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "d"}}}
+    values = {**EXTERNAL, "settings": {"otlp_endpoint": reference}, "layout": {"settings": {"otlp_endpoint": other}}}
+    made = render(values)
+    for component, said in (("layout", other), ("analysis", reference)):
+        container = made.find("Deployment", f"s2v-{component}")["spec"]["template"]["spec"]["containers"][0]
+        assert {"name": "S2V_OTLP_ENDPOINT", **said} in container["env"]
+
+
+def test_a_backup_has_its_time() -> None:
+    jobs = {"backup": {"enabled": True, "deadlineSeconds": 77, "command": ["s2v", "backup", "run", "--to", "file:///backup"]}}
+    job = render({**EXTERNAL, "cronJobs": jobs}).find("CronJob", "s2v-backup")
+    assert job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] == 77
 
 
 def test_keda_follows_each_priority_of_the_real_consumers() -> None:

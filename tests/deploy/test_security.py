@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.generate.chart import CHART, Manifest, Render, dump, examples
+from deploy.generate.chart import CHART, Manifest, Render, dump, examples, render
 from deploy.generate.readme import read_table
 
 from .conftest import example
@@ -105,6 +105,20 @@ def test_all_traffic_is_denied_but_what_is_needed(rendered: Render) -> None:
 def test_the_ports_of_nats_and_s3_come_from_their_addresses(name: str, ports: set[int]) -> None:
     rules = example(name).find("NetworkPolicy", "s2v-egress")["spec"]["egress"]
     assert {port["port"] for rule in rules for port in rule["ports"]} == ports
+
+
+@pytest.mark.parametrize(
+    ("url", "ports"),
+    [
+        ("nats://a:4222,nats://b:4222", [4222]),
+        ("nats://a:4222,tls://b:5222,nats://c,10.0.0.1:6222", [4222, 5222, 6222]),
+        ("wss://a,ws://b,tls://[::1]:7222", [443, 80, 7222]),
+    ],
+)
+def test_each_server_of_a_nats_cluster_is_reached(url: str, ports: list[int]) -> None:
+    values = {"nats": {"url": url}, "s3": {"endpoint": "http://s3:9000", "existingSecret": {"name": "s3"}}}
+    rules = render(values).find("NetworkPolicy", "s2v-egress")["spec"]["egress"]
+    assert rules[1]["ports"] == [{"port": port, "protocol": "TCP"} for port in ports]
 
 
 def test_default_values_hold_no_secret() -> None:

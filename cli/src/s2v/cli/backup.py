@@ -22,7 +22,8 @@ ToOption = Annotated[
     typer.Option(
         "--to",
         metavar="URL",
-        help="Up to three: file:///folder or s3+https://KEY:SECRET@host/bucket/prefix. Else S2V_BACKUP_DESTINATIONS.",
+        help="Up to three: file:///folder or s3+https://KEY:SECRET@host/bucket/prefix, with ?region=REGION where the host "
+        "names none. Else S2V_BACKUP_DESTINATIONS.",
         show_default=False,
     ),
 ]
@@ -68,17 +69,22 @@ def restore(
     folder: Annotated[Path | None, typer.Option(help="Folder to restore a folder's set to.", show_default=False)] = None,
     name: SetOption = "jobs",
     before: Annotated[str, typer.Option(metavar="TIME", help="The last backup before then, e.g. 2026-11-24T04:00:00Z.")] = "",
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Also write over what is there and differs: a key that was revoked since works again."),
+    ] = False,
     data_dir: OperatorDirOption = None,
 ) -> None:
     """Restore the last backup into a stack that is up: its finished jobs can be read again, the others go on.
 
-    What is there already stays. Each object is checked; a damaged one ends the restore; another destination can finish it.
+    What is there already stays, unless --overwrite is given. Each object is checked; a damaged one ends the restore; another
+    destination can finish it. API keys that were revoked after the backup and are gone since come back: revoke them again.
     """
     from s2v.cli.exits import run
 
     if (folder is None) != (name == "jobs"):
         raise typer.BadParameter("name the folder to restore a folder's set to", param_hint="--folder")
-    run(_restore(source, folder, name, before, data_dir))
+    run(_restore(source, folder, name, before, data_dir, overwrite=overwrite))
 
 
 async def _run(to: list[str] | None, folder: Path | None, name: str, every: int, data_dir: Path | None) -> None:
@@ -100,7 +106,7 @@ async def _run(to: list[str] | None, folder: Path | None, name: str, every: int,
         else:
             settings = RuntimeSettings()
             source = Folder(folder)
-        destinations = await _open(to, settings)
+        destinations = _open(to, settings)
         while True:
             try:
                 made, failures = await backup.run(source, name, destinations)
@@ -125,7 +131,7 @@ async def _list(to: list[str] | None, data_dir: Path | None, *, as_json: bool) -
     from s2v.runtime import backup
     from s2v.runtime.settings import RuntimeSettings
 
-    for destination in await _open(to, RuntimeSettings()):
+    for destination in _open(to, RuntimeSettings()):
         for one in await backup.runs(destination):
             if as_json:
                 about = {"time": one.time.isoformat(), "set": one.set, "objects": one.objects, "size_bytes": one.size_bytes}
@@ -134,7 +140,7 @@ async def _list(to: list[str] | None, data_dir: Path | None, *, as_json: bool) -
                 print(_describe(one))
 
 
-async def _restore(url: str, folder: Path | None, name: str, before: str, data_dir: Path | None) -> None:
+async def _restore(url: str, folder: Path | None, name: str, before: str, data_dir: Path | None, *, overwrite: bool) -> None:
     import contextlib
     from datetime import UTC, datetime
 
@@ -154,25 +160,26 @@ async def _restore(url: str, folder: Path | None, name: str, before: str, data_d
         at = at.replace(tzinfo=UTC)
     async with contextlib.AsyncExitStack() as stack:
         if folder is not None:
-            (source,) = await open_destinations([url], RuntimeSettings())
-            done = await backup.restore(source, name, Folder(folder), at)
+            (source,) = open_destinations([url], RuntimeSettings())
+            done = await backup.restore(source, name, Folder(folder), at, overwrite=overwrite)
             print(f"{done.objects} files, {format_size(done.size_bytes)}, {done.seconds:.1f} s")
             return
         behind = await stack.enter_async_context(machinery(data_dir))
-        (source,) = await open_destinations([url], behind.settings)
-        done = await backup.restore(source, name, Bucket(behind.store, "S3", skipped=backup.SKIPPED), at)
+        (source,) = open_destinations([url], behind.settings)
+        done = await backup.restore(source, name, Bucket(behind.store, "S3", skipped=backup.SKIPPED), at, overwrite=overwrite)
         print(f"{done.objects} objects, {format_size(done.size_bytes)}, {done.seconds:.1f} s")
         reconciler = Reconciler(behind.bus, behind.jobs, behind.store, LOST_SECONDS, STALLED_SECONDS)
         rebuilt = await reconciler.heal(everything=True)
+        await behind.store.adopt()  # not before all jobs are known: what they have in colder tiers would be swept
     if rebuilt is not None:
         print(f"{rebuilt.ended} jobs had ended, {len(rebuilt.resumed)} go on")
 
 
-async def _open(to: list[str] | None, settings: RuntimeSettings) -> Sequence[Depot]:
+def _open(to: list[str] | None, settings: RuntimeSettings) -> Sequence[Depot]:
     from s2v.runtime.destinations import open_destinations
 
     named = [url.strip() for url in settings.backup_destinations.get_secret_value().split(",") if url.strip()]
-    return await open_destinations(to or named, settings)
+    return open_destinations(to or named, settings)
 
 
 def _describe(one: Run) -> str:

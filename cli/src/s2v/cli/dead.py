@@ -34,10 +34,14 @@ def show(number: Number, as_json: JsonOption = False, data_dir: OperatorDirOptio
 def redrive(
     numbers: Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers of the letters.")] = None,
     *,
-    all_of_them: Annotated[bool, typer.Option("--all", help="All that are kept.")] = False,
+    all_of_them: Annotated[
+        bool, typer.Option("--all", help="All that are kept; drops those whose job is gone, or has ended in a later run.")
+    ] = False,
     data_dir: OperatorDirOption = None,
 ) -> None:
     """Give the job of a letter another run, which goes on where it failed; the letter is removed.
+
+    With --all a letter that is refused stays, the others go on, and the exit code is 1.
 
     Example: [cyan]s2v dead redrive 12 15[/], once what made them fail is mended
     """
@@ -45,7 +49,7 @@ def redrive(
 
     if bool(numbers) == all_of_them:
         raise typer.BadParameter("name letters, or --all", param_hint="NUMBER")
-    run(_redrive(numbers or [], data_dir))
+    run(_redrive_all(data_dir) if all_of_them else _redrive(numbers or [], data_dir))
 
 
 async def _list(data_dir: Path | None, *, as_json: bool) -> None:
@@ -102,6 +106,30 @@ async def _redrive(numbers: list[int], data_dir: Path | None) -> None:
 
     async with machinery(data_dir) as behind:
         letters = DeadLetters(behind.bus, behind.jobs)
-        for number in numbers or [one.number async for one in letters.list()]:
+        for number in numbers:
             record = await letters.redrive(number)
             print(f"{record.job.id} goes on in run {record.epoch}")
+
+
+async def _redrive_all(data_dir: Path | None) -> None:
+    from s2v.cli.administration import machinery
+    from s2v.cli.exits import CommandError, ExitCode, complain
+    from s2v.runtime.dead import DeadLetters
+    from s2v.runtime.errors import NotFoundError, PreconditionError
+
+    refused = 0
+    async with machinery(data_dir) as behind:
+        letters = DeadLetters(behind.bus, behind.jobs)
+        for one in [one async for one in letters.list()]:
+            if await letters.is_over(one):
+                await letters.drop(one.number)
+                print(f"letter {one.number} is dropped: job {one.letter.task.job_id} is gone, or has ended in a later run")
+                continue
+            try:
+                record = await letters.redrive(one.number)
+                print(f"{record.job.id} goes on in run {record.epoch}")
+            except (NotFoundError, PreconditionError) as error:
+                refused += 1
+                complain(f"letter {one.number}: {error.message}")
+    if refused:
+        raise CommandError(f"refused, and kept: {refused} of the letters", ExitCode.FAILED)

@@ -10,6 +10,10 @@ metadata:
 spec:
   {{- if not (include "s2v.autoscaled" .) }}
   replicas: {{ .values.replicas }}
+  {{- else }}
+  {{- with include "s2v.liveReplicas" . }}
+  replicas: {{ . }}
+  {{- end }}
   {{- end }}
   revisionHistoryLimit: 5
   strategy: {{- toYaml .values.strategy | nindent 4 }}
@@ -56,10 +60,11 @@ scaleUp: {stabilizationWindowSeconds: {{ .root.Values.autoscaling.scaleUpSeconds
 scaleDown: {stabilizationWindowSeconds: {{ .root.Values.autoscaling.scaleDownSeconds }}}
 {{- end -}}
 
+{{/* KEDA would refuse a ScaledObject beside it: where a release changes from one to the other, both are there for a moment. */}}
 {{- define "s2v.horizontalAutoscaler" -}}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
-metadata: {{- include "s2v.metadata" . | nindent 2 }}
+metadata: {{- include "s2v.metadata" (merge (dict "annotations" (dict "validations.keda.sh/hpa-ownership" "false")) .) | nindent 2 }}
 spec:
   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ include "s2v.fullname" .root }}-{{ .component }}}
   minReplicas: {{ .values.autoscaling.min }}

@@ -37,7 +37,7 @@ labels:
   {{- with .labels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with merge dict (.annotations | default dict) .root.Values.commonAnnotations }}
+{{- with mustMergeOverwrite (deepCopy .root.Values.commonAnnotations) (.annotations | default dict) }}
 annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
@@ -87,6 +87,16 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- if and (ne .root.Values.autoscaling.provider "none") .values.autoscaling.enabled }}true{{ end -}}
 {{- end -}}
 
+{{/* How many replicas a component that is scaled by something has in the cluster: root, component, values. Nothing where it is not
+     there yet. Said by us they stay as they are: taken out, as they would be when autoscaling begins, they would become one. */}}
+{{- define "s2v.liveReplicas" -}}
+{{- $live := lookup "apps/v1" "Deployment" .root.Release.Namespace (printf "%s-%s" (include "s2v.fullname" .root) .component) -}}
+{{- if hasKey ($live.spec | default dict) "replicas" -}}
+{{- /* Of none an HPA would never make more: it takes them for switched off. */ -}}
+{{- max $live.spec.replicas (ternary .values.autoscaling.min 0 (eq .root.Values.autoscaling.provider "hpa")) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Name of a component's service account: root, component, values. */}}
 {{- define "s2v.serviceAccount" -}}
 {{- $account := .values.serviceAccount -}}
@@ -127,15 +137,27 @@ http://{{ include "s2v.fullname" . }}-s3:8333
 {{- .Values.s3.existingSecret.name | default (ternary (printf "%s-s3" (include "s2v.fullname" .)) "" .Values.s3.bundled.enabled) -}}
 {{- end -}}
 
-{{/* The port of a URL: url, and the default ports by scheme. */}}
-{{- define "s2v.port" -}}
-{{- $url := urlParse .url -}}
-{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (index .ports $url.scheme | default (index .ports "")) -}}
+{{/* The ports of URLs, as those of a NetworkPolicy: urls (several with commas between), and the default ports by scheme. */}}
+{{- define "s2v.ports" -}}
+{{- $ports := list -}}
+{{- range splitList "," .urls -}}
+{{- $url := urlParse (ternary . (printf "nats://%s" .) (contains "://" .)) -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (index $.ports $url.scheme | default (index $.ports ""))) -}}
+{{- end -}}
+[{{ range $at, $port := uniq $ports }}{{ if $at }}, {{ end }}{port: {{ $port }}, protocol: TCP}{{ end }}]
+{{- end -}}
+
+{{/* Settings of a component, or of a job, on top of those of all, each as a whole: root, settings. Answers as YAML. */}}
+{{- define "s2v.ownSettings" -}}
+{{- $settings := deepCopy .root.Values.settings -}}
+{{- range $name, $value := .settings -}}{{- $_ := set $settings $name $value -}}{{- end -}}
+{{- toYaml $settings -}}
 {{- end -}}
 
 {{/* Whether the gateway asks callers who they are. */}}
 {{- define "s2v.asksCallers" -}}
-{{- if not (has (.Values.gateway.settings.auth | default .Values.settings.auth | toString) (list "<nil>" "" "off")) }}true{{ end -}}
+{{- $settings := include "s2v.ownSettings" (dict "root" . "settings" .Values.gateway.settings) | fromYaml -}}
+{{- if not (has ($settings.auth | toString) (list "<nil>" "" "off")) }}true{{ end -}}
 {{- end -}}
 
 {{/* Refuses values that leave something out or contradict each other. */}}

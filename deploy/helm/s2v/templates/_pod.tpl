@@ -14,7 +14,7 @@
 
 {{/* Settings as S2V_… variables, those of all services first: root, settings. */}}
 {{- define "s2v.settings" -}}
-{{- range $name, $value := merge dict .settings .root.Values.settings }}
+{{- range $name, $value := include "s2v.ownSettings" . | fromYaml }}
 {{ include "s2v.variable" (dict "name" (printf "S2V_%s" (upper $name)) "value" $value) }}
 {{- end }}
 {{- end -}}
@@ -84,7 +84,7 @@ labels:
   {{- with .values.podLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with merge dict .values.podAnnotations .root.Values.commonAnnotations }}
+{{- with mustMergeOverwrite (deepCopy .root.Values.commonAnnotations) .values.podAnnotations }}
 annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
@@ -142,7 +142,7 @@ preStop: {exec: {command: [sleep, "10"]}}
 
 {{/* How the kubelet asks: by gRPC health, which it can't do over TLS. */}}
 {{- define "s2v.probe" -}}
-{{- if hasKey (merge dict .values.settings .root.Values.settings) "tls_cert" -}}
+{{- if (include "s2v.ownSettings" (dict "root" .root "settings" .values.settings) | fromYaml).tls_cert -}}
 tcpSocket: {port: grpc}
 {{- else -}}
 grpc: {port: 50051}

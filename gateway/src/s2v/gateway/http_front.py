@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 BODY_BYTES = 1024 * 1024
 """Longest JSON body."""
 END_SECONDS = 5.0
-"""How long requests in flight may go on when the gateway ends."""
+"""How long connections may take to end after the requests that were in flight."""
 HEALTH_PATH = "/healthz"
 HEALTH_SECONDS = 5.0
 PREFLIGHT_SECONDS = "3600"
@@ -58,7 +58,8 @@ async def http_front(settings: GatewaySettings, server: Server) -> AsyncIterator
         server.add_socket(socket)
         # Size limits are the gRPC server's own.
         async with grpc.aio.insecure_channel(socket, options=(("grpc.max_receive_message_length", -1),)) as channel:
-            runner = web.AppRunner(make_app(settings, channel), access_log=None, shutdown_timeout=END_SECONDS)
+            guard = Guard(settings)
+            runner = web.AppRunner(make_app(channel, guard), access_log=None, shutdown_timeout=END_SECONDS)
             await runner.setup()
             try:
                 site = web.TCPSite(runner, host.strip("[]"), int(port), ssl_context=_tls(settings))
@@ -71,12 +72,17 @@ async def http_front(settings: GatewaySettings, server: Server) -> AsyncIterator
                 log.info("HTTP is served on port %d", listening)
                 yield listening
             finally:
+                await site.stop()
+                await asyncio.sleep(0)  # what has come is begun
+                if runner.server is not None:
+                    runner.server.pre_shutdown()  # no more requests on connections that there are
+                await guard.drain(settings.drain_seconds)
                 await runner.cleanup()
 
 
-def make_app(settings: GatewaySettings, channel: grpc.aio.Channel) -> web.Application:
+def make_app(channel: grpc.aio.Channel, guard: Guard) -> web.Application:
     """Makes the application."""
-    guard, stub = Guard(settings), JobServiceStub(channel)
+    stub = JobServiceStub(channel)
     app = web.Application(client_max_size=BODY_BYTES, middlewares=(guard.handle,))
     app.on_response_prepare.append(guard.tell_origin)
     for route in ROUTES:
@@ -110,6 +116,15 @@ class Guard:
         self._origins = frozenset(filter(None, (origin.strip() for origin in settings.http_origins.split(","))))
         self._open_to_all = settings.auth == "off"
         self._own_host = settings.http_listen.rpartition(":")[0]
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Waits until no request is in flight, so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
 
     @property
     def handle(self) -> Middleware:
@@ -117,6 +132,8 @@ class Guard:
 
         @web.middleware
         async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._in_flight += 1
+            self._idle.clear()
             try:
                 return await self._answer(request, handler)
             except grpc.aio.AioRpcError as error:
@@ -127,6 +144,10 @@ class Guard:
                 return refuse(_translate(request, error))
             except ConnectionError:  # who asked has gone: nobody gets this
                 return web.Response(status=499)
+            finally:
+                self._in_flight -= 1
+                if not self._in_flight:
+                    self._idle.set()
 
         return handle
 

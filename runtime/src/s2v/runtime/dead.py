@@ -67,13 +67,31 @@ class DeadLetters:
                 tenant=task.tenant, job_id=task.job_id, stage=task.stage, kind=TaskKind.TASK_KIND_PLAN, epoch=record.epoch
             )
             await self._bus.publish_task(again, letter.priority)
+        await self.drop(number)  # unless another redrive was faster
+        return record
+
+    async def is_over(self, buried: Buried) -> bool:
+        """Says whether a letter can help no more: its job is gone, or has ended in a later run.
+
+        Errors: UnavailableError.
+        """
+        task = buried.letter.task
+        try:
+            record = await self._jobs.get(task.tenant, task.job_id, newest=True)
+        except NotFoundError:
+            return True
+        return record.job.state in FINISHED and record.epoch > task.epoch
+
+    async def drop(self, number: int) -> None:
+        """Removes a letter; it may be missing.
+
+        Errors: UnavailableError.
+        """
         try:
             await self._bus.jetstream.delete_msg(DEAD_STREAM, number)
         except ERRORS as error:
-            if isinstance(error, APIError) and error.err_code in NO_MESSAGE:  # another redrive was faster
-                return record
-            raise unavailable(error) from error
-        return record
+            if not (isinstance(error, APIError) and error.err_code in NO_MESSAGE):
+                raise unavailable(error) from error
 
     async def _get(self, number: int, *, following: bool) -> Buried | None:
         while True:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 from pydantic import SecretStr
@@ -29,6 +29,10 @@ class Depot(Protocol):
 
     name: str
     """For people; without secrets."""
+
+    async def prepare(self) -> None:
+        """Makes it where it does not exist, before it is written to. Errors: UnavailableError."""
+        ...
 
     async def list(self, prefix: str) -> Sequence[StoredObject]:
         """Lists the files whose names start with `prefix`."""
@@ -55,6 +59,9 @@ class Folder:
 
     def __post_init__(self) -> None:
         self.name = str(self.root)
+
+    async def prepare(self) -> None:
+        """Does nothing: the folder is made with the first file in it."""
 
     async def list(self, prefix: str) -> Sequence[StoredObject]:
         """Lists the files below the folder."""
@@ -127,6 +134,10 @@ class Bucket:
     skipped: tuple[str, ...] = ()
     """Second parts of keys that are left out, e.g. "cache"."""
 
+    async def prepare(self) -> None:
+        """Makes the bucket when it does not exist."""
+        await self.store.prepare()
+
     async def list(self, prefix: str) -> Sequence[StoredObject]:
         """Lists the objects."""
         found = []
@@ -150,10 +161,10 @@ class Bucket:
         await self.store.delete(self.prefix + key)
 
 
-async def open_destinations(urls: Sequence[str], settings: RuntimeSettings) -> Sequence[Depot]:
-    """Returns destinations: `file:///folder`, or `s3+https://KEY:SECRET@host/bucket/prefix` (`s3+http` without TLS).
+def open_destinations(urls: Sequence[str], settings: RuntimeSettings) -> Sequence[Depot]:
+    """Returns destinations: `file:///folder`, or `s3+https://KEY:SECRET@host/bucket/prefix?region=REGION` (`s3+http`: no TLS).
 
-    Errors: InvalidInputError, UnavailableError.
+    Nobody is asked whether they are up. Errors: InvalidInputError.
     """
     if not 1 <= len(urls) <= MOST:
         raise InvalidInputError(f"{len(urls)} destinations are named; name one to {MOST} in S2V_BACKUP_DESTINATIONS or with --to")
@@ -164,13 +175,16 @@ async def open_destinations(urls: Sequence[str], settings: RuntimeSettings) -> S
             opened.append(Folder(Path(unquote(parts.path))))
             continue
         bucket, _, prefix = parts.path.strip("/").partition("/")
-        if parts.scheme not in {"s3+http", "s3+https"} or not parts.hostname or not bucket:
+        query = dict(parse_qsl(parts.query))
+        region = query.pop("region", "")
+        if parts.scheme not in {"s3+http", "s3+https"} or not parts.hostname or not bucket or query:
             shown = f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
-            raise InvalidInputError(f"{shown} is no destination; use file:///folder or s3+https://KEY:SECRET@host/bucket/prefix")
+            raise InvalidInputError(
+                f"{shown} is no destination; use file:///folder or s3+https://KEY:SECRET@host/bucket/prefix?region=REGION"
+            )
         host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
         scheme = parts.scheme.removeprefix("s3+")
-        place = Place(f"{scheme}://{host}", bucket, unquote(parts.username or ""), SecretStr(unquote(parts.password or "")))
-        store = ObjectStore(settings, place)
-        await store.prepare()
+        key, secret = unquote(parts.username or ""), SecretStr(unquote(parts.password or ""))
+        store = ObjectStore(settings, Place(f"{scheme}://{host}", bucket, key, secret, region))
         opened.append(Bucket(store, f"{parts.scheme}://{host}/{bucket}/{prefix}", f"{prefix}/" if prefix else ""))
     return opened

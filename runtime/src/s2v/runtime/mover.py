@@ -7,6 +7,7 @@ after that is deleted in the next pass. Requests, ends and checkpoints stay in t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import tempfile
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from s2v.runtime.errors import DataLossError, NotFoundError, PreconditionError, 
 from s2v.runtime.jobs import Jobs, prefix
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.store import ObjectStore, StoredObject
-from s2v.runtime.tiers import TIERS, TieredStore
+from s2v.runtime.tiers import MARK, TIERS, TieredStore
 from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.work_pb2 import CatalogueEntry, Tier
 
@@ -165,18 +166,38 @@ class Mover:
         await asyncio.sleep(item.size_bytes / self._settings.move_bytes_per_second)
 
     async def _sweep(self, tenant: str) -> None:
-        """Deletes from the colder tiers what belongs to jobs that were deleted while they were moved."""
+        """Deletes from the colder tiers what belongs to jobs that were deleted while they were moved.
+
+        To a hot tier that has taken the place of another one all jobs would look like that.
+        """
+        if not await self._store.belong_together():
+            log.error(
+                "warm and cold tier are not swept, as they do not have the mark (%s) of the hot one: S2V_S3_BUCKET is mistyped, "
+                "or its bucket was lost, then restore a backup. If what they hold may go, delete their marks, and restart",
+                MARK,
+            )
+            return
         jobs = f"{tenant}/jobs/"
         colder = {tier: await store.folders(jobs) for tier, store in self._store.tiers.items() if tier != Tier.TIER_HOT}
         # Listed last: a job that came to be, and was moved, in between must not look like a deleted one.
         hot = set(await self._store.tiers[Tier.TIER_HOT].folders(jobs))
         for tier, folders in colder.items():
             for folder in set(folders) - hot:
+                if await self._is_known(tenant, folder.split("/")[2]):
+                    continue
                 log.warning("objects of a deleted job are deleted", extra={"folder": folder, "tier": TIERS[tier]})
                 try:
                     await self._store.tiers[tier].delete_prefix(folder)
                 except UnavailableError as error:
                     log.error("not deleted: %s", error, extra={"folder": folder, "tier": TIERS[tier]})
+
+    async def _is_known(self, tenant: str, job_id: str) -> bool:
+        """Says whether NATS knows a job, although the hot tier does not."""
+        for get in (self._jobs.get, self._jobs.catalogue.get):
+            with contextlib.suppress(NotFoundError, ValueError):  # ValueError: its name is no job's id
+                await get(tenant, job_id)
+                return True
+        return False
 
 
 def _changing(tier: Tier.ValueType, size_bytes: int, *, moving: bool) -> Change:

@@ -30,6 +30,8 @@ ERROR_DOMAIN = "s2v"
 """Domain of google.rpc.ErrorInfo."""
 PING_SECONDS = 10.0
 """Clients may ask so often whether the connection lives; ours does every 20 s (`s2v.client`)."""
+TELL_SECONDS = 0.2
+"""How long those who watch health have to hear that the server stops."""
 
 
 class Server:
@@ -56,7 +58,7 @@ class Server:
             ),
             maximum_concurrent_rpcs=settings.max_concurrent_calls,
         )
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         self._services: list[str] = [health.SERVICE_NAME, reflection.SERVICE_NAME]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self.port = 0
@@ -99,8 +101,36 @@ class Server:
         await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace_seconds: float) -> None:
-        """Takes no more calls, and ends those in flight after `grace_seconds`."""
+        """Takes no more calls, ends watches of health, and calls in flight after `grace_seconds`; returns when all have ended."""
+        await self._health.end_watches()
         await self._server.stop(grace_seconds)
+
+
+class HealthServicer(health.aio.HealthServicer):  # type: ignore[misc]
+    """gRPC's health; its watches, which last as long as their callers, can be ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watches: set[asyncio.Task[None]] = set()
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: grpc.aio.ServicerContext) -> None:  # noqa: N802
+        """Tells of each change, until the caller or the server ends it."""
+        watch = asyncio.create_task(super().Watch(request, context))
+        self._watches.add(watch)
+        try:
+            await asyncio.wait({watch})
+            if not watch.cancelled():
+                watch.result()
+        finally:
+            self._watches.discard(watch)
+            watch.cancel()
+
+    async def end_watches(self) -> None:
+        """Ends the watches that there are, once they have told of the last change."""
+        if self._watches:
+            await asyncio.sleep(TELL_SECONDS)
+        for watch in self._watches:
+            watch.cancel()
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]

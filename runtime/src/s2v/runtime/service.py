@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 60.0
 """How long NATS and S3 may take to come up."""
+END_SECONDS = 5.0
+"""How long calls in flight may go on at least: also where the drain took all its time, or the process ends by itself."""
 
 
 class Service:
@@ -44,11 +46,14 @@ class Service:
         self.stop = asyncio.Event()
         """Set when the process is told to end."""
         self._draining: asyncio.Task[None] | None = None
+        self._drained_at = 0.0
+        """When the time to drain is over, by the loop's clock; 0: nobody has told the process to end."""
         self._watching: asyncio.Task[None] | None = None
 
     def end(self) -> None:
         """Tells the process to end: health says so at once, so that no new calls come while it finishes what it has."""
         if not self.stop.is_set():
+            self._drained_at = asyncio.get_running_loop().time() + self.settings.drain_seconds
             self.stop.set()
             self._draining = asyncio.get_running_loop().create_task(self.server.drain())
 
@@ -88,12 +93,12 @@ class Service:
         log.info("%s serves on port %d", self.name, self.server.port)
 
     async def close(self) -> None:
-        """Ends what is left: calls, connections, threads."""
+        """Ends what is left: calls, connections, threads. Calls in flight have what is left of the time to drain."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
         await self.server.drain()
-        await self.server.stop(grace_seconds=5)
+        await self.server.stop(max(END_SECONDS, self._drained_at - asyncio.get_running_loop().time()))
         await self.bus.close()
         self.store.close()
 

@@ -64,7 +64,7 @@ class RuntimeSettings(BaseSettings):
     s3_bucket: str = "s2v"
     """Bucket; made when it does not exist."""
     s3_region: str = "us-east-1"
-    """Region of the bucket."""
+    """Region of the bucket, where its address names none (s3.REGION.amazonaws.com)."""
     s3_warm_bucket: str = ""
     """Bucket of the warm tier, which holds recent results; empty: that of the hot tier."""
     s3_warm_endpoint: str = ""
@@ -73,6 +73,8 @@ class RuntimeSettings(BaseSettings):
     """S3 access key of the warm tier."""
     s3_warm_secret_key: SecretStr = SecretStr("")
     """S3 secret key of the warm tier."""
+    s3_warm_region: str = ""
+    """Region of the warm tier's bucket, where its address names none; empty: that of the hot tier."""
     s3_cold_bucket: str = ""
     """Bucket of the cold tier, the archive; empty: that of the warm tier."""
     s3_cold_endpoint: str = ""
@@ -81,6 +83,8 @@ class RuntimeSettings(BaseSettings):
     """S3 access key of the cold tier."""
     s3_cold_secret_key: SecretStr = SecretStr("")
     """S3 secret key of the cold tier."""
+    s3_cold_region: str = ""
+    """Region of the cold tier's bucket, where its address names none; empty: that of the warm tier."""
     hot_hours: float = Field(default=6.0, ge=0)
     """Hours after its end or last reading that a job stays in the hot tier."""
     warm_days: float = Field(default=30.0, ge=0)
@@ -100,7 +104,7 @@ class RuntimeSettings(BaseSettings):
     retry_base_seconds: float = Field(default=2.0, gt=0)
     """Wait before the second attempt; doubled for each further one, with jitter."""
     drain_seconds: float = Field(default=120.0, ge=0)
-    """How long a stopping service finishes the tasks it has before it hands them back."""
+    """How long a stopping service finishes the tasks it has, before it hands them back, and the calls."""
     transcription_jobs: int = Field(default=10, ge=0)
     """Jobs that may be in transcription at once, on all pods together; 0: any number. Their parts are bounded by pods alone."""
     analysis_jobs: int = Field(default=20, ge=0)
@@ -112,7 +116,8 @@ class RuntimeSettings(BaseSettings):
     max_waiting_tasks: int = Field(default=1000, ge=1)
     """Tasks that may wait in all queues together before new jobs are refused."""
     backup_destinations: SecretStr = SecretStr("")
-    """Where backups go: up to three, with a comma between: file:///folder, s3+https://KEY:SECRET@host/bucket/prefix."""
+    """Where backups go: up to three, with a comma between: file:///folder, s3+https://KEY:SECRET@host/bucket/prefix, with
+    ?region=REGION where the host names none."""
     min_free_bytes: int = Field(default=500_000_000, ge=0)
     """Free space for temporary files below which new jobs are refused, in bytes."""
     snapshots_enabled: bool = True

@@ -21,6 +21,7 @@ from minio.commonconfig import CopySource
 from minio.datatypes import PostPolicy
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
+from minio.helpers import BaseURL
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from pydantic import SecretStr
@@ -51,6 +52,8 @@ class Place:
     bucket: str
     access_key: str
     secret_key: SecretStr
+    region: str = ""
+    """Empty: as in the settings. One that the endpoint names, s3.REGION.amazonaws.com, goes before it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class ObjectStore:
             access_key=place.access_key or None,
             secret_key=place.secret_key.get_secret_value() or None,
             secure=endpoint.scheme == "https",
-            region=settings.s3_region,
+            region=BaseURL(f"{endpoint.scheme}://{endpoint.netloc}", None).region or place.region or settings.s3_region,
             http_client=urllib3.PoolManager(maxsize=THREADS, timeout=TIMEOUT, retries=urllib3.Retry(total=2, backoff_factor=0.2)),
         )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="s3")
