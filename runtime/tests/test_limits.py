@@ -13,6 +13,7 @@ from opentelemetry.trace import Span
 
 from s2v.cli.servers import NatsServer
 from s2v.runtime import metrics, queues, schema, telemetry, worker
+from s2v.runtime.bus import CANCEL_SUBJECT
 from s2v.runtime.door import Door
 from s2v.runtime.errors import BusyError, EngineError, EngineTimeoutError, MaintenanceError, UnavailableError
 from s2v.runtime.jobs import Jobs, stage_record
@@ -22,9 +23,9 @@ from s2v.runtime.pulling import Delivery
 from s2v.runtime.server import to_status
 from s2v.runtime.settings import RuntimeSettings
 from s2v.runtime.stage import Output, StageTask
-from s2v.v1.job_pb2 import JobState
+from s2v.v1.job_pb2 import JobState, Priority
 from s2v.v1.report_pb2 import Stage
-from s2v.v1.work_pb2 import JobRecord
+from s2v.v1.work_pb2 import JobRecord, Task, TaskKind
 
 sys.path.insert(0, str(Path(__file__).parent))
 from house import House, expected, is_done, until_true
@@ -131,6 +132,30 @@ async def test_the_place_of_a_silent_worker_comes_free(own: RuntimeSettings, ten
         assert await dead.hold("job-c")
         await dead.release("job-b")  # not its own
         assert not await alive.hold("job-d")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_job_that_is_cancelled_gives_its_place_back_at_once(own: RuntimeSettings, tenant: str, *, heard: bool) -> None:
+    async with House(own.model_copy(update={"analysis_jobs": 1}), tenant) as house:
+        at_work, stop = house.worker(Stage.STAGE_ANALYSIS), asyncio.Event()
+        job_id = await house.submit("word", wake=False)
+        assert await at_work._leases.hold(job_id)
+        task = Task(tenant=tenant, job_id=job_id, stage=Stage.STAGE_ANALYSIS, kind=TaskKind.TASK_KIND_PLAN, epoch=1)
+        if not heard:  # it is cancelled while its task waits in the queue
+            await house.jobs.cancel(tenant, job_id)
+            await house.bus.publish_task(task, Priority.PRIORITY_NORMAL)
+        working = asyncio.create_task(at_work.run(stop))
+        if heard:
+            await until_true(lambda: _listening(at_work))
+            await house.jobs.cancel(tenant, job_id)
+        await until_true(lambda: Leases(house.bus, "analysis", 1).hold("another"), seconds=20)
+        stop.set()
+        await working
+
+
+async def _listening(at_work: worker.Worker) -> bool:
+    return CANCEL_SUBJECT in {one.subject for one in at_work.bus._client._subs.values()}
 
 
 @pytest.mark.integration

@@ -1,11 +1,14 @@
-"""Protects the choice of device, numbers and batch, and what happens when a GPU's memory is full; no GPU is needed for either."""
+"""Protects the choice of device, numbers and batch, and what happens when a GPU is full or fails; no GPU is needed for any."""
 
+import logging
+import os
 import time
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
+from s2v.runtime.engine import EnginePool
 from s2v.runtime.errors import EngineError, SetupError
 from s2v.transcription.devices import CPU, CUDA, Device, choose_device, is_out_of_memory
 from s2v.transcription.engine import HeardSegment, HeardWord, Request, Search
@@ -54,6 +57,8 @@ def test_full_memory_is_told_from_other_failures() -> None:
 class SmallGpu:
     """Has room for so many windows; stands in for a device that is not here."""
 
+    languages = frozenset(("en",))
+
     def __init__(self, device: Device, room: int) -> None:
         self.device = device
         self.room = room if device.kind == CUDA else 1
@@ -93,6 +98,78 @@ def test_a_gpu_without_room_for_one_window_is_left_for_the_processor_and_that_is
     assert texts(engine.hear(requests(3), Search())) == [" 1", " 2", " 3"]
     assert engine.device == Device(CPU, "int8", 1)
     assert "GPU's memory" in engine.degradation
+
+
+class CrowdedGpu(SmallGpu):
+    """Has no room to load the model, or none to tell a language."""
+
+    def __init__(self, device: Device, *, loads: bool) -> None:
+        if device.kind == CUDA and not loads:
+            raise FULL
+        super().__init__(device, 0)
+
+    def detect_language(self, samples: np.ndarray) -> tuple[str, float]:
+        if self.device.kind == CUDA:
+            raise FULL
+        return "fr", 1.0
+
+
+@pytest.mark.parametrize("loads", [False, True])
+def test_a_gpu_that_is_full_when_it_loads_or_tells_the_language_is_left_too(loads: bool) -> None:
+    engine = ResidentEngine(lambda device: CrowdedGpu(device, loads=loads), Device(CUDA, "float16", 8), 0)
+    engine.load()
+    assert engine.device.kind == (CUDA if loads else CPU)
+    assert engine.languages == {"en"}
+    assert engine.detect_language(np.zeros(1, np.float32)) == ("fr", 1.0)
+    assert engine.device == Device(CPU, "float32", 1)
+    assert "GPU's memory" in engine.degradation
+
+
+def test_after_it_was_unloaded_the_gpu_is_tried_again() -> None:
+    room = {"windows": 0}
+    engine = ResidentEngine(lambda device: SmallGpu(device, room["windows"]), Device(CUDA, "float16", 8), 0.05)
+    engine.hear(requests(3), Search())
+    assert engine.device.kind == CPU
+    time.sleep(0.2)
+    room["windows"] = 8
+    assert texts(engine.hear(requests(3), Search())) == [" 1", " 2", " 3"]
+    assert engine.device == Device(CUDA, "float16", 8)
+    assert not engine.degradation
+
+
+class FailedGpu(SmallGpu):
+    """Answers everything with the fault that it had."""
+
+    def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
+        raise RuntimeError("CUDA failed with error an illegal memory access was encountered")
+
+
+def hear_on_a_failed_gpu() -> None:
+    ResidentEngine(lambda device: FailedGpu(device, 8), Device(CUDA, "float16", 8), 0).hear(requests(1), Search())
+
+
+@pytest.mark.integration
+async def test_a_gpu_that_failed_takes_its_process_with_it_and_another_one_comes() -> None:
+    """Or each later window would fail at once in a process that looks well."""
+    pool = EnginePool(1)
+    try:
+        first = (await pool.run(os.getpid, timeout=60)).value
+        with pytest.raises(EngineError, match=f"exit code {os.EX_SOFTWARE}"):
+            await pool.run(hear_on_a_failed_gpu, timeout=60)
+        assert (await pool.run(os.getpid, timeout=60)).value != first
+    finally:
+        pool.close()
+
+
+def test_the_log_says_why_the_process_ended(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(logging, "shutdown", lambda: None)
+    with pytest.raises(SystemExit):
+        hear_on_a_failed_gpu()
+    assert "illegal memory access" in caplog.text
 
 
 def test_a_full_processor_is_an_error_and_other_failures_are_not_hidden() -> None:

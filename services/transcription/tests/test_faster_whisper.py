@@ -17,6 +17,7 @@ from s2v.transcription import models
 from s2v.transcription.devices import CPU, Device
 from s2v.transcription.engine import Request
 from s2v.transcription.faster_whisper_engine import PROMPT_TOKENS, FasterWhisper
+from s2v.transcription.languages import WHISPER_LANGUAGES
 from s2v.transcription.models import Model
 from s2v.transcription.openai_whisper_engine import OpenAIWhisper
 from s2v.transcription.recognition import CONTEXT_TOKENS
@@ -71,6 +72,22 @@ def test_names_and_context_together_leave_room_for_the_answer(engine: FasterWhis
 
 def test_a_model_of_english_only_is_not_asked_for_the_language(engine: FasterWhisper) -> None:
     assert engine.detect_language(np.zeros(16_000, np.float32)) == ("en", 1.0)
+
+
+def test_the_languages_are_those_that_the_model_has_a_token_for(engine: FasterWhisper) -> None:
+    assert engine.languages == {"en"}, "a model of English only has the tokens too, and they say nothing to it"
+    engine._model.model.is_multilingual = True
+    assert engine.languages == WHISPER_LANGUAGES - {"yue"}
+
+
+@pytest.mark.parametrize(("count", "known"), [(99, WHISPER_LANGUAGES - {"yue"}), (100, WHISPER_LANGUAGES)])
+def test_openais_code_tells_them_by_their_number(count: int, known: frozenset[str]) -> None:
+    pytest.importorskip("whisper")
+    engine = OpenAIWhisper.__new__(OpenAIWhisper)
+    engine._model = SimpleNamespace(is_multilingual=True, num_languages=count)
+    assert engine.languages == known
+    engine._model.is_multilingual = False
+    assert engine.languages == {"en"}
 
 
 def test_openais_code_is_not_asked_either() -> None:

@@ -1,8 +1,10 @@
 """Protects against loops that the engine makes up, and protects what a speaker really repeats."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from s2v.transcription import guards
 from s2v.transcription.engine import HeardSegment, HeardWord
 from s2v.transcription.guards import remove_loops
 
@@ -48,3 +50,12 @@ def test_nothing_is_invented_and_all_words_are_counted(texts: list[list[str]], p
     assert len(before) == len(after) + removed
     remaining = iter(before)
     assert all(word in remaining for word in after), "what stays is in the order in which it was heard"
+
+
+def test_each_word_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a long window, as a remote engine may send it, would take the square of its length."""
+    looked: list[HeardWord] = []
+    plain_of = guards._plain
+    monkeypatch.setattr(guards, "_plain", lambda word: looked.append(word) or plain_of(word))
+    remove_loops([segment([f"word{number}" for number in range(300)], 0.9)])
+    assert len(looked) == 300

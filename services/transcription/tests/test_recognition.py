@@ -1,11 +1,15 @@
 """Protects the times of words: in order, within the speech where they are heard, mapped over the silence that was left out."""
 
 import itertools
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from s2v.runtime.errors import InvalidInputError
+from s2v.transcription import recognition
 from s2v.transcription.engine import HeardSegment, HeardWord
 from s2v.transcription.recognition import (
     ATTENTION_LEAD_SECONDS,
@@ -13,6 +17,8 @@ from s2v.transcription.recognition import (
     CONTEXT_TOKENS,
     MAX_WORD_SECONDS,
     Examination,
+    examine,
+    make_request,
     make_window,
     parts,
     place_words,
@@ -84,3 +90,20 @@ def test_what_is_handed_on_ends_with_what_was_heard_last_and_is_nothing_when_the
     assert handed[-3:] == [CONTEXT_TOKENS - 1, 901, 902]
     assert not make_window([sure, unsure], part, []).context_tokens
     assert not make_window([HeardSegment(words, 0.0, False)], part, []).context_tokens, "a remote engine hands nothing on"
+
+
+def test_a_language_that_the_loaded_model_does_not_know_is_refused_before_anything_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "_resident", SimpleNamespace(languages=frozenset(("en", "zh"))))
+    with pytest.raises(InvalidInputError, match="yue") as caught:
+        examine(tmp_path / "not read", "yue")
+    assert caught.value.field == "language"
+
+
+def test_windows_carry_the_tag_of_their_language_and_the_engine_gets_its_own_code() -> None:
+    window = Window((Span(0, 1),), 0, 1)
+    (part,) = parts(Examination(1.0, 1.0, (window,), "jw", 1.0, 1.0), (), in_chains=False)
+    assert part.language == "jv"
+    assert make_request(bytes(32_000), part).language == "jw"
+    assert make_window([], part, []).language == "jv"

@@ -1,8 +1,10 @@
 """Protects the fallback: a real engine behind an OpenAI-compatible server stands in for one that fails, and it is said."""
 
 import asyncio
+import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +18,7 @@ from s2v.transcription import recognition
 from s2v.transcription.devices import CPU, Device
 from s2v.transcription.engine import FASTER_WHISPER, Request, Search, load_engine
 from s2v.transcription.models import find_model
-from s2v.transcription.remote import CODE, RemoteTranscriber
+from s2v.transcription.remote import CODE, MAX_ANSWER_BYTES, MAX_WORDS, RemoteTranscriber
 from s2v.transcription.settings import TranscriptionSettings
 from s2v.transcription.talk import Listener
 from s2v.transcription.voice_activity import to_samples
@@ -43,6 +45,8 @@ class Server(ThreadingHTTPServer):
     """Answers as OpenAI's API does, with our own engine behind it, or as `answer` says."""
 
     answer: tuple[int, bytes] | None = None
+    pause_seconds = 0.0
+    """After each byte of an answer."""
 
     def __init__(self, engine: object) -> None:
         self.engine = engine
@@ -56,10 +60,15 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         form, sound = read_form(self.headers, self.rfile.read(int(self.headers["Content-Length"])))
         self.server.forms.append({**form, "path": self.path, "key": self.headers.get("Authorization", "")})
+        self.server.forms[-1]["encoding"] = self.headers.get("Accept-Encoding", "")
         status, body = self.server.answer or (200, self._hear(sound))
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # who has heard enough hangs up
+            step = 1 if self.server.pause_seconds else len(body) + 1
+            for start in range(0, len(body), step):
+                self.wfile.write(body[start : start + step])
+                time.sleep(self.server.pause_seconds)
 
     def _hear(self, sound: bytes) -> bytes:
         (segments,) = self.server.engine.transcribe([Request(to_samples(sound[44:]), "en")], 1)
@@ -99,10 +108,9 @@ def server(listener_parts: tuple) -> Iterator[Server]:
     server.shutdown()
 
 
-def remote(server: Server) -> RemoteTranscriber:
-    return RemoteTranscriber(
-        TranscriptionSettings(remote_url=f"http://127.0.0.1:{server.server_port}", remote_key="secret", remote_model="w")
-    )
+def remote(server: Server, seconds: float = 120.0) -> RemoteTranscriber:
+    url = f"http://127.0.0.1:{server.server_port}"
+    return RemoteTranscriber(TranscriptionSettings(remote_url=url, remote_key="secret", remote_model="w", remote_seconds=seconds))
 
 
 async def fail(*_: object, timeout: float) -> None:
@@ -173,6 +181,49 @@ def test_a_text_without_the_times_of_its_words_is_no_empty_window(answer: bytes,
                 asyncio.run(work)
     finally:
         server.shutdown()
+
+
+@pytest.fixture
+def plain_server() -> Iterator[Server]:
+    """One without an engine, for answers that are set."""
+    server = Server(None)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+SECOND = Request(np.zeros(16_000, np.float32), "en")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b" " * (MAX_ANSWER_BYTES + 1), "more than 1048576 bytes"),
+        (json.dumps({"words": [{"word": "a", "start": 0, "end": 1}] * (MAX_WORDS + 1)}).encode(), "words .*1000"),
+        (json.dumps({"segments": [{"start": 0, "end": 1}] * (MAX_WORDS + 1)}).encode(), "segments .*1000"),
+    ],
+)
+def test_an_answer_is_bounded(plain_server: Server, answer: bytes, said: str) -> None:
+    plain_server.answer = (200, answer)
+    with pytest.raises(EngineError, match=said):
+        asyncio.run(remote(plain_server).transcribe(SECOND))
+
+
+def test_an_answer_that_drips_ends_with_its_time(plain_server: Server) -> None:
+    plain_server.answer = (200, b" " * 100)
+    plain_server.pause_seconds = 0.1
+    start = time.monotonic()
+    with pytest.raises(UnavailableError, match=r"longer than 0\.5 s"):
+        asyncio.run(remote(plain_server, seconds=0.5).transcribe(SECOND))
+    assert time.monotonic() - start < 5
+
+
+def test_no_compression_is_asked_for_and_a_password_in_the_address_is_not_told(plain_server: Server) -> None:
+    plain_server.answer = (200, b"{}")
+    asyncio.run(remote(plain_server).transcribe(SECOND))
+    assert plain_server.forms[0]["encoding"] == "identity"
+    known = RemoteTranscriber(TranscriptionSettings(remote_url="http://name:word@host/"))
+    assert known.url == "http://host/v1/audio/transcriptions"
 
 
 @pytest.mark.integration

@@ -15,9 +15,10 @@ import pytest
 
 from s2v.runtime.errors import InvalidInputError, LimitError
 from s2v.runtime.stage import File, StageTask
+from s2v.transcription import recognition
 from s2v.transcription.direct import DirectTranscriber, PoolCompute
 from s2v.transcription.servicer import TranscriptionServicer
-from s2v.transcription.stage import TranscriptionStage
+from s2v.transcription.stage import ENGINE_SECONDS, TranscriptionStage
 from s2v.v1.artifact_pb2 import ObjectRef
 from s2v.v1.job_pb2 import JobOptions
 from s2v.v1.report_pb2 import StageReport
@@ -112,6 +113,7 @@ async def test_the_stage_gives_the_same_transcript_as_a_direct_call(talk, transc
     assert isinstance(output.report, StageReport)
     longest = max(length for _, length in task.ranges)
     assert longest <= 31 * 32_000, "a part must read its own window only"
+    assert task.timeouts[recognition.recognize] == ENGINE_SECONDS
 
 
 async def test_sound_without_speech_is_refused_by_name(transcriber, tmp_path) -> None:
@@ -137,9 +139,10 @@ async def test_a_call_needs_its_options_first_and_is_bounded(transcriber, monkey
     assert caught.value.code == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_an_unknown_language_is_named(talk, transcriber) -> None:
-    options = TranscribeOptions(language="tlh")
-    with pytest.raises(InvalidInputError, match="tlh") as caught:
+@pytest.mark.parametrize("tag", ["tlh", "yue"])
+async def test_a_language_that_whisper_or_the_model_does_not_know_is_named(talk, transcriber, tag: str) -> None:
+    options = TranscribeOptions(language=tag)
+    with pytest.raises(InvalidInputError, match=tag) as caught:
         [response async for response in transcriber.transcribe(talk, talk.name, "", options)]
     assert caught.value.field == "language"
 
@@ -165,6 +168,7 @@ class LocalTask(StageTask):
         self.source = ObjectRef(key=str(source), sha256=hashlib.sha256(source.read_bytes()).hexdigest())
         self.before: ObjectRef | None = None
         self.ranges: list[tuple[int, int]] = []
+        self.timeouts: dict[Callable, float] = {}
         self._folder = folder
         self._compute = PoolCompute(transcriber.pool)
 
@@ -188,4 +192,5 @@ class LocalTask(StageTask):
         return ObjectRef(key=str(path), sha256=digest, size_bytes=len(data))
 
     async def compute(self, function: Callable, *args: object, timeout: float) -> object:
+        self.timeouts[function] = timeout
         return await self._compute(function, *args, timeout=timeout)

@@ -22,7 +22,7 @@ from typing import Generic, TypeVar
 from opentelemetry import trace
 from pebble import ProcessExpired, ProcessPool
 
-from s2v.runtime import metrics
+from s2v.runtime import limits, metrics
 from s2v.runtime.errors import EngineError, EngineTimeoutError
 from s2v.runtime.places import Places
 
@@ -76,11 +76,19 @@ class EnginePool:
         """Runs `function(*args)` in a worker.
 
         The worker is killed after `timeout` seconds, which include those in which it loads the engine, or when the caller is
-        cancelled.
+        cancelled. Until a worker is free no limit of the caller's runs (`limits.waiting`).
         Errors: EngineTimeoutError; EngineError when the worker died; whatever the function raises.
         """
-        with tracer.start_as_current_span(f"engine {function.__name__}") as span:
+        with limits.waiting():
             await self._places.acquire()
+        try:
+            return await self._run_in_place(function, *args, timeout=timeout)
+        finally:
+            self._places.release()
+
+    async def _run_in_place(self, function: Callable[..., T], *args: object, timeout: float) -> Measured[T]:
+        """Runs `function(*args)` in a worker; the caller has a place. Errors: as `run`."""
+        with tracer.start_as_current_span(f"engine {function.__name__}") as span:
             metrics.busy.add(1)
             self.mend()
             self._warm_up()
@@ -107,7 +115,6 @@ class EnginePool:
             finally:
                 metrics.busy.add(-1)
                 self._idle.append(process)
-                self._places.release()
                 self.mend()
                 self._let_go()
             span.set_attribute("s2v.cpu_seconds", round(measured.cpu_seconds, 3))

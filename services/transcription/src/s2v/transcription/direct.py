@@ -102,7 +102,7 @@ class DirectTranscriber:
         """Yields the windows of a file in order of time, then the whole.
 
         `name` is what people call the file, `sha256` its digest.
-        Errors: InvalidInputError, LimitError, EngineError, UnavailableError; DegradedError when strict.
+        Errors: InvalidInputError, LimitError, EngineError; DegradedError when strict.
         """
         started = time.time()
         checked = check_options(options)
@@ -132,13 +132,18 @@ class DirectTranscriber:
         yield TranscribeResponse(result=TranscribeResult(transcript=transcript, report=report))
 
     async def _hear(self, plan: Plan, pcm: Path, compute: Compute, *, strict: bool) -> AsyncIterator[TranscriptWindow]:
-        """Transcribes all windows, as many at once as there are workers, and yields them in order of time."""
+        """Transcribes all windows, as many at once as there are workers, and yields them in order of time.
+
+        No more wait for a worker: those of a long talk would be heard before any part of a job.
+        """
         tasks: list[asyncio.Task[TranscriptWindow]] = []
+        free = asyncio.Semaphore(self.pool.workers)
 
         async def hear(part: TranscriptionPart, before: asyncio.Task[TranscriptWindow] | None) -> TranscriptWindow:
             if before is not None:
                 part.context_tokens.extend((await asyncio.shield(before)).context_tokens)
-            return await self.listener.hear(pcm, part, compute, strict=strict)
+            async with free:
+                return await self.listener.hear(pcm, part, compute, strict=strict)
 
         for part in plan.parts:
             tasks.append(asyncio.create_task(hear(part, tasks[-1] if part.goes_on else None)))

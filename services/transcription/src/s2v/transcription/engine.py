@@ -89,6 +89,11 @@ class Request:
 class Transcriber(Protocol):
     """An engine with its model loaded."""
 
+    @property
+    def languages(self) -> frozenset[str]:
+        """Whisper's codes of the languages that the model hears."""
+        ...
+
     def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
         """Transcribes windows of the same language and vocabulary in one pass, and returns the segments of each.
 

@@ -11,6 +11,7 @@ import numpy as np
 from s2v.runtime.errors import SetupError
 from s2v.transcription.devices import Device
 from s2v.transcription.engine import HeardSegment, HeardWord, Request, is_unsure, make_prompt
+from s2v.transcription.languages import ENGLISH, WHISPER_LANGUAGES
 from s2v.transcription.models import Model
 from s2v.transcription.voice_activity import SAMPLE_RATE, Samples
 
@@ -42,6 +43,14 @@ class FasterWhisper:
         self._model: faster_whisper.WhisperModel = faster_whisper.WhisperModel(
             str(model.path), device=device.kind, compute_type=device.compute_type, cpu_threads=1, local_files_only=True
         )
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Those for which the model has a token: what is asked for by another comes out as nonsense."""
+        if not self._model.model.is_multilingual:
+            return ENGLISH
+        token = self._model.hf_tokenizer.token_to_id
+        return frozenset(code for code in WHISPER_LANGUAGES if token(f"<|{code}|>") is not None)
 
     def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
         """Several windows go through the encoder and decoder together."""

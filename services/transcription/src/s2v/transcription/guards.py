@@ -20,10 +20,11 @@ def remove_loops(segments: Sequence[HeardSegment]) -> tuple[list[HeardSegment], 
     or if nobody could speak so fast. Its first round stays, and its segment is marked as uncertain.
     """
     words = [(number, word) for number, segment in enumerate(segments) for word in segment.words]
+    texts = [_plain(word) for _, word in words]
     dropped: set[int] = set()
     place = 0
     while place < len(words):
-        length, repeats = _longest_run([_plain(word) for _, word in words], place)
+        length, repeats = _longest_run(texts, place)
         if repeats >= REPEATS and _is_made_up([word for _, word in words[place : place + length * repeats]]):
             dropped.update(range(place + length, place + length * repeats))
         place += length * repeats if repeats >= REPEATS else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from s2v.runtime.errors import InvalidInputError
 
 WHISPER_LANGUAGES = frozenset(
@@ -15,7 +17,11 @@ WHISPER_LANGUAGES = frozenset(
     )
 )
 """Whisper's codes: ISO 639-1 where there is one."""
-_WHISPER_CODES = {"nb": "no", "iw": "he", "fil": "tl", "cmn": "zh"}
+ENGLISH = frozenset(("en",))
+"""What a model of English only hears."""
+_WHISPER_CODES = {"nb": "no", "iw": "he", "fil": "tl", "cmn": "zh", "jv": "jw"}
+_TAGS = {"jw": "jv"}
+"""BCP 47 tags of codes that are Whisper's own."""
 
 
 def whisper_language(tag: str) -> str:
@@ -28,3 +34,22 @@ def whisper_language(tag: str) -> str:
     if code and code not in WHISPER_LANGUAGES:
         raise InvalidInputError(f'language "{tag}" is not one that Whisper knows; leave it empty to detect it', field="language")
     return code
+
+
+def language_tag(code: str) -> str:
+    """Returns the BCP 47 tag for one of Whisper's codes; "" for ""."""
+    return _TAGS.get(code, code)
+
+
+def check_known(code: str, known: Set[str]) -> None:
+    """Says nothing if a model that hears the languages `known` hears this one; both are Whisper's codes.
+
+    Errors: InvalidInputError.
+    """
+    if code not in known:
+        only = ", which hears English only" if known == ENGLISH else ""
+        raise InvalidInputError(
+            f'language "{language_tag(code)}" is not known to the model of this service{only}; '
+            "leave it empty to detect it, or let S2V_WHISPER_MODEL name a model that knows it",
+            field="language",
+        )

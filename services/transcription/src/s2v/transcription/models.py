@@ -48,8 +48,19 @@ def find_model(name: str, cache: Path, sha256: str = "") -> Model:
 
     "base" is put together from its packages into `cache` once. Digests are checked: of "base" and of fetched models always, of
     others when `sha256` is given.
-    Errors: SetupError.
+    Errors: SetupError, among others when the model's folder cannot be read.
     """
+    try:
+        return _find(name, cache, sha256)
+    except OSError as error:
+        raise SetupError(
+            f"the model {name} cannot be read from {error.filename or cache}: {error.strerror or error}; "
+            "let the user of this process read that folder and its files, "
+            "or name one with S2V_MODEL_CACHE that can be written to and has room for it"
+        ) from error
+
+
+def _find(name: str, cache: Path, sha256: str) -> Model:
     if name == BASE:
         path = cache / f"whisper-base-{BASE_SHA256[:12]}"
         if not (path / WEIGHTS).is_file():
@@ -80,11 +91,16 @@ def weights_digest(path: Path) -> str:
 
 @contextmanager
 def building(path: Path) -> Iterator[Path]:
-    """Lends a new folder that becomes `path`, whole or not at all: several processes may make the same model at the same time."""
+    """Lends a new folder that becomes `path`, whole or not at all: several processes may make the same model at the same time.
+
+    Everybody may read it, whoever has made it: a service does not run as the user who has built its image.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
     try:
         yield folder
+        for made in (folder, *folder.rglob("*")):
+            made.chmod(0o755 if made.is_dir() else 0o644)
         try:
             os.replace(folder, path)
         except OSError:

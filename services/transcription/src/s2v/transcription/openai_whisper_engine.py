@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
@@ -13,6 +14,7 @@ from s2v.runtime.errors import SetupError
 from s2v.transcription.checkpoint import read_checkpoint
 from s2v.transcription.devices import CPU, Device
 from s2v.transcription.engine import HeardSegment, HeardWord, Request, is_unsure, make_prompt
+from s2v.transcription.languages import ENGLISH
 from s2v.transcription.models import Model
 from s2v.transcription.voice_activity import Samples
 
@@ -54,6 +56,15 @@ class OpenAIWhisper:
             self._model = whisper.load_model(str(model.path), device=CPU)
             _set_published_heads(self._model, model)
         self._model = self._model.to(device.kind).eval()
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """As many of OpenAI's list as the model was made for; newer models have more."""
+        if not self._model.is_multilingual:
+            return ENGLISH
+        from whisper.tokenizer import LANGUAGES
+
+        return frozenset(islice(LANGUAGES, self._model.num_languages))
 
     def transcribe(self, requests: Sequence[Request], beam: int) -> list[list[HeardSegment]]:
         """The windows are heard one after the other: OpenAI's code decodes one window at a time."""

@@ -15,6 +15,7 @@ from s2v.runtime.errors import SetupError
 from s2v.transcription.devices import Device
 from s2v.transcription.engine import HeardSegment, Request, Search, load_engine
 from s2v.transcription.guards import remove_loops
+from s2v.transcription.languages import check_known, language_tag, whisper_language
 from s2v.transcription.loudness import find_gain
 from s2v.transcription.models import Model
 from s2v.transcription.resident import ResidentEngine
@@ -79,8 +80,8 @@ def load(engine: str, model: Model, device: Device, search: Search, idle_seconds
     """Loads the engine into this process, to search as hard as that."""
     global _resident, _search
     resident = ResidentEngine(partial(load_engine, engine, model), device, idle_seconds)
-    with resident.engine():
-        _resident, _search = resident, search
+    resident.load()
+    _resident, _search = resident, search
 
 
 def check_loaded() -> None:
@@ -95,7 +96,12 @@ def _engine() -> ResidentEngine:
 
 
 def examine(pcm: Path, language: str) -> Examination:
-    """Finds the speech in a file of 16 kHz mono s16le, its windows and, unless `language` is given, its language."""
+    """Finds the speech in a file of 16 kHz mono s16le, its windows and, unless `language` is given, its language.
+
+    Errors: InvalidInputError when the model does not know the language that is given.
+    """
+    if language:
+        check_known(language, _engine().languages)
     seconds = pcm.stat().st_size / BYTES_PER_SAMPLE / SAMPLE_RATE
     gain = find_gain(pcm)
     speech = find_speech(speech_probabilities(pcm, gain))
@@ -124,7 +130,7 @@ def parts(examination: Examination, vocabulary: Sequence[str], *, in_chains: boo
             start_seconds=window.start,
             end_seconds=window.end,
             speech=[TimeSpan(start_seconds=span.start, end_seconds=span.end) for span in window.speech],
-            language=examination.language,
+            language=language_tag(examination.language),
             language_probability=examination.language_probability,
             sound_seconds=examination.sound_seconds,
             gain=examination.gain,
@@ -184,7 +190,7 @@ def make_request(sound: bytes | Path, part: TranscriptionPart) -> Request:
     pieces = [
         samples[round((span.start - origin) * SAMPLE_RATE) : round((span.end - origin) * SAMPLE_RATE)] for span in _kept(part)
     ]
-    return Request(np.concatenate(pieces), part.language, tuple(part.vocabulary), tuple(part.context_tokens))
+    return Request(np.concatenate(pieces), whisper_language(part.language), tuple(part.vocabulary), tuple(part.context_tokens))
 
 
 def make_window(heard: Sequence[HeardSegment], part: TranscriptionPart, degradations: Sequence[Degradation]) -> TranscriptWindow:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import math
 import wave
+from typing import Annotated
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from s2v.runtime.errors import EngineError, UnavailableError
 from s2v.transcription.engine import HeardSegment, HeardWord, Request, is_unsure, make_prompt
@@ -17,6 +19,11 @@ from s2v.transcription.voice_activity import SAMPLE_RATE, Samples
 CODE = "TRANSCRIPTION_REMOTE"
 UNSAID_PROBABILITY = 0.5
 """Stands for a word's probability where the server says nothing of it."""
+MAX_ANSWER_BYTES = 1 << 20
+MAX_WORDS = 1000
+"""Words of a window, and segments: nobody says more than about 150 in 30 s."""
+REFUSAL_BYTES = 200
+"""What is told of a refusal."""
 
 
 class _Word(BaseModel):
@@ -37,24 +44,31 @@ class _Answer(BaseModel):
     """What `response_format=verbose_json` answers. Source: OpenAI API reference, "The transcription object (Verbose JSON)"."""
 
     text: str | None = None
-    words: list[_Word] = []
-    segments: list[_Segment] = []
+    words: Annotated[list[_Word], Field(max_length=MAX_WORDS)] = []
+    segments: Annotated[list[_Segment], Field(max_length=MAX_WORDS)] = []
 
 
 class RemoteTranscriber:
     """Sends the speech of a window, and nothing else of the talk."""
 
     def __init__(self, settings: TranscriptionSettings) -> None:
-        self.url = settings.remote_url.rstrip("/") + "/v1/audio/transcriptions"
+        self._url = settings.remote_url.rstrip("/") + "/v1/audio/transcriptions"
+        self.url = str(httpx.URL(self._url).copy_with(userinfo=b""))
+        """The address as it may be told: without name and password."""
         self._model = settings.remote_model
         self._key = settings.remote_key.get_secret_value()
-        self._seconds = settings.remote_seconds
+        self.seconds = settings.remote_seconds
+        """Time that it may take for a window."""
 
     async def transcribe(self, request: Request) -> list[HeardSegment]:
         """Returns the segments of a window, times from the start of its samples.
 
-        Errors: UnavailableError when the server does not answer or is busy; EngineError when its answer cannot be used.
+        Errors: UnavailableError when the server does not answer in time or is busy; EngineError when its answer cannot be used.
         """
+        answer = await self._ask(request)
+        return await asyncio.to_thread(self._read, answer, len(request.samples) / SAMPLE_RATE)
+
+    async def _ask(self, request: Request) -> bytes:
         form: dict[str, str] = {
             "model": self._model,
             "language": request.language,
@@ -64,23 +78,50 @@ class RemoteTranscriber:
         }
         if prompt := make_prompt(request.vocabulary):
             form["prompt"] = prompt
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        # No compression: a small answer could hide a large one. No redirects: the sound goes to one server only.
+        headers = {"Accept-Encoding": "identity"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        files = {"file": ("window.wav", to_wav(request.samples), "audio/wav")}
         try:
-            async with httpx.AsyncClient(timeout=self._seconds) as client:
-                answer = await client.post(
-                    self.url, data=form, files={"file": ("window.wav", to_wav(request.samples), "audio/wav")}, headers=headers
-                )
+            async with (
+                asyncio.timeout(self.seconds),
+                httpx.AsyncClient(timeout=self.seconds) as client,
+                client.stream("POST", self._url, data=form, files=files, headers=headers) as response,
+            ):
+                return await self._receive(response)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise UnavailableError(f"the remote engine at {self.url} took longer than {self.seconds:g} s") from error
         except httpx.HTTPError as error:
             raise UnavailableError(f"the remote engine at {self.url} does not answer: {error or type(error).__name__}") from error
-        if answer.status_code in (408, 429) or answer.status_code >= 500:
-            raise UnavailableError(f"the remote engine at {self.url} is not ready: HTTP {answer.status_code}")
-        if answer.status_code != 200:
-            raise EngineError(f"the remote engine at {self.url} refused the sound: HTTP {answer.status_code} {answer.text[:200]}")
+
+    async def _receive(self, response: httpx.Response) -> bytes:
+        """Returns the answer. Errors: UnavailableError, EngineError."""
+        if response.status_code in (408, 429) or response.status_code >= 500:
+            raise UnavailableError(f"the remote engine at {self.url} is not ready: HTTP {response.status_code}")
+        answer = bytearray()
+        async for piece in response.aiter_raw():
+            answer += piece
+            if response.status_code != 200 and len(answer) >= REFUSAL_BYTES:
+                break
+            if len(answer) > MAX_ANSWER_BYTES:
+                raise EngineError(f"the remote engine at {self.url} answered more than {MAX_ANSWER_BYTES} bytes")
+        if response.status_code != 200:
+            said = answer[:REFUSAL_BYTES].decode(errors="replace")
+            raise EngineError(f"the remote engine at {self.url} refused the sound: HTTP {response.status_code} {said}")
+        return bytes(answer)
+
+    def _read(self, answer: bytes, seconds: float) -> list[HeardSegment]:
+        """Returns what was heard in a window of that length. Errors: EngineError."""
         try:
-            told = _Answer.model_validate_json(answer.content)
+            told = _Answer.model_validate_json(answer)
         except ValidationError as error:
-            raise EngineError(f"the remote engine at {self.url} gave no transcript in verbose_json: {error}") from error
-        heard = _heard(told, len(request.samples) / SAMPLE_RATE)
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise EngineError(
+                f"the remote engine at {self.url} gave no transcript in verbose_json: {where} {first['msg']}".replace("  ", " ")
+            ) from None
+        heard = _heard(told, seconds)
         if told.text and told.text.strip() and not heard:
             raise EngineError(
                 f"the remote engine at {self.url} gave a text without the times of its words; "

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import gc
+import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NoReturn, TypeVar
 
 from s2v.runtime.errors import EngineError
-from s2v.transcription.devices import CPU, Device, is_out_of_memory
+from s2v.transcription.devices import CPU, CUDA, Device, is_out_of_memory
 from s2v.transcription.engine import HeardSegment, Request, Search, Transcriber, hear
 from s2v.transcription.voice_activity import Samples
 
+T = TypeVar("T")
+
 Load = Callable[[Device], Transcriber]
+
+log = logging.getLogger(__name__)
 
 
 class ResidentEngine:
-    """One engine on one device. If the GPU's memory is full it hears fewer windows at once, at last on the processor."""
+    """One engine on one device. If the GPU's memory is full it hears fewer windows at once, at last on the processor.
+
+    Once the model was unloaded, the GPU is tried again. Any other fault of the GPU ends the process, as nothing works on it in
+    this one any more.
+    """
 
     def __init__(self, load: Load, device: Device, idle_seconds: float) -> None:
         """`load` is called at the first use and after each unloading. It is unloaded after
@@ -26,6 +37,9 @@ class ResidentEngine:
         self.device = device
         self.degradation = ""
         """Why it has left the GPU; empty if it has not."""
+        self.languages: frozenset[str] = frozenset()
+        """Whisper's codes of the languages that its model hears; none before it was loaded."""
+        self._chosen = device
         self._load = load
         self._idle_seconds = idle_seconds
         self._engine: Transcriber | None = None
@@ -38,27 +52,30 @@ class ResidentEngine:
         """Whether the model is in memory."""
         return self._engine is not None
 
+    def load(self) -> None:
+        """Loads the model, if it is not in memory. Errors: EngineError; whatever the engine raises."""
+        self._with_room(lambda _: None)
+
     def hear(self, requests: Sequence[Request], search: Search) -> list[list[HeardSegment]]:
         """Transcribes windows of the same language and vocabulary, as many at once as the device takes.
 
         Errors: EngineError; whatever the engine raises.
         """
         heard: list[list[HeardSegment]] = []
+
+        def hear_next(engine: Transcriber) -> list[list[HeardSegment]]:
+            return hear(engine, requests[len(heard) : len(heard) + self.device.batch_size], search)
+
         while len(heard) < len(requests):
-            batch = requests[len(heard) : len(heard) + self.device.batch_size]
-            try:
-                with self.engine() as engine:
-                    heard += hear(engine, batch, search)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                self._make_room(error, len(batch))
+            heard += self._with_room(hear_next, len(requests) - len(heard))
         return heard
 
     def detect_language(self, samples: Samples) -> tuple[str, float]:
-        """Returns the likeliest language of up to 30 s of speech, and its probability."""
-        with self.engine() as engine:
-            return engine.detect_language(samples)
+        """Returns the likeliest language of up to 30 s of speech, and its probability.
+
+        Errors: EngineError; whatever the engine raises.
+        """
+        return self._with_room(lambda engine: engine.detect_language(samples))
 
     @contextmanager
     def engine(self) -> Iterator[Transcriber]:
@@ -69,6 +86,7 @@ class ResidentEngine:
                 self._timer = None
             if self._engine is None:
                 self._engine = self._load(self.device)
+                self.languages = self._engine.languages
             engine = self._engine
             self._users += 1
         try:
@@ -81,10 +99,29 @@ class ResidentEngine:
                     self._timer.daemon = True
                     self._timer.start()
 
+    def _with_room(self, use: Callable[[Transcriber], T], windows: int = 1) -> T:
+        """Returns what `use` makes with the engine; again with fewer windows, or elsewhere, as often as memory is full.
+
+        `windows` are left to be heard; `use` takes as many of them as the device does.
+        Errors: EngineError; whatever the engine raises.
+        """
+        while True:
+            try:
+                with self.engine() as engine:
+                    return use(engine)
+            except RuntimeError as error:
+                if is_out_of_memory(error):
+                    self._make_room(error, min(windows, self.device.batch_size))
+                elif self.device.kind == CUDA:
+                    _end_process(error)
+                else:
+                    raise
+
     def _unload(self) -> None:
         with self._lock:
             if self._users == 0:
                 self._engine = None
+                self.device, self.degradation = self._chosen, ""
                 gc.collect()
 
     def _make_room(self, error: RuntimeError, batch: int) -> None:
@@ -99,3 +136,10 @@ class ResidentEngine:
         with self._lock:
             self._engine = None
             gc.collect()
+
+
+def _end_process(error: RuntimeError) -> NoReturn:
+    """Ends this process, as CUDA answers whatever comes after a fault with that fault. The pool counts it and begins another."""
+    log.critical("the GPU failed, so this process ends: %s", error, exc_info=error)
+    logging.shutdown()
+    os._exit(os.EX_SOFTWARE)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from google.protobuf.json_format import MessageToJson
 
-from s2v.runtime import captions
+from s2v.runtime import captions, limits
 from s2v.runtime.stage import File, Output, Part, StageTask, digest
 from s2v.transcription import recognition
 from s2v.transcription.talk import Listener, check_options, plan_talk
@@ -16,8 +16,10 @@ from s2v.v1.report_pb2 import Stage, StageReport
 from s2v.v1.transcript_pb2 import TranscriptWindow
 from s2v.v1.work_pb2 import TranscriptionPart
 
-REVISION = 9
+REVISION = 10
 """Raised by hand when this service changes in a way that changes its results."""
+ENGINE_SECONDS = 0.75 * limits.WINDOW_SECONDS
+"""Wall time in which the engine must hear a window: one that hangs is given up while its part has time to ask another."""
 
 
 class TranscriptionStage:
@@ -36,7 +38,7 @@ class TranscriptionStage:
     async def plan(self, task: StageTask) -> Sequence[Part]:
         """Decodes the source, keeps its PCM, and cuts it into windows.
 
-        Errors: InvalidInputError (not media, NO_SPEECH, language unknown), LimitError.
+        Errors: InvalidInputError (not media, NO_SPEECH, language unknown to Whisper or to the model), LimitError.
         """
         source, pcm = task.workspace / "source", task.workspace / "talk.pcm"
         await task.download(task.source, source)
@@ -53,7 +55,7 @@ class TranscriptionStage:
         if task.before is not None:
             window.context_tokens.extend(TranscriptWindow.FromString(await task.read(task.before)).context_tokens)
         pcm = await task.read(window.pcm, *recognition.byte_range(window))
-        heard = await self._listener.hear(pcm, window, task.compute, strict=task.options.strict)
+        heard = await self._listener.hear(pcm, window, task.compute, strict=task.options.strict, seconds=ENGINE_SECONDS)
         return Output(heard, StageReport(degradations=heard.degradations))
 
     async def join(self, task: StageTask, parts: Sequence[ObjectRef]) -> Output:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from s2v.runtime import decisions, sandbox
-from s2v.runtime.errors import EngineError, InvalidInputError, S2VError, SetupError
+from s2v.runtime import decisions, limits, sandbox
+from s2v.runtime.errors import EngineError, InvalidInputError, S2VError, SetupError, UnavailableError
 from s2v.runtime.vocabulary import check_vocabulary
 from s2v.transcription import recognition
 from s2v.transcription.devices import Device
@@ -28,7 +28,7 @@ from s2v.v1.work_pb2 import TranscriptionPart
 T = TypeVar("T")
 
 EXAMINATION_SECONDS = 900.0  # wall time in which four hours must be searched for speech
-WINDOW_SECONDS = 300.0  # wall time in which a window must be heard
+WINDOW_SECONDS = 300.0  # wall time in which a window must be heard, in a direct call
 
 
 class Compute(Protocol):
@@ -109,14 +109,23 @@ class Listener:
         search = (str(self.search.beam), str(self.search.passes))
         return (engine_version(self.engine), self.model.sha256, self.device.compute_type, *search, chained)
 
-    async def hear(self, sound: bytes | Path, part: TranscriptionPart, compute: Compute, *, strict: bool) -> TranscriptWindow:
-        """Transcribes a window, given its own sound or the file of the whole.
+    async def hear(
+        self,
+        sound: bytes | Path,
+        part: TranscriptionPart,
+        compute: Compute,
+        *,
+        strict: bool,
+        seconds: float = WINDOW_SECONDS,
+    ) -> TranscriptWindow:
+        """Transcribes a window, given its own sound or the file of the whole. The engine must hear it in `seconds`.
 
-        When the engine fails, the remote server is asked, and the window says so.
-        Errors: EngineError, UnavailableError; without a remote server whatever the engine raises.
+        When the engine fails, the remote server is asked, and the window says so; a limit of the caller's is extended by the
+        time that the server may take.
+        Errors: EngineError, which names both failures if the server fails too; without a server whatever the engine raises.
         """
         try:
-            heard = await compute(recognition.recognize, sound, part, timeout=WINDOW_SECONDS)
+            heard = await compute(recognition.recognize, sound, part, timeout=seconds)
         except Exception as error:
             if self.remote is None or strict or not _is_engine_failure(error):
                 raise
@@ -126,9 +135,14 @@ class Listener:
             if heard.passes > 1:
                 _note(heard)
             return heard
+        limits.extend(self.remote.seconds)
         request = await asyncio.to_thread(recognition.make_request, sound, part)
-        answer = await self.remote.transcribe(request)
-        return recognition.make_window(answer, part, [Degradation(code=REMOTE_FALLBACK, reason=reason)])
+        try:
+            answer = await self.remote.transcribe(request)
+        except (EngineError, UnavailableError) as error:
+            # Not UnavailableError, which is for NATS and S3: a task that waits for them costs no attempt, and so never ends.
+            raise EngineError(f"the engine failed ({said}), and so did its stand-in: {error.message}") from error
+        return await asyncio.to_thread(recognition.make_window, answer, part, [Degradation(code=REMOTE_FALLBACK, reason=reason)])
 
     def finish(self, windows: Sequence[TranscriptWindow], name: str, sha256: str) -> tuple[Transcript, StageReport]:
         """Puts the windows together, in order, and says how they were made.
