@@ -145,6 +145,39 @@ def test_a_split_scene_loses_nothing_and_merging_it_brings_it_back(word_number: 
         assert {node.id for node in board.scenes[0].diagram.nodes} == {"n1", "n2", "n3"}
 
 
+def test_what_both_of_two_merged_scenes_tell_is_there_once():
+    board = make_board()
+    one, other = (scene.diagram for scene in board.scenes)
+    told = Edge(id="e4", source="n2", target="n3", label=" Asks", reveal_seconds=12)
+    one.edges[1].label = "asks"
+    other.nodes.add().CopyFrom(one.nodes[1])
+    other.nodes[-1].reveal_seconds = 12
+    other.nodes[-1].quantity.label = "20 ms"
+    other.edges.extend([told, Edge(id="e5", source="n2", target="n3", label="answers", reveal_seconds=13)])
+    merge = Patch(merge=SceneMerge(scene_id="s01", next_scene_id="s02"))
+    assert not patch_storyboard(board, STARTS, [edit(merge)])
+    diagram = board.scenes[0].diagram
+    assert [node.id for node in diagram.nodes] == ["n1", "n2", "n3", "n4"]
+    assert [(node.quantity.label, node.reveal_seconds) for node in diagram.nodes[1:3]] == [("20 ms", 4.0), ("", 7.5)]
+    assert [edge.id for edge in diagram.edges] == ["e1", "e2", "e3", "e5"]
+    assert diagram.edges[1].reveal_seconds == STARTS[15]
+
+
+@pytest.mark.parametrize(("title", "shown"), [("", "Each part can fail"), ("Path", "Path")])
+@pytest.mark.parametrize("at", [2.5, 7.5])
+def test_a_split_key_phrase_leaves_no_part_empty(title: str, shown: str, at: float):
+    board = make_board()
+    scene = board.scenes[0]
+    phrase = Node(id="n1", kind=NodeKind.NODE_KIND_PHRASE, label="Each part can fail", reveal_seconds=STARTS[10])
+    scene.diagram.CopyFrom(Diagram(type=NONE, nodes=[phrase]))
+    scene.title = title
+    assert not patch_storyboard(board, STARTS, [edit(Patch(split=SceneSplit(scene_id="s01", at_seconds=at)))])
+    first, second = (part.diagram.nodes[0] for part in board.scenes[:2])
+    spoken, silent = (second, first) if at < STARTS[10] else (first, second)
+    assert (spoken.label, spoken.reveal_seconds) == ("Each part can fail", STARTS[10])
+    assert (silent.label, silent.reveal_seconds) == (shown, 0.0 if silent is first else at)
+
+
 def test_scenes_that_cannot_be_cut_or_joined_are_reported():
     board = make_board()
     board.scenes[1].diagram.type = DiagramType.DIAGRAM_TYPE_CYCLE

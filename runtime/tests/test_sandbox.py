@@ -245,6 +245,37 @@ async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     assert caught.value.reason == "DAMAGED"
 
 
+async def test_an_end_that_cannot_be_decoded_is_silence(tmp_path: Path) -> None:
+    """Every stage takes the sound to be as long as its packets say."""
+    path = write_sound(tmp_path / "tail.m4a", *FORMATS["talk.m4a"], 30)
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"moov") - 4
+    start = round(end * 0.955)
+    data[start:end] = bytes(end - start)
+    path.write_bytes(data)
+    output = tmp_path / "tail.pcm"
+    info = await sandbox.probe(path, path.name)
+    assert await sandbox.decode(path, output, path.name) == pytest.approx(info.duration_seconds, abs=0.1)
+    samples = np.frombuffer(output.read_bytes(), np.int16)
+    assert np.abs(samples[28 * 16_000 : 28 * 16_000 + 1_600]).max() > 5_000
+    assert not samples[29 * 16_000 :].any()
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+async def test_a_stream_without_length_that_breaks_off_before_its_end_is_refused(tmp_path: Path, share: float) -> None:
+    """One whose last frame alone is cut is whole."""
+    path = write_sound(tmp_path / "talk.aac", *FORMATS["talk.aac"])
+    data = bytearray(path.read_bytes())
+    frame = data.rindex(b"\xff\xf1", 0, round(len(data) * share))
+    if share < 1:
+        data[frame + 3 : frame + 6] = bytes(3)  # where its length stands
+        path.write_bytes(data)
+        assert await reason(path) == "DAMAGED"
+    else:
+        path.write_bytes(data[: frame + 3])
+        assert (await sandbox.probe(path, path.name)).duration_seconds == pytest.approx(SECONDS, abs=0.1)
+
+
 def test_pyav_is_not_loaded_by_the_parent() -> None:
     """The service's own process must never run FFmpeg code on what it is sent."""
     code = "import sys, s2v.runtime.sandbox; print('av' in sys.modules)"

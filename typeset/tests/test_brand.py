@@ -75,9 +75,13 @@ def test_a_brand_without_colours_is_the_theme(each: object) -> None:
         (PNG, "0 × 0"),
         (b"GIF89a", "neither PNG nor SVG"),
         (b'<svg><image href="/etc/passwd"/></svg>', "<image"),
+        (b'<svg viewBox="0 0 4000000 1"/>', "50 times"),
+        (b"<svg viewBox='0,0 .1 1e2'/>", "50 times"),
+        (PNG + b"\0\0\0\rIHDR" + (8).to_bytes(4, "big") + (2_000).to_bytes(4, "big"), "50 times"),
     ],
 )
 def test_a_logo_that_may_not_be_opened_is_refused(logo: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=rf"brand\.logo .*{said}"):
         check_logo(logo)
     check_logo(b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>')
+    check_logo(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 500 10"><rect width="9" height="9"/></svg>')

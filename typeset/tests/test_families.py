@@ -34,6 +34,18 @@ def test_text_is_shaped_by_the_family_in_force_and_by_what_stands_behind_it(name
         assert {path.name for path in fonts.font_paths()} == set(fonts.font_digests())
 
 
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_a_letter_comes_from_a_file_that_has_its_mark(name: str) -> None:
+    """Else an empty box stands on it."""
+    with set_in(name) as chosen:
+        line = shape("xy x\u030d\u0311 y", MEDIUM, 30)
+        assert all(glyph.glyph_id for glyph in line.glyphs)
+        assert {glyph.file for glyph in line.glyphs} == {chosen.files[MEDIUM], INTER.files[MEDIUM]} - (
+            {INTER.files[MEDIUM]} if name == "montserrat" else set()
+        )
+        assert fonts.covers("x\u030d\u0311")
+
+
 def test_what_one_family_measured_is_not_the_answer_for_another() -> None:
     measured = {}
     for name in (*FAMILIES, *FAMILIES):  # twice, so that caches answer

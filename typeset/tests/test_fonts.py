@@ -31,6 +31,11 @@ def test_missing_characters_are_named_and_invisible_ones_are_not() -> None:
     assert fonts.missing_characters("a ሰላም b ሰ \u200d\ufe0f\n") == "ሰላም"
 
 
+def test_a_mark_that_the_file_of_its_letter_lacks_is_named() -> None:
+    """Though another file has it: the two are shaped together."""
+    assert fonts.missing_characters("中\u0331 文 e\u0301") == "\u0331"
+
+
 def test_a_subset_is_small_and_still_a_font_of_these_characters() -> None:
     data = fonts.subset("Inter-Medium.otf", "Value present?")
     assert len(data) < 20_000

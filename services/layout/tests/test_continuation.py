@@ -166,3 +166,18 @@ def test_the_camera_goes_to_the_far_part_of_a_picture_that_a_scene_shows_alone()
         )
         assert area.x - 30 <= shape.rect.x - x <= area.x + area.width
         assert area.y - 30 <= shape.rect.y - y <= area.y + area.height
+
+
+def test_a_scene_that_shows_only_the_upper_rows_of_a_tall_table_stands_still() -> None:
+    """Its columns reach out of sight, and the names of its rows are edges without a line."""
+
+    def table(rows: int) -> Scene:
+        items = [(ITEM, f"Item {side} of row {row}") for row in range(rows) for side in (1, 2)]
+        edges = [(n % 2, n + 2, f"Aspect {n // 2}") for n in range(len(items))]
+        return diagram(DiagramType.DIAGRAM_TYPE_COMPARISON, [(NodeKind.NODE_KIND_TOPIC, name) for name in "AB"] + items, edges)
+
+    whole, upper = lay_out(goes_on(table(14), table(3))).scenes
+    assert upper.quality.engine == "geometry.table"
+    assert upper.routes
+    assert max(keyframe.y for keyframe in whole.camera) > 0
+    assert not any(keyframe.y for keyframe in upper.camera)

@@ -9,7 +9,7 @@ import pytest
 
 from s2v.layout import drawio, png, svg
 from s2v.layout.composition import compose
-from s2v.layout.processes import draw_bytes
+from s2v.layout.processes import draw_scenes
 from s2v.runtime.errors import InvalidInputError
 from s2v.typeset.fonts import FALLBACKS
 from s2v.v1.job_pb2 import Brand
@@ -128,7 +128,7 @@ def test_exports_have_the_colours_and_the_logo_of_the_jobs_brand() -> None:
 def test_a_brand_in_which_text_cannot_be_read_is_refused() -> None:
     composition, _ = compose(storyboard(phrase("Each part can fail.")), 1080, "light", False)
     with pytest.raises(InvalidInputError, match="contrast"):
-        draw_bytes(composition.SerializeToString(), Brand(text="#EEEEEE").SerializeToString())
+        draw_scenes(composition.SerializeToString(), Brand(text="#EEEEEE").SerializeToString())
 
 
 def test_a_logo_is_checked_before_it_is_opened() -> None:
@@ -136,7 +136,7 @@ def test_a_logo_is_checked_before_it_is_opened() -> None:
     composition, _ = compose(storyboard(phrase("Each part can fail.")), 1080, "dark", False)
     huge = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (22_000).to_bytes(4, "big") * 2
     with pytest.raises(InvalidInputError, match="22000 × 22000") as refused:
-        draw_bytes(composition.SerializeToString(), Brand(logo=huge).SerializeToString())
+        draw_scenes(composition.SerializeToString(), Brand(logo=huge).SerializeToString())
     assert refused.value.field == "options.brand"
 
 

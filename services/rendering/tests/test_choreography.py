@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s2v.rendering.choreography import HALO_SECONDS, LEAD_SECONDS, TRANSITION_SECONDS, Pose, direct
+from s2v.rendering.continuity import find_lasting
 from s2v.rendering.elements import HALO_OPACITY, Key, Kind, draw_elements
 from s2v.rendering.figures import assemble
 from s2v.rendering.posing import pose_inks
+from s2v.rendering.still import paint_still
 from s2v.typeset.themes import theme
 from s2v.v1.composition_pb2 import Annotation, Point, Rect, Route, RouteKind, SceneLayout, Shape, ShapeKind, TextBlock, TextLine
 from s2v.v1.diagram_pb2 import TimeSpan
@@ -205,3 +207,64 @@ def test_a_film_that_opens_with_a_key_phrase_shows_it_from_its_first_frame() -> 
     assert direct(opening, None).pose(Key(Kind.SHAPE, "p"), 0.0) == Pose(1.0)
     first = SceneLayout(scene_id="s00", start_seconds=-10.0, end_seconds=0.0)
     assert direct(opening, first).pose(Key(Kind.SHAPE, "p"), 2.0).opacity == 0
+
+
+def goes_on() -> tuple[SceneLayout, SceneLayout]:
+    """A flowchart and a scene that goes on from it: the same nodes, edges that are counted anew, everything told again later."""
+    previous = compositions.flowchart(0, 10)
+    scene = SceneLayout()
+    scene.CopyFrom(previous)
+    scene.scene_id, scene.start_seconds, scene.end_seconds = "s02", 10, 20
+    for shape in scene.shapes:
+        shape.reveal_seconds = 15
+        shape.spoken.clear()
+        for annotation in shape.annotations:
+            annotation.reveal_seconds = 16
+    for number, route in enumerate(scene.routes):
+        route.edge_id, route.reveal_seconds = f"s02e{9 - number}", 17
+    for shape in previous.shapes:
+        shape.spoken.clear()
+    return previous, scene
+
+
+def paint(scene: SceneLayout, previous: SceneLayout | None, seconds: float) -> bytes:
+    part = RenderingPart(scene=scene, previous=previous, width=1920, height=1080, theme="dark", frame_rate=30)
+    return paint_still(assemble(ClipOrder(part=part)), seconds, 1920, 1080).tobytes()
+
+
+def test_edges_and_quantities_stay_with_the_nodes_that_go_on() -> None:
+    """Nothing moves at the border, and nothing comes a second time."""
+    previous, scene = goes_on()
+    end = paint(previous, None, 9.9)
+    assert all(paint(scene, previous, seconds) == end for seconds in (10.0, 10.2, 10.4, 15.0, 19.0))
+    kinds = {cue.key.kind for cue in direct(scene, previous).cues}
+    assert not kinds & {Kind.ROUTE, Kind.LABEL, Kind.ANNOTATION}
+
+
+def test_an_edge_or_quantity_that_is_another_or_was_not_seen_comes_at_its_word() -> None:
+    previous, scene = goes_on()
+    scene.routes[0].color = compositions.ROSE
+    scene.routes[1].label.lines[0].text = "found"
+    previous.routes[2].reveal_seconds = 10.1
+    scene.shapes[2].annotations[0].text.lines[0].text = "2 milliseconds"
+    previous.shapes[3].annotations[0].reveal_seconds = 10.1
+    score = direct(scene, previous)
+    coming = [Key(Kind.ROUTE, route.edge_id) for route in scene.routes] + [Key(Kind.ANNOTATION, f"{name}/0") for name in "cd"]
+    for key in coming:
+        assert min(score.pose(key, 15.0).opacity, score.pose(key, 15.0).drawn) == 0, key
+        assert min(score.pose(key, 19.0).opacity, score.pose(key, 19.0).drawn) == 1, key
+    leaving = [Key(Kind.ROUTE, route.edge_id, outgoing=True) for route in previous.routes]
+    assert all(score.pose(key, 10.5).opacity == 0 for key in leaving)
+
+
+def test_what_stays_under_a_camera_that_moves_stays_where_it_is_seen() -> None:
+    """Two pictures of one chart, of which the second is seen from where the first one's camera has gone."""
+    previous, scene = goes_on()
+    previous.camera.add(start_seconds=0, end_seconds=0)
+    previous.camera.add(start_seconds=5, end_seconds=6, y=40)
+    scene.camera.add(start_seconds=10, end_seconds=10, y=40)
+    lasting = find_lasting(scene, previous, frozenset("abcd"), direct(previous, None))
+    assert {key.kind for key in lasting} >= {Kind.ROUTE, Kind.LABEL, Kind.ANNOTATION}
+    scene.camera[0].y = 0
+    lasting = find_lasting(scene, previous, frozenset("abcd"), direct(previous, None))
+    assert not {key.kind for key in lasting} & {Kind.ROUTE, Kind.LABEL, Kind.ANNOTATION}

@@ -16,6 +16,7 @@ from s2v.rendering import stage as stages
 from s2v.rendering.clip import ClipFacts, count_frames, make_clip, plan_clips
 from s2v.rendering.encoder import KEY_SECONDS, ClipEncoder
 from s2v.rendering.figures import assemble
+from s2v.rendering.orders import order_clips
 from s2v.rendering.pixels import Pixels, Region
 from s2v.rendering.production import report_video
 from s2v.rendering.scene import film_scene
@@ -239,3 +240,14 @@ def test_the_cache_key_follows_what_paints_and_the_colours_of_the_theme(monkeypa
             patch.setattr(module, "version", lambda name, painter=painter: real(name) + "1" * (name == painter))
             assert RenderingStage().identity(JobOptions()) != usual, painter
     assert RenderingStage().identity(JobOptions()) == usual
+    assert RenderingStage().identity(JobOptions(strict=True)) == usual, "what it would refuse is not kept"
+
+
+def test_a_clip_does_not_look_new_where_its_chapter_has_another_name_or_its_layout_another_quality() -> None:
+    orders = []
+    for name in ("One", "Two"):
+        made = compositions.talk()
+        for scene in made.scenes:
+            scene.chapter, scene.quality.note = name, name
+        orders.append([order.SerializeToString(deterministic=True) for order in order_clips(made, 30, None, None)])
+    assert orders[0] == orders[1]

@@ -21,6 +21,7 @@ from s2v.rendering.clip import make_clip, plan_clips
 from s2v.rendering.engine import make_pool, preload_engine
 from s2v.rendering.film import Footage, Reel, join_film
 from s2v.rendering.soundtrack import Source
+from s2v.runtime import media
 from s2v.runtime.captions import Caption
 from s2v.runtime.engine import EnginePool
 from s2v.runtime.errors import InvalidInputError
@@ -153,6 +154,32 @@ def test_an_mp3_goes_into_the_film_whatever_its_rate(rate: int, tmp_path: Path) 
     late, correlation = lag(read_sound(film))
     assert abs(late) < 1 / 60
     assert correlation > 0.9
+
+
+@pytest.mark.parametrize("kind", ["m4a", "flac", "aac"])
+def test_a_damaged_end_leaves_the_sound_its_length(kind: str, tmp_path: Path) -> None:
+    """What cannot be decoded is silence, as it is for the transcript; where packets end, the sound does."""
+    path = write_sound(tmp_path / f"sound.{kind}", {"flac": "flac"}.get(kind, "aac"), 44_100)
+    data, seconds = bytearray(path.read_bytes()), SECONDS
+    end = data.rindex(b"moov") - 4 if kind == "m4a" else len(data)
+    start = round(end * 0.96)
+    if kind == "aac":
+        frame = data.rindex(b"\xff\xf1", 0, start)
+        data[frame + 3 : frame + 6] = bytes(3)  # where its length stands: the demuxer stops here
+        seconds *= frame / end
+    elif kind == "flac":
+        # The last frame: its checksum is wrong, its place in time is known.
+        data[end - 100 : end - 50] = bytes(50)
+    else:
+        data[start:end] = bytes(end - start)
+    path.write_bytes(data)
+    with Source(path) as source, av.open(str(tmp_path / "film.mp4"), "w") as container:
+        track = source.add_to(container)
+        for packet in source.packets(track):
+            container.mux(packet)
+    pcm = media.decode(path, tmp_path / "sound.pcm", reduce_noise=False)
+    assert source.seconds == pytest.approx(pcm, abs=0.1)
+    assert pcm == pytest.approx(seconds, abs=0.2)
 
 
 @pytest.mark.parametrize(("tag", "name"), [("pt-BR", "por"), ("ja", "jpn"), ("", "und")])

@@ -8,6 +8,7 @@ import compositions
 import cv2
 import numpy as np
 import pytest
+import resvg_py
 
 from s2v.rendering.choreography import PlainScore
 from s2v.rendering.clip import plan_clips
@@ -172,6 +173,23 @@ def test_a_logo_stands_at_the_lower_right_in_its_own_shape(width: int, height: i
         assert (columns.max() - columns.min() + 1) / (rows.max() - rows.min() + 1) == pytest.approx(2, abs=0.1)
         assert rows.min() > height - 120 * min(width, height) / 1080
         assert columns.max() < width
+
+
+def test_an_svg_logo_is_painted_no_larger_than_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shape that says nothing of its size may be thousands of times as wide as high: resvg would ask for gigabytes."""
+    painted = []
+    real = resvg_py.svg_to_bytes
+
+    def paint(**choices: object) -> bytes:
+        data = bytes(real(**choices))
+        painted.append(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED).shape)
+        return data
+
+    monkeypatch.setattr("s2v.rendering.logo.resvg_py.svg_to_bytes", paint)
+    open_logo(
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="10"><rect width="20000" height="9"/></svg>', 1920, 1080
+    )
+    assert painted == [(1, 280, 4)]
 
 
 class Recorder(ClipEncoder):

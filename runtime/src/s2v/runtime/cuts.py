@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from s2v.runtime.pictures import MismatchError, become_phrase, find_scene, name
-from s2v.v1.diagram_pb2 import Diagram, DiagramType
+from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, Node
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 NONE = DiagramType.DIAGRAM_TYPE_NONE
@@ -14,7 +15,8 @@ NONE = DiagramType.DIAGRAM_TYPE_NONE
 def split(board: Storyboard, scene_id: str, word: int, starts: Sequence[float], suffix: str) -> None:
     """Makes two of a scene; the second begins with word number `word` and is called `<scene_id>-<suffix>`.
 
-    The first keeps what is revealed before that; the second shows the rest, and the nodes that the rest is connected to.
+    The first keeps what is revealed before that; the second shows the rest, and the nodes that the rest is connected to. A key
+    phrase stays in both, but for the part in which it is not spoken where a title can stand for it.
     `starts` are the starts of the transcript's words, in seconds.
     Errors: MismatchError.
     """
@@ -29,9 +31,8 @@ def split(board: Storyboard, scene_id: str, word: int, starts: Sequence[float], 
     first.end_seconds = second.start_seconds = at
     first.words.end = second.words.begin = word
     if first.diagram.type == NONE:
-        # The phrase stays with the part in which it is spoken.
         spoken_later = any(node.reveal_seconds >= at for node in first.diagram.nodes)
-        become_phrase_of(first if spoken_later else second)
+        _repeat_phrase(first if spoken_later else second)
     else:
         late_edges = {edge.id for edge in first.diagram.edges if edge.reveal_seconds >= at}
         late = {node.id for node in first.diagram.nodes if node.reveal_seconds >= at}
@@ -73,10 +74,13 @@ def merge(board: Storyboard, scene_id: str, next_scene_id: str) -> None:
             scene.continues_scene_id = scene_id
 
 
-def become_phrase_of(scene: Scene) -> None:
-    """Takes a key phrase away from a part in which it is not spoken; its title, if it has one, stands for it."""
-    del scene.diagram.nodes[:]
-    become_phrase(scene)
+def _repeat_phrase(scene: Scene) -> None:
+    """Shows the title, else the key phrase, from the start of a part in which the phrase is not spoken."""
+    if scene.title:
+        del scene.diagram.nodes[:]
+        become_phrase(scene)
+    for node in scene.diagram.nodes:
+        node.reveal_seconds = scene.start_seconds
 
 
 def _keep(scene: Scene, nodes: set[str], edges: set[str]) -> None:
@@ -94,8 +98,37 @@ def _keep(scene: Scene, nodes: set[str], edges: set[str]) -> None:
 
 
 def _unite(diagram: Diagram, other: Diagram) -> None:
-    nodes, edges, groups = ({one.id for one in which} for which in (diagram.nodes, diagram.edges, diagram.groups))
-    diagram.nodes.extend(node for node in other.nodes if node.id not in nodes)
-    diagram.edges.extend(edge for edge in other.edges if edge.id not in edges)
+    """Adds what another diagram shows; what both tell is there once, from where it is first told."""
+    groups = {group.id for group in diagram.groups}
     diagram.groups.extend(group for group in other.groups if group.id not in groups)
+    nodes = {node.id: node for node in diagram.nodes}
+    for node in other.nodes:
+        if node.id in nodes:
+            _complete(nodes[node.id], node)
+        else:
+            diagram.nodes.append(node)
+    edges = dict(_name_edges(diagram))
+    for link, edge in _name_edges(other):
+        if link in edges:
+            edges[link].reveal_seconds = min(edges[link].reveal_seconds, edge.reveal_seconds)
+        else:
+            diagram.edges.append(edge)
     diagram.confidence = min(diagram.confidence, other.confidence)
+
+
+def _complete(node: Node, other: Node) -> None:
+    """Gives a node what it is said to have elsewhere."""
+    node.reveal_seconds = min(node.reveal_seconds, other.reveal_seconds)
+    if not node.quantity.label and other.quantity.label:
+        node.quantity.CopyFrom(other.quantity)
+    if not node.HasField("date") and other.HasField("date"):
+        node.date.CopyFrom(other.date)
+
+
+def _name_edges(diagram: Diagram) -> Iterator[tuple[tuple[str, str, str, int], Edge]]:
+    """Yields each edge with what it says: ends, label, its number among those alike. Its id is counted anew in each scene."""
+    alike: Counter[tuple[str, str, str]] = Counter()
+    for edge in diagram.edges:
+        link = (edge.source, edge.target, " ".join(edge.label.casefold().split()))
+        yield (*link, alike[link]), edge
+        alike[link] += 1

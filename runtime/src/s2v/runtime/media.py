@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import resource
 import sys
@@ -20,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from av.audio.frame import AudioFrame
     from av.audio.resampler import AudioResampler
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.filter.graph import Graph
+    from av.packet import Packet
 
 SAMPLE_RATE = 16_000  # samples a second of what `decode` writes
 BYTES_PER_SAMPLE = 2  # signed 16-bit little-endian, mono
@@ -40,6 +44,7 @@ CPU_GRACE_SECONDS = 5  # SIGXCPU comes first, which says what happened; the kern
 GAP_SECONDS = 0.1  # a hole in the timestamps that is longer becomes silence, so that later words keep their time
 NOISE_OPTIONS = "nr=12:nt=w:tn=1"  # 12 dB less of white noise, whose level is followed
 BAD_PACKETS = 0.05  # part of the packets that may be undecodable
+UNREAD_SECONDS = 1.0  # so much of the end of a file that declares no length may be unreadable
 MPEG_HEADER_BYTES = 64 * 1024  # where the Xing header of an MP3 stands, after its tags
 OGG_PAGE_BYTES = 65_307  # longest page: header, 255 lacing values, 255 segments of 255 bytes
 
@@ -105,11 +110,13 @@ def probe(path: Path) -> Found:
     """Says what the file holds, by reading all packets without decoding them. Errors: Rejected."""
     with open_media(path) as container:
         stream = audio_stream(container)
-        duration, reached = measure(container, stream)
+        duration, reached, unread = measure(container, stream)
         if not stream.codec_context.sample_rate:
             # Demuxers of formats without a header believe a file's name; no frame was found.
             raise Rejected("NOT_MEDIA", "")
         declared = declared_seconds(path, container, stream, duration, reached)
+        if declared is None and unread > UNREAD_SECONDS:
+            raise Rejected("DAMAGED", f"it cannot be read beyond {duration:.1f} s")
         return Found(
             format=container.format.name.split(",")[0],
             codec=stream.codec_context.name,
@@ -160,14 +167,20 @@ def audio_stream(container: InputContainer) -> AudioStream:
     return stream
 
 
-def measure(container: InputContainer, stream: AudioStream) -> tuple[float, float]:
-    """Reads all packets. Returns the length of the sound and the latest end of any stream from the file's zero, in seconds."""
+def measure(container: InputContainer, stream: AudioStream) -> tuple[float, float, float]:
+    """Reads all packets. Returns three lengths in seconds.
+
+    That of the sound; the latest end of any stream from the file's zero; what is left of the file where its demuxer cannot go on,
+    judged by its bytes.
+    """
     import av.error
 
     first: float | None = None
-    last = reached = 0.0
+    last = reached = unread = 0.0
+    place = 0
     try:
         for packet in container.demux():
+            place = max(place, (packet.pos or 0) + packet.size)
             if packet.pts is None or packet.time_base is None:
                 continue
             start = float(packet.pts * packet.time_base)
@@ -178,8 +191,37 @@ def measure(container: InputContainer, stream: AudioStream) -> tuple[float, floa
                 last = max(last, end)
     except av.error.FFmpegError:
         # A damaged end: what could be read counts, and is compared with what the header declares.
-        pass
-    return max(0.0, last - max(0.0, first or 0.0)), reached
+        unread = reached * (container.size / place - 1.0) if place else math.inf
+    return max(0.0, last - max(0.0, first or 0.0)), reached, unread
+
+
+def read_packets(container: InputContainer, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+    """Yields the packets of the sound, up to where the demuxer cannot go on."""
+    import av.error
+
+    try:
+        yield from container.demux(stream)
+    except av.error.InvalidDataError:
+        return
+
+
+def decode_packet(packet: Packet[AudioStream]) -> list[AudioFrame] | None:
+    """Returns a packet's sound; None where it cannot be decoded. Errors: MemoryError."""
+    import av.error
+
+    try:
+        return packet.decode()
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError:
+        return None
+
+
+def packet_end(packet: Packet[AudioStream]) -> Fraction | None:
+    """Returns when a packet's sound ends in the file's own clock, in seconds; None where the file does not say."""
+    if packet.pts is None or packet.time_base is None:
+        return None
+    return (packet.pts + (packet.duration or 0)) * packet.time_base
 
 
 def declared_seconds(path: Path, container: InputContainer, stream: AudioStream, duration: float, reached: float) -> float | None:
@@ -255,22 +297,21 @@ def decode(path: Path, output: Path, *, reduce_noise: bool) -> float:
 
     Time 0 is the first sample of the sound; holes in the timestamps and undecodable packets become silence of their length.
     """
-    import av.error
-
     packets = bad = 0
+    lost: Fraction | None = None
     with open_media(path) as container, output.open("wb") as file:
         stream = audio_stream(container)
         track = Track(file, Denoiser() if reduce_noise else None)
-        try:
-            for packet in container.demux(stream):
-                packets += 1
-                try:
-                    for frame in packet.decode():
-                        track.add(frame)
-                except av.error.InvalidDataError:
-                    bad += 1
-        except av.error.InvalidDataError:
-            bad += 1
+        for packet in read_packets(container, stream):
+            packets += 1
+            frames = decode_packet(packet)
+            if frames is None:
+                bad += 1
+                lost = packet_end(packet)
+            for frame in frames or ():
+                track.add(frame)
+        if lost is not None:
+            track.reach(float(lost))
         track.finish()
     if not track.written or bad > BAD_PACKETS * packets:
         raise Rejected("DAMAGED", f"{bad} of {packets} packets could not be decoded")
@@ -291,13 +332,9 @@ class Track:
 
     def add(self, frame: AudioFrame) -> None:
         """Appends a decoded frame, after silence if there is a hole before it."""
-        time = frame.time
-        if time is not None:
-            self._origin = time if self._origin is None else self._origin
-            hole = (time - self._origin) - self.written / SAMPLE_RATE
-            if hole > GAP_SECONDS:
-                self.finish()
-                self._silence(round((time - self._origin) * SAMPLE_RATE) - self.written)
+        if frame.time is not None:
+            self._origin = frame.time if self._origin is None else self._origin
+            self.reach(frame.time)
         layout = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._resampler is None or layout != self._layout:
             self.finish()
@@ -305,6 +342,12 @@ class Track:
         # Timestamps are kept here; inside the resampler jitter in them would stretch the sound.
         frame.pts = None
         self._write(self._resampler.resample(frame))
+
+    def reach(self, time: float) -> None:
+        """Appends silence up to a time of the file, in seconds, if there is a hole before it; none before the first frame."""
+        if self._origin is not None and time - self._origin - self.written / SAMPLE_RATE > GAP_SECONDS:
+            self.finish()
+            self._silence(round((time - self._origin) * SAMPLE_RATE) - self.written)
 
     def finish(self) -> None:
         """Writes what the resampler still holds."""

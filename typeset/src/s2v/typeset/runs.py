@@ -13,7 +13,7 @@ from itertools import groupby
 
 from bidi import algorithm
 
-from s2v.typeset.fonts import find_file, font_file, is_invisible
+from s2v.typeset.fonts import cut_clusters, find_file, font_file
 from s2v.v1.composition_pb2 import FontWeight
 
 RIGHT_TO_LEFT = frozenset(("R", "AL", "AN"))
@@ -52,14 +52,9 @@ def cut_runs(text: str, weight: FontWeight.ValueType) -> list[Run]:
 
 
 def _find_files(text: str, weight: FontWeight.ValueType) -> list[str]:
-    """A mark, a joiner or a space goes with the character before it, so that it can be shaped together with it."""
     files: list[str] = []
-    for character in text:
-        follows = is_invisible(character) or unicodedata.combining(character) or unicodedata.category(character) == "Mn"
-        if follows and files:
-            files.append(files[-1])
-        else:
-            files.append(find_file(character, weight) or font_file(weight))
+    for cluster in cut_clusters(text):
+        files += [find_file(cluster, weight) or font_file(weight)] * len(cluster)
     return files
 
 

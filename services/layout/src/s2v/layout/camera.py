@@ -66,7 +66,9 @@ def follow(picture: SceneLayout, canvas: Canvas, start_seconds: float, end_secon
     if not any(each.x or each.y for each in moves):
         # What is out of sight is a line alone: it is shown when it is drawn.
         told += [
-            (route.reveal_seconds, route.edge_id, _around(*((x, y, x, y) for x, y in flatten(route)))) for route in picture.routes
+            (route.reveal_seconds, route.edge_id, _around(*((x, y, x, y) for x, y in flatten(route))))
+            for route in picture.routes
+            if route.points
         ]
         moves = list(_move(told, canvas, farthest, start_seconds, end_seconds))
     picture.camera.extend(moves)

@@ -7,7 +7,7 @@ import time
 import grpc
 
 from s2v.layout.canvas import WORK
-from s2v.layout.processes import compose_bytes
+from s2v.layout.processes import compose_bytes, seconds_for
 from s2v.runtime.engine import EnginePool
 from s2v.v1.composition_pb2 import Composition
 from s2v.v1.layout_service_pb2 import ComposeRequest, ComposeResponse
@@ -30,7 +30,8 @@ class LayoutServicer(LayoutServiceServicer):
         """
         started = time.time()
         remaining = context.time_remaining()
-        timeout = self._longest_seconds if remaining is None else min(remaining, self._longest_seconds)
+        longest = seconds_for(len(request.storyboard.scenes), self._longest_seconds)
+        timeout = longest if remaining is None else min(remaining, longest)
         measured = await self._pool.run(compose_bytes, request.SerializeToString(), self._work, timeout=timeout)
         report = StageReport.FromString(measured.value.report)
         report.stage = Stage.STAGE_LAYOUT

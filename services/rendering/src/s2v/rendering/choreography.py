@@ -6,14 +6,14 @@ All times are seconds of the film. Frame n of the film is shown from n / rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from s2v.rendering.camera import Camera
+from s2v.rendering.continuity import find_carried, find_lasting, shape_kinds
 from s2v.rendering.easing import ease_both, ease_out, slow_down
-from s2v.rendering.elements import Key, Kind, find_panels, name_rules
-from s2v.v1.composition_pb2 import Rule, SceneLayout, Shape, ShapeKind
+from s2v.rendering.elements import Key, Kind, name_rules
+from s2v.v1.composition_pb2 import SceneLayout, Shape, ShapeKind
 
 LEAD_SECONDS = 0.12
 """A reveal starts so long before its word."""
@@ -37,8 +37,6 @@ APPEAR_SECONDS = 0.24
 """Title and axes come in the last part of the transition."""
 CUT_SECONDS = 1e-4
 """Length of a cue that cuts: less than a frame."""
-SAME_PLACE = 0.01
-"""Pixels by which a rule that stays may be off, for rounding."""
 EPSILON = 1e-6
 """Frames; times that are meant to fall on a frame do, whatever the rounding."""
 PROGRESS_DIGITS = 5
@@ -210,17 +208,20 @@ def direct(scene: SceneLayout, previous: SceneLayout | None) -> Score:
     before = direct(previous, None) if previous else Score(())
     carried = find_carried(scene, previous, before) if previous else frozenset[str]()
     kinds = shape_kinds(scene)
+    lasting: Mapping[Key, Key] = {}
     settled = start
     cues: list[Cue] = []
 
     def enter(key: Key, reveal: float, seconds: float, lag: float = 0.0) -> None:
+        if key in lasting:
+            return
         begin = max(start, reveal - LEAD_SECONDS) + lag
         cues.append(Cue(key, Action.ENTER, begin, begin + seconds))
 
     if previous:
         begin = find_transition(scene, carried)
         settled = begin + TRANSITION_SECONDS
-        lasting = find_lasting(scene, previous, carried)
+        lasting = find_lasting(scene, previous, carried, before)
         cues += leave(scene, previous, carried, lasting, begin)
         coming = [Key(Kind.TITLE, "")] if scene.title.lines and scene.title != previous.title else []
         for key, rule in name_rules(scene):
@@ -253,60 +254,6 @@ def is_key_phrase(scene: SceneLayout) -> bool:
     return not scene.title.lines and all(shape.kind == ShapeKind.SHAPE_KIND_TEXT for shape in scene.shapes)
 
 
-def shape_kinds(scene: SceneLayout) -> Mapping[str, Kind]:
-    """Returns for each node whether it is drawn as a panel or as a shape."""
-    panels = find_panels(scene)
-    return {shape.node_id: Kind.PANEL if shape.node_id in panels else Kind.SHAPE for shape in scene.shapes}
-
-
-def find_carried(scene: SceneLayout, previous: SceneLayout, before: Score) -> frozenset[str]:
-    """Returns the ids of the nodes of `scene` that stand in `previous` at its end, drawn with the same kind of outline."""
-    kinds, old_kinds = shape_kinds(scene), shape_kinds(previous)
-    old = {shape.node_id: shape for shape in previous.shapes}
-    return frozenset(
-        shape.node_id
-        for shape in scene.shapes
-        if shape.node_id in old
-        and old[shape.node_id].kind == shape.kind
-        and kinds[shape.node_id] == old_kinds[shape.node_id]
-        and before.pose(Key(kinds[shape.node_id], shape.node_id), scene.start_seconds).opacity > 0.5
-    )
-
-
-def find_lasting(scene: SceneLayout, previous: SceneLayout, carried: frozenset[str]) -> dict[Key, Key]:
-    """Returns the rules of `scene` that are seen at its start where `previous` shows them, each with its key there.
-
-    They belong to no node or to one that stays.
-    """
-    old = list(_see_rules(previous, scene.start_seconds))
-    return {
-        key: before
-        for key, rule in _see_rules(scene, scene.start_seconds)
-        if not rule.node_id or rule.node_id in carried
-        for before, other in old
-        if _is_same_rule(rule, other)
-    }
-
-
-def _see_rules(scene: SceneLayout, seconds: float) -> Iterator[tuple[Key, Rule]]:
-    """Yields the rules with their keys, where they are seen at a moment."""
-    x, y = Camera(scene).at(seconds)
-    for key, rule in name_rules(scene):
-        seen = Rule()
-        seen.CopyFrom(rule)
-        if key.kind == Kind.RULE:
-            for point in (getattr(seen, "from"), seen.to):
-                point.x, point.y = point.x - x, point.y - y
-        yield key, seen
-
-
-def _is_same_rule(rule: Rule, other: Rule) -> bool:
-    (start, end), (first, last) = ((getattr(each, "from"), each.to) for each in (rule, other))
-    away = max(abs(start.x - first.x), abs(start.y - first.y), abs(end.x - last.x), abs(end.y - last.y))
-    looks, others = ((each.width_px, each.color, each.round_caps, each.node_id) for each in (rule, other))
-    return looks == others and away < SAME_PLACE
-
-
 def find_transition(scene: SceneLayout, carried: frozenset[str]) -> float:
     """Returns when the transition to a scene starts.
 
@@ -324,12 +271,13 @@ def leave(
 ) -> list[Cue]:
     """Returns the cues by which everything of `previous` that does not stay fades out from `begin` on; halos go at once.
 
-    `lasting`: the rules that stay, as `find_lasting`.
+    `lasting`: what stays besides nodes, as `find_lasting`.
     """
-    keys = [Key(kind, node_id) for node_id, kind in shape_kinds(previous).items() if node_id not in carried]
-    keys += [Key(Kind.ANNOTATION, f"{shape.node_id}/{n}") for shape in previous.shapes for n in range(len(shape.annotations))]
+    keys = [Key(Kind.ANNOTATION, f"{shape.node_id}/{n}") for shape in previous.shapes for n in range(len(shape.annotations))]
     keys += [Key(kind, route.edge_id) for route in previous.routes for kind in (Kind.ROUTE, Kind.LABEL)]
-    keys += [key for key, _ in name_rules(previous) if key not in lasting.values()]
+    keys += [key for key, _ in name_rules(previous)]
+    keys = [key for key in keys if key not in lasting.values()]
+    keys += [Key(kind, node_id) for node_id, kind in shape_kinds(previous).items() if node_id not in carried]
     if previous.title.lines and previous.title != scene.title:
         keys.append(Key(Kind.TITLE, ""))
     gone = begin + LEAVE_SECONDS

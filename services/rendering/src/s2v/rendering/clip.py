@@ -69,8 +69,9 @@ def plan_clips(composition: Composition, rate: int) -> list[RenderingPart]:
             first_frame=first,
             frame_count=count,
         )
-        # What is measured of a layout is not drawn: it must not make a clip look new.
+        # What is measured of a layout is not drawn, nor is the chapter's name: they must not make a clip look new.
         part.scene.ClearField("quality")
+        part.scene.ClearField("chapter")
         parts.append(part)
     return parts
 

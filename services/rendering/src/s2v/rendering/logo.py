@@ -48,8 +48,10 @@ def open_logo(data: bytes, width: int, height: int) -> Logo:
     check_logo(data)
     if not data.startswith(PNG):
         scale = scale_of(width, height)
+        wide, high = round(WIDTH * scale), round(HEIGHT * scale)
         try:
-            data = bytes(resvg_py.svg_to_bytes(svg_string=data.decode(), height=round(HEIGHT * scale), skip_system_fonts=True))
+            # resvg fits it into both: whatever shape it has, no more is painted.
+            data = bytes(resvg_py.svg_to_bytes(svg_string=data.decode(), width=wide, height=high, skip_system_fonts=True))
         except ValueError as error:
             raise ValueError(f"brand.logo is not an SVG that can be drawn ({error}): give another") from error
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

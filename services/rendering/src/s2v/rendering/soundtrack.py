@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 
 import av
-import av.error
 import numpy as np
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -106,12 +105,8 @@ class Source(AbstractContextManager["Source"]):
         """Returns the time of the first decoded sample in the file's own clock, in seconds."""
         with media.open_media(self._path) as container:
             stream = media.audio_stream(container)
-            for packet in container.demux(stream):
-                try:
-                    frames = packet.decode()
-                except av.error.InvalidDataError:
-                    continue
-                for frame in frames:
+            for packet in media.read_packets(container, stream):
+                for frame in media.decode_packet(packet) or ():
                     if frame.pts is not None and frame.time_base is not None:
                         return Fraction(frame.pts * frame.time_base)
         return Fraction(0)
@@ -124,7 +119,7 @@ class Source(AbstractContextManager["Source"]):
     def _read(self) -> Iterator[Packet[AudioStream]]:
         base = self._stream.time_base or Fraction(1, self._stream.codec_context.sample_rate)
         shift = round(self._origin / base)
-        for packet in self._container.demux(self._stream):
+        for packet in media.read_packets(self._container, self._stream):
             if packet.dts is None or packet.pts is None:
                 continue
             packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
@@ -145,29 +140,32 @@ class Source(AbstractContextManager["Source"]):
                 self.seconds = written / rate
             yield from track.encode(frame)
 
-        for frame in self._decode():
-            if frame.pts is not None and frame.time_base is not None:
-                place = round((frame.pts * frame.time_base - self._origin) * rate)
-                while place - written > media.GAP_SECONDS * rate:
-                    yield from encode(_silence(min(place - written, SILENCE_SAMPLES), layout, rate))
-            if resampler is None or form != (frame.format.name, frame.layout.name, frame.sample_rate):
-                form = (frame.format.name, frame.layout.name, frame.sample_rate)
-                resampler = AudioResampler(format="fltp", layout=layout, rate=rate)
-            frame.pts = None
-            for ready in resampler.resample(frame):
-                yield from encode(ready)
+        def reach(time: Fraction) -> Iterator[Packet[AudioStream]]:
+            place = round((time - self._origin) * rate)
+            while place - written > media.GAP_SECONDS * rate:
+                yield from encode(_silence(min(place - written, SILENCE_SAMPLES), layout, rate))
+
+        lost: Fraction | None = None
+        for packet in media.read_packets(self._container, self._stream):
+            frames = media.decode_packet(packet)
+            if frames is None:
+                # A damaged packet leaves a hole in the timestamps, which becomes silence.
+                lost = media.packet_end(packet)
+            for frame in frames or ():
+                if frame.pts is not None and frame.time_base is not None:
+                    yield from reach(frame.pts * frame.time_base)
+                if resampler is None or form != (frame.format.name, frame.layout.name, frame.sample_rate):
+                    form = (frame.format.name, frame.layout.name, frame.sample_rate)
+                    resampler = AudioResampler(format="fltp", layout=layout, rate=rate)
+                frame.pts = None
+                for ready in resampler.resample(frame):
+                    yield from encode(ready)
         if resampler is not None:
             for ready in resampler.resample(None):
                 yield from encode(ready)
+        if lost is not None:
+            yield from reach(lost)
         yield from encode(None)
-
-    def _decode(self) -> Iterator[av.AudioFrame]:
-        for packet in self._container.demux(self._stream):
-            try:
-                yield from packet.decode()
-            except av.error.InvalidDataError:
-                # A damaged packet leaves a hole in the timestamps, which becomes silence.
-                continue
 
 
 def encode_sound(sound: Path, path: Path, seconds: float, room_bytes: int) -> int:

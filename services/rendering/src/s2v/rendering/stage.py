@@ -33,7 +33,7 @@ from s2v.v1.report_pb2 import Stage
 from s2v.v1.transcript_pb2 import Transcript
 from s2v.v1.video_pb2 import Clip, Video
 
-REVISION = 5
+REVISION = 6
 """Raised by hand when this service changes in a way that changes its results."""
 PAINTERS = ("av", "opencv-python-headless", "pycairo", "resvg-py")
 """Distributions, besides manim, that say how a picture looks once it is encoded."""
@@ -49,12 +49,15 @@ class RenderingStage:
         self._limits = limits
 
     def identity(self, options: JobOptions) -> bytes:
-        """Returns engine, encoder, fonts, look and the options used: all that a video depends on besides its inputs."""
+        """Returns engine, encoder, fonts, look and the options used: all that a video depends on besides its inputs.
+
+        Not whether the job is strict: what a strict one refuses is never answered from the cache.
+        """
         painters = [f"{name}={version(name)}" for name in PAINTERS]
         encoding = [f"{name}={value}" for name, value in self._encoding.options.items()]
         look = look_parts(options.theme, options.brand.font)
         rate = options.frame_rate or DEFAULT_RATE
-        wishes = (str(rate), str(options.strict), str(options.hls), str(options.burn_captions))
+        wishes = (str(rate), str(options.hls), str(options.burn_captions))
         brand = options.brand.SerializeToString(deterministic=True)
         return digest(ENGINE, engine_version(), *painters, *encoding, *look, *wishes, brand, str(REVISION))
 

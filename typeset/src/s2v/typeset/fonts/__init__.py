@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import uharfbuzz
@@ -19,6 +19,8 @@ from s2v.typeset.families import FAMILIES, INTER, Family, family
 from s2v.v1.composition_pb2 import FontWeight
 
 _FOLDER = Path(__file__).parent
+CACHED_CLUSTERS = 4096
+"""Characters, with their marks, whose file is remembered in a process."""
 
 FALLBACKS: Mapping[str, str] = {
     "NotoSansArabic-Medium.ttf": "Noto Sans Arabic",
@@ -69,16 +71,37 @@ def face(file: str) -> uharfbuzz.Face:
     return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(_FOLDER / file)))
 
 
-def find_file(character: str, weight: FontWeight.ValueType) -> str | None:
-    """Returns the first file with a glyph for a character: that of the weight, Inter's, one behind it; None if none has."""
-    files = (font_file(weight), INTER.files[weight], *FALLBACKS)
-    return next((file for file in files if ord(character) in _characters(file)), None)
+def cut_clusters(text: str) -> list[str]:
+    """Cuts a text into its characters; a mark, a joiner or a space goes with the character before it, to be shaped with it."""
+    clusters: list[str] = []
+    for character in text:
+        follows = is_invisible(character) or unicodedata.combining(character) or unicodedata.category(character) == "Mn"
+        if follows and clusters:
+            clusters[-1] += character
+        else:
+            clusters.append(character)
+    return clusters
+
+
+def find_file(cluster: str, weight: FontWeight.ValueType) -> str | None:
+    """Returns the first file with glyphs for all of a cluster: that of the weight, Inter's, one behind it.
+
+    Where none has them, the first with one for its first character; None if none has that.
+    """
+    return _find_file(cluster, (font_file(weight), INTER.files[weight], *FALLBACKS))
 
 
 def missing_characters(text: str) -> str:
-    """Returns the visible characters of `text` that no glyph exists for, each once, in order; empty when all can be drawn."""
+    """Returns the visible characters of `text` that are drawn without a glyph, each once, in order; empty when all can be drawn.
+
+    A mark is missing where it is, but not in a file that has the character that it stands on.
+    """
     weight = FontWeight.FONT_WEIGHT_MEDIUM  # all weights hold the same characters (a test checks it)
-    return "".join(dict.fromkeys(each for each in text if not is_invisible(each) and find_file(each, weight) is None))
+    missing: dict[str, None] = {}
+    for cluster in cut_clusters(unicodedata.normalize("NFC", text)):
+        known = _characters(find_file(cluster, weight) or font_file(weight))
+        missing |= dict.fromkeys(each for each in cluster if not is_invisible(each) and ord(each) not in known)
+    return "".join(missing)
 
 
 def covers(text: str) -> bool:
@@ -97,6 +120,13 @@ def subset(file: str, characters: str) -> bytes:
 def is_invisible(character: str) -> bool:
     """Tells whether a character leaves no mark: spaces, controls, joiners and variation selectors, which HarfBuzz swallows."""
     return character.isspace() or unicodedata.category(character) in {"Cc", "Cf"} or "\ufe00" <= character <= "\ufe0f"
+
+
+@lru_cache(maxsize=CACHED_CLUSTERS)
+def _find_file(cluster: str, files: tuple[str, ...]) -> str | None:
+    wanted = {ord(each) for each in cluster if not is_invisible(each)}
+    whole = next((file for file in files if wanted <= _characters(file)), None)
+    return whole or next((file for file in files if ord(cluster[0]) in _characters(file)), None)
 
 
 def _files(chosen: Family) -> list[str]:

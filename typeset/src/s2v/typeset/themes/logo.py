@@ -9,6 +9,8 @@ LARGEST_BYTES = 64 * 1024
 """It travels in the job's record."""
 LARGEST_SIDE = 2048
 """Of a PNG, in pixels."""
+LARGEST_RATIO = 50.0
+"""Of the sides: of what is longer, nothing would be seen."""
 PNG = b"\x89PNG\r\n\x1a\n"
 FORBIDDEN = re.compile(
     r"<!DOCTYPE|<!ENTITY|<(?:[^\s<>:/]+:)?(?:image|use|foreignObject|script)\b"
@@ -16,6 +18,8 @@ FORBIDDEN = re.compile(
     re.I,
 )
 """What an SVG could reach other files with, or grow without end; elements whatever the prefix of their namespace."""
+VIEW_BOX = re.compile(r"\bviewBox\s*=\s*['\"]\s*(?:[-+.\de]+[\s,]+){2}([+.\de]+)[\s,]+([+.\de]+)\s*['\"]", re.I)
+"""Width and height of an SVG's first viewBox."""
 
 
 def check_logo(data: bytes) -> None:
@@ -26,6 +30,7 @@ def check_logo(data: bytes) -> None:
         width, height = struct.unpack(">II", data[16:24]) if len(data) >= 24 else (0, 0)
         if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
             raise ValueError(f"brand.logo is {width} × {height} pixels: give a PNG of at most {LARGEST_SIDE} a side")
+        _check_ratio(width, height)
         return
     try:
         text = data.decode("utf-8")
@@ -35,3 +40,20 @@ def check_logo(data: bytes) -> None:
         raise ValueError("brand.logo is neither PNG nor SVG: give one of them")
     if found := FORBIDDEN.search(text):
         raise ValueError(f"brand.logo holds {found.group()!r}: give an SVG of plain shapes, which names no other file")
+    if sides := VIEW_BOX.search(text):
+        _check_ratio(*_read_sides(sides))
+
+
+def _read_sides(sides: re.Match[str]) -> tuple[float, float]:
+    try:
+        return float(sides[1]), float(sides[2])
+    except ValueError:
+        return 1.0, 1.0  # it has none: resvg says what is wrong
+
+
+def _check_ratio(width: float, height: float) -> None:
+    if max(width, height) > LARGEST_RATIO * min(width, height):
+        raise ValueError(
+            f"brand.logo is {width:g} wide and {height:g} high: give one whose longer side is at most {LARGEST_RATIO:g} times"
+            " the shorter"
+        )
