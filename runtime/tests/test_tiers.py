@@ -132,6 +132,22 @@ async def test_a_mover_killed_at_any_line_loses_and_leaves_nothing(tiered: Runti
         whole.close()
 
 
+async def test_a_job_that_was_moved_by_hand_stays_where_it_was_put(tiered: RuntimeSettings, tenant: str) -> None:
+    async with House(tiered, tenant) as house:
+        store = TieredStore(tiered)
+        await store.prepare()
+        mover = Mover(store, house.jobs, tiered)
+        job_id = await finished(house)
+        for target in (Tier.TIER_COLD, Tier.TIER_HOT, Tier.TIER_WARM):
+            await mover.place(tenant, job_id, target)
+            await mover.run(tenant, time.time())
+            assert (await house.jobs.catalogue.get(tenant, job_id)).tier == target
+        await mover.place(tenant, job_id, Tier.TIER_HOT)
+        await mover.run(tenant, time.time() + tiered.hot_hours * 3600 + 60)
+        assert (await house.jobs.catalogue.get(tenant, job_id)).tier == Tier.TIER_WARM
+        store.close()
+
+
 async def test_a_copy_that_differs_is_not_trusted(tiered: RuntimeSettings, tenant: str) -> None:
     async with House(tiered, tenant) as house:
         job_id = await finished(house, "one")

@@ -75,5 +75,5 @@ async def _move(job_id: str, tier: TierName, tenant: str, data_dir: Path | None)
 
     target = next(one for one, name in TIERS.items() if name == tier)
     async with machinery(data_dir) as behind:
-        count = await Mover(behind.store, behind.jobs, behind.settings).move(tenant, job_id, target)
+        count = await Mover(behind.store, behind.jobs, behind.settings).place(tenant, job_id, target)
     print(f"{job_id} is in the {tier} tier: {count} objects moved")

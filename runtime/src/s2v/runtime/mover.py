@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,13 @@ class Mover:
         count = sum(len(items) for _, items in elsewhere)
         if count:
             log.info("moved", extra={"job_id": job_id, "tier": TIERS[target], "objects": count})
+        return count
+
+    async def place(self, tenant: str, job_id: str, target: Tier.ValueType) -> int:
+        """Moves a job, and lets it stay there as long as one that came by itself; otherwise as `move`."""
+        count = await self.move(tenant, job_id, target)
+        idle_days = self._settings.warm_days if target == Tier.TIER_COLD else 0.0
+        await self._note_reading(tenant, job_id, time.time() - idle_days * 86400)
         return count
 
     async def _try_move(self, tenant: str, job_id: str, target: Tier.ValueType) -> int:

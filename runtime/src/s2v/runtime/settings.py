@@ -86,9 +86,9 @@ class RuntimeSettings(BaseSettings):
     s3_cold_region: str = ""
     """Region of the cold tier's bucket, where its address names none; empty: that of the warm tier."""
     hot_hours: float = Field(default=6.0, ge=0)
-    """Hours after its end or last reading that a job stays in the hot tier."""
+    """Hours that a job stays in the hot tier, from its end or from when somebody has moved it there."""
     warm_days: float = Field(default=30.0, ge=0)
-    """Days after its last reading that a job stays in the warm tier."""
+    """Days that a job stays in the warm tier, from its end, its last reading there, or when somebody has moved it there."""
     move_bytes_per_second: float = Field(default=20_000_000, gt=0)
     """Most that the mover copies between tiers, in bytes a second."""
     working_days: float = Field(default=30.0, gt=0)
