@@ -85,4 +85,5 @@ async def store(settings: RuntimeSettings) -> AsyncIterator[ObjectStore]:
 async def jobs(bus: Bus, store: ObjectStore) -> Jobs:
     jobs = Jobs(bus, store)
     await jobs.prepare()
+    await jobs.records.mark_whole()
     return jobs

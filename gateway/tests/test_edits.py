@@ -17,6 +17,7 @@ from s2v.v1.diagram_pb2 import Diagram, DiagramType, Evidence, Node, NodeKind, S
 from s2v.v1.edit_pb2 import LabelPatch, Patch, SceneMerge, SceneSplit, TypePatch, WordPatch
 from s2v.v1.job_pb2 import JobState, StageState
 from s2v.v1.job_service_pb2 import (
+    CancelJobRequest,
     DeleteJobRequest,
     EditJobRequest,
     GetJobRequest,
@@ -210,6 +211,29 @@ async def test_a_run_applies_the_edits_from_the_first_stage_that_they_change(ope
         async with door.refusing() as refused:
             await door.stub.RerunJob(RerunJobRequest(job_id=job_id))
         assert refused[0].reason == "JOB_RUNNING"
+
+
+async def test_a_job_whose_other_run_was_cancelled_goes_on_where_it_was(open_door, finish):
+    async with open_door() as door:
+        job_id, tenant = await finish(door), door.settings.tenant
+        await edit(door, job_id, Patch(label=LabelPatch(node_id="n1", label="x")))
+        await door.stub.RerunJob(RerunJobRequest(job_id=job_id))
+        await door.stub.CancelJob(CancelJobRequest(job_id=job_id))
+        async with door.refusing() as refused:
+            await edit(door, job_id, Patch(label=LabelPatch(node_id="n2", label="y")))
+        assert refused[0].reason == "NOTHING_TO_EDIT"
+        assert "RerunJob" in refused[0].message
+        cancelled = await door.jobs.get(tenant, job_id)
+        start = find_start(cancelled, Stage.STAGE_UNSPECIFIED)
+        assert (start.stage, start.joins) == (Stage.STAGE_ANALYSIS, True)
+        stage_record(cancelled, Stage.STAGE_ANALYSIS).output.key = "made"
+        start = find_start(cancelled, Stage.STAGE_UNSPECIFIED)
+        assert (start.stage, start.joins) == (Stage.STAGE_LAYOUT, False), "of its parts none is left"
+        job = (await door.stub.RerunJob(RerunJobRequest(job_id=job_id))).job
+        assert (job.state, job.applied_edits) == (JobState.JOB_STATE_RUNNING, 1)
+        record = await door.jobs.get(tenant, job_id)
+        assert record.epoch == 3
+        assert stage_record(record, Stage.STAGE_LAYOUT).HasField("previous")
 
 
 async def test_who_watches_a_run_does_not_take_the_end_of_the_one_before_for_its_own(open_door, finish):

@@ -262,6 +262,25 @@ async def test_the_cool_down_holds_when_the_hour_has_room_again(make_quotas, ten
     await quotas.spend_call(tenant)
 
 
+async def test_a_gateway_whose_clock_is_ahead_locks_nobody_out(make_quotas, tenant):
+    right, wrong = Clock(), Clock()
+    wrong.now += 3600
+    quotas, ahead = [await make_quotas(clock, quota_calls_per_hour=2, quota_cooldown_seconds=300) for clock in (right, wrong)]
+    for _ in range(2):
+        await ahead.spend_call(tenant)
+    with pytest.raises(QuotaError):
+        await ahead.spend_call(tenant)
+    with pytest.raises(QuotaError) as caught:
+        await quotas.spend_call(tenant)
+    assert caught.value.retry_seconds == pytest.approx(300), "the cool-down, and no hour besides"
+    right.now += 301
+    await quotas.spend_call(tenant)
+    wrong.now = right.now + 1  # as far apart as clocks may be
+    await ahead.spend_call(tenant)
+    with pytest.raises(QuotaError):
+        await quotas.spend_call(tenant)
+
+
 async def test_reads_are_taken_out_of_a_bucket_that_fills_again(make_quotas, tenant):
     clock = Clock()
     quotas = await make_quotas(clock, quota_reads_per_second=10, quota_read_burst=5)

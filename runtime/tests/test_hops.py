@@ -27,6 +27,17 @@ def test_a_task_that_waits_for_hours_does_not_fill_the_record() -> None:
     assert noted(*waits) == [("plan", "STAGE_FULL", 5000)]
 
 
+def test_many_parts_that_wait_by_turns_do_not_fill_the_record() -> None:
+    waits = [made(f"part.{number % 3}", HANDED_BACK, "UNAVAILABLE") for number in range(3000)]
+    assert noted(*waits) == [(f"part.{number}", "UNAVAILABLE", 1000) for number in range(3)]
+    assert noted(waits[0], made("part.0", FAILED, "ENGINE_FAILED"), waits[1], waits[3]) == [
+        ("part.0", "UNAVAILABLE", 1),
+        ("part.0", "ENGINE_FAILED", 1),
+        ("part.1", "UNAVAILABLE", 1),
+        ("part.0", "UNAVAILABLE", 1),
+    ], "what it did in between stays told"
+
+
 def test_what_ends_differently_has_a_line_of_its_own() -> None:
     assert noted(
         made("plan", HANDED_BACK, "STAGE_FULL"),

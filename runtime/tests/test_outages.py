@@ -6,6 +6,7 @@ import asyncio
 import errno
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -132,6 +133,41 @@ async def test_an_outage_in_which_nothing_can_be_noted_costs_no_attempt(
         assert record.job.state == JobState.JOB_STATE_SUCCEEDED, record.job.error
         assert not record.stages[2].failed_attempts
         assert record.stages[2].handed_back["plan"] == own.max_attempts
+
+
+@pytest.mark.integration
+async def test_a_worker_rests_longer_and_longer_while_its_tasks_are_tried_in_vain(
+    own: RuntimeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "OUTAGE_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "REST_SECONDS", 0.2)
+    monkeypatch.setattr(worker, "LONGEST_REST_SECONDS", 0.8)
+    async with House(own, "default") as house:
+        relay, tries, away = house.relays[Stage.STAGE_TRANSCRIPTION], 0, True
+        run, resting = relay.run, house.worker(Stage.STAGE_TRANSCRIPTION)
+
+        async def cut(task, part):
+            nonlocal tries
+            tries += away
+            if away:
+                raise UnavailableError("S3 does not answer")
+            return await run(task, part)
+
+        relay.run = cut
+        stop = asyncio.Event()
+        working = asyncio.create_task(resting.run(stop))
+        job_id = await house.submit("one two three four five six seven eight")
+        await asyncio.sleep(4)
+        away = False
+        record = await house.until(job_id, is_done(Stage.STAGE_TRANSCRIPTION))
+        stop.set()
+        await working
+        assert 8 < tries < 50, "in each rest the four that were at work came back"
+        waits = Counter(one.task for one in record.stages[0].attempts if one.reason == "UNAVAILABLE")
+        assert waits
+        assert set(waits.values()) == {1}
+        assert not record.stages[0].failed_attempts
+        assert resting._rest_until == 0
 
 
 @pytest.mark.integration

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from s2v.cli.servers import NatsServer
+from s2v.runtime import reconciler as reconciling
+from s2v.runtime import recovery
 from s2v.runtime.errors import NotFoundError, PreconditionError, UnavailableError
 from s2v.runtime.jobs import end
 from s2v.runtime.reconciler import Reconciler
@@ -67,7 +70,7 @@ async def test_all_jobs_end_though_nats_has_lost_everything(own: RuntimeSettings
         await house.store.put(damaged, b"half a rec")  # it keeps no other job away
         await asyncio.to_thread(wipe, own_nats)
         await until_true(lambda: answering(house))
-        with pytest.raises(NotFoundError):
+        with pytest.raises(UnavailableError, match="made again"):
             await house.jobs.get(tenant, finished)
         healed = await asyncio.gather(reconciler(house).heal(), mender.heal())  # two gateways at once
         # The store is shared with other tests, whose jobs are found as well.
@@ -75,6 +78,8 @@ async def test_all_jobs_end_though_nats_has_lost_everything(own: RuntimeSettings
         assert mine == {halfway, queued}
         await house.store.delete(damaged)
         assert await mender.heal() is None
+        with pytest.raises(NotFoundError):
+            await house.jobs.get(tenant, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
         assert {job: (await house.jobs.get(tenant, job)).job for job in ends} == ends
         async with house.working():
             records = [await house.ended(job) for job in (halfway, queued)]
@@ -85,6 +90,71 @@ async def test_all_jobs_end_though_nats_has_lost_everything(own: RuntimeSettings
         for job in (finished, failed, halfway, queued):
             assert await house.objects(job) <= known_objects(await house.jobs.get(tenant, job))
         assert set(await house.jobs.catalogue.ids(tenant)) == {finished, failed, halfway, queued}
+
+
+async def test_what_is_new_goes_on_before_what_is_old_is_made_again(
+    own: RuntimeSettings, own_nats: NatsServer, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "AT_ONCE", 1)
+    async with House(own, tenant) as house:
+        mender, ids = reconciler(house), []
+        await mender.heal()
+        for number in range(3):
+            ids.append(await house.submit(f"talk{number}", wake=False))
+            await asyncio.sleep(0.002)
+        await asyncio.to_thread(wipe, own_nats)
+        await until_true(lambda: answering(house))
+        read, publish, go_on, published = house.store.read, mender._publish, asyncio.Event(), []
+
+        async def slow(ref: str) -> bytes:
+            if ids[0] in ref:
+                await go_on.wait()
+            return await read(ref)
+
+        async def counted(record: JobRecord, again: str = "") -> None:
+            await publish(record, again)
+            published.append(record.job.id)
+
+        async def oldest_is_left() -> bool:
+            return published == ids[:0:-1]
+
+        house.store.read = slow  # type: ignore[method-assign]
+        mender._publish = counted  # type: ignore[method-assign]
+        healing = asyncio.create_task(mender.heal())
+        await until_true(oldest_is_left)
+        with pytest.raises(UnavailableError, match="made again"):
+            await house.jobs.get(tenant, ids[0])
+        assert (await house.jobs.get(tenant, ids[1])).epoch == 2
+        go_on.set()
+        await healing
+        assert published[:3] == ids[::-1], "those of other tests follow, if any"
+
+
+async def test_a_record_that_nats_does_not_take_keeps_no_other_job_away(
+    own: RuntimeSettings, own_nats: NatsServer, tenant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with House(own, tenant) as house:
+        mender = reconciler(house)
+        await mender.heal()
+        large, small = [await house.submit("talk", wake=False) for _ in range(2)]
+
+        def fill(record: JobRecord) -> bool:
+            record.job.source_name = "talk" * 5000
+            return True
+
+        await house.jobs.update(tenant, large, fill)
+        for job_id in (large, small):
+            await house.jobs.cancel(tenant, job_id)
+        await asyncio.to_thread(wipe, own_nats)
+        await until_true(lambda: answering(house))
+        house.bus._client._max_payload = 8000  # what the server announces
+        assert await mender.heal() is not None
+        assert await mender.heal() is None
+        assert f"job {large} is too large" in caplog.text
+        assert (await house.jobs.get(tenant, small)).job.state == JobState.JOB_STATE_CANCELLED
+        with pytest.raises(NotFoundError):
+            await house.jobs.get(tenant, large)
+        assert await house.jobs.records.live(tenant) == {}
 
 
 async def test_a_worker_at_work_through_the_loss_goes_on(own: RuntimeSettings, own_nats: NatsServer, tenant: str) -> None:
@@ -216,6 +286,28 @@ async def test_a_run_that_broke_off_before_its_record_knew_of_it_is_forgotten(
         assert (known.epoch, known.job) == (1, ended.job)
         record = await house.jobs.rerun(tenant, job_id, again)
         assert record.epoch == 2, "it can still have another run"
+
+
+async def test_a_wrong_clock_takes_no_job_for_a_lost_one(
+    own: RuntimeSettings, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age = reconciling._age
+    monkeypatch.setattr(reconciling, "_age", lambda nanoseconds: age(nanoseconds) + 3600)  # an hour ahead
+    async with House(own, tenant) as house:
+        mender = replace(reconciler(house), patient=True)
+        job_id = await house.submit("talk", wake=False)
+        await mender.reconcile(tenant)
+        assert await house.tasks() == 0
+        await asyncio.sleep(0.6)
+        await house.jobs.update(tenant, job_id, lambda record: True)
+        await mender.reconcile(tenant)
+        assert await house.tasks() == 0, "it has changed"
+        await asyncio.sleep(0.6)
+        await mender.reconcile(tenant)
+        assert await house.tasks() == 1
+        await house.jobs.cancel(tenant, job_id)
+        await mender.reconcile(tenant)
+        assert mender._seen == {tenant: {}}
 
 
 async def test_a_task_that_is_published_again_belongs_to_the_trace_of_its_job(own: RuntimeSettings, tenant: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
 from s2v.runtime import worker
-from s2v.runtime.errors import UnavailableError
+from s2v.runtime.errors import PreconditionError, UnavailableError
 from s2v.runtime.settings import RuntimeSettings
 from s2v.v1.job_pb2 import JobState, Priority
 from s2v.v1.work_pb2 import JobRecord, Plan, Task, TaskKind
@@ -45,6 +45,24 @@ async def test_a_stage_that_reads_an_old_record_asks_the_leader(own: RuntimeSett
         assert record.job.state == JobState.JOB_STATE_SUCCEEDED, record.job.error
         assert await house.text(record) == expected("one two")
         assert not any(entry.failed_attempts for entry in record.stages)
+
+
+async def test_what_was_seen_a_moment_ago_is_no_reason_to_refuse(own: RuntimeSettings, tenant: str) -> None:
+    async with House(own, tenant) as house, House(own, tenant) as other:
+        job_id = await house.submit("one two", wake=False)
+        await house.jobs.get(tenant, job_id)
+        await other.jobs.cancel(tenant, job_id)
+
+        def rate(record: JobRecord) -> bool:
+            if record.job.state != JobState.JOB_STATE_CANCELLED:
+                raise PreconditionError("it is at work")
+            record.job.rating.stars = 5
+            return True
+
+        assert (await house.jobs.update(tenant, job_id, rate)).job.rating.stars == 5
+        await house.jobs.reopen(tenant, await house.submit("other", wake=False), ORDER[0], 1)
+        with pytest.raises(PreconditionError):
+            await house.jobs.update(tenant, await house.submit("at work", wake=False), rate)
 
 
 async def test_a_task_of_a_newer_run_waits_for_its_record(

@@ -116,7 +116,9 @@ class Edits:
         """
         heard, found = stage_record(record, Stage.STAGE_TRANSCRIPTION), stage_record(record, Stage.STAGE_ANALYSIS)
         if not heard.HasField("output"):
-            raise PreconditionError(f"job {record.job.id} has no transcript that could be edited", reason="NOTHING_TO_EDIT")
+            raise PreconditionError(
+                f"job {record.job.id} has no transcript that could be edited; RerunJob makes it", reason="NOTHING_TO_EDIT"
+            )
         transcript = await self._store.read(heard.output)
         board = await self._store.read(found.output) if found.HasField("output") else None
         waiting = record.job.edits[record.job.applied_edits :]
@@ -156,7 +158,7 @@ def _tried(draft: Draft, patch: Patch, edit: Edit, number: int) -> Patch:
         unmatched = draft.patch_word(filled, edit.revision)
     else:
         if draft.board is None:
-            raise PreconditionError("the job has no storyboard that could be edited", reason="NOTHING_TO_EDIT")
+            raise PreconditionError("the job has no storyboard that could be edited; RerunJob makes it", reason="NOTHING_TO_EDIT")
         if kind == "label":
             _fill_label(draft.board, filled.label, number)
         elif kind == "type":

@@ -48,7 +48,7 @@ class Housekeeping:
 
     def __post_init__(self) -> None:
         self._reconciler = Reconciler(
-            self.bus, self.jobs, self.store, self.settings.lost_after_seconds, self.settings.stalled_after_seconds
+            self.bus, self.jobs, self.store, self.settings.lost_after_seconds, self.settings.stalled_after_seconds, patient=True
         )
         self._retention = Retention(self.store, self.jobs, self.settings)
         self._mover = Mover(self.store, self.jobs, self.settings) if isinstance(self.store, TieredStore) else None
@@ -75,8 +75,7 @@ class Housekeeping:
         Errors: UnavailableError.
         """
         for tenant in await self._tenants():
-            await self._sweep(tenant)
-            await self._sweep_orphans(tenant)
+            await _apart(tenant, self._sweep, self._sweep_orphans)
         aborted = await self.store.abort_uploads(datetime.now(UTC) - BROKEN_OFF)
         if aborted:
             log.info("the parts of uploads that were broken off are deleted", extra={"uploads": aborted})
@@ -92,12 +91,15 @@ class Housekeeping:
             log.info("expired upload deleted", extra={"tenant": tenant, "upload_id": upload_id})
 
     async def _came_to_be(self, tenant: str, job_id: str) -> bool:
-        """Says whether a job has a record, or had one as far as can be known: a gateway may be killed before it writes it."""
-        with contextlib.suppress(NotFoundError):
+        """Says whether a job has a record: a gateway may be killed before it writes it.
+
+        Errors: UnavailableError, also where NATS may have lost it.
+        """
+        try:
             await self.jobs.get(tenant, job_id, newest=True)
-            return True
-        # Asked after the record: a NATS that has all of them had it then, too, if there was one.
-        return not await self.jobs.records.whole() and await self.store.exists(f"{prefix(tenant, job_id)}request.pb")
+        except NotFoundError:
+            return False
+        return True
 
     async def _sweep_orphans(self, tenant: str) -> None:
         """Deletes folders of jobs of which neither S3 has the request nor NATS the record: each job at work or ended has both."""
@@ -128,10 +130,11 @@ class Housekeeping:
         Errors: UnavailableError.
         """
         now = time.time()
+        works: list[Callable[[str], Awaitable[int]]] = [lambda tenant: self._retention.expire(tenant, now)]
+        if (mover := self._mover) is not None:
+            works.append(lambda tenant: mover.run(tenant, now))
         for tenant in await self._tenants():
-            await self._retention.expire(tenant, now)
-            if self._mover is not None:
-                await self._mover.run(tenant, now)
+            await _apart(tenant, *works)
 
     async def reconcile(self) -> None:
         """Makes all records again if NATS has lost them; wakes jobs that nobody works on; writes missing ends.
@@ -140,13 +143,24 @@ class Housekeeping:
         """
         await self._reconciler.heal()
         for tenant in await self._tenants():
-            await self._reconciler.reconcile(tenant)
+            await _apart(tenant, self._reconciler.reconcile)
 
     async def _tenants(self) -> Sequence[str]:
         """Returns who has jobs, or objects where jobs are worked on; there is one tenant where nobody has to say who they are."""
         if self.settings.auth != "on":
             return [self.settings.tenant]
         return sorted({*await self.store.tenants(), *await self.jobs.records.tenants()})
+
+
+async def _apart(tenant: str, *works: Callable[[str], Awaitable[object]]) -> None:
+    """Does works for a tenant: what hinders one of them holds up neither the others nor the tenants that follow."""
+    for work in works:
+        try:
+            await work(tenant)
+        except UnavailableError as error:
+            log.warning("housekeeping waits: %s", error, extra={"tenant": tenant})
+        except Exception:
+            log.exception("housekeeping failed", extra={"tenant": tenant})
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:

@@ -22,6 +22,8 @@ HOLD_MS = 600_000
 """A job that has taken a place and is not recorded after so long never came to be."""
 TRIES = 50
 """Compare-and-set races that are lost before a call gives up."""
+SKEW_MS = 60_000
+"""Calls so much later than now were counted by a gateway whose clock is wrong: they do not count."""
 JOB_SECONDS = 30.0
 """When to ask again for a place for a job."""
 
@@ -52,11 +54,13 @@ class Quotas:
         settings = self._settings
 
         def spend(state: QuotaState, now: int) -> QuotaError | None:
-            recent = [at for at in state.calls_ms if at > now - HOUR_MS]
+            cool_down_ms = int(settings.quota_cooldown_seconds * 1000)
+            recent = [at for at in state.calls_ms if now - HOUR_MS < at < now + SKEW_MS]
             del state.calls_ms[:]
             state.calls_ms.extend(recent)
+            state.cool_until_ms = min(state.cool_until_ms, now + cool_down_ms)
             if len(recent) >= settings.quota_calls_per_hour and state.cool_until_ms <= now:
-                state.cool_until_ms = now + int(settings.quota_cooldown_seconds * 1000)
+                state.cool_until_ms = now + cool_down_ms
             if len(recent) >= settings.quota_calls_per_hour or state.cool_until_ms > now:
                 free_at = recent[0] + HOUR_MS if len(recent) >= settings.quota_calls_per_hour else now
                 return _refusal(

@@ -75,14 +75,17 @@ class Reruns:
 def find_start(record: JobRecord, from_stage: Stage.ValueType) -> Start:
     """Returns where a run must start: where the edits that wait change something, or at `from_stage` if that is earlier.
 
+    Without `from_stage` a job that has no video starts at the latest at the first stage that has no result.
     Errors: PreconditionError (NOTHING_TO_DO, NO_INPUT).
     """
     order = list(NAMES)
     waiting = record.job.edits[record.job.applied_edits :]
     needed = [order.index(stage_of(patch)) for edit in waiting for patch in edit.patches]
+    if not from_stage:
+        needed += [number for number, one in enumerate(order) if not stage_record(record, one).HasField("output")]
     if not needed and not from_stage:
         raise PreconditionError(
-            f"job {record.job.id} has no edit that waits; name the stage from which it is to be made again",
+            f"job {record.job.id} has its video and no edit that waits; name the stage from which it is to be made again",
             reason="NOTHING_TO_DO",
             field="from_stage",
         )

@@ -154,12 +154,9 @@ def lost(stage: Stage.ValueType, task: str, epoch: int) -> Attempt:
 
 def note(entry: StageRecord, made: Attempt) -> None:
     """Writes a line into the record. A task that is handed back again and again has one line, which says how often."""
-    last = entry.attempts[-1] if entry.attempts else None
-    if (
-        last is not None
-        and made.outcome == AttemptOutcome.ATTEMPT_OUTCOME_HANDED_BACK
-        and (last.task, last.epoch, last.outcome, last.reason) == (made.task, made.epoch, made.outcome, made.reason)
-    ):
+    lines = (line for line in reversed(entry.attempts) if (line.task, line.epoch) == (made.task, made.epoch))
+    last = next(lines, None) if made.outcome == AttemptOutcome.ATTEMPT_OUTCOME_HANDED_BACK else None
+    if last is not None and (last.outcome, last.reason) == (made.outcome, made.reason):
         last.finished_at.CopyFrom(made.finished_at)
         last.times += made.times
     else:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opentelemetry import context
 
@@ -43,6 +43,12 @@ class Reconciler:
     """A job that has not changed for so long while its stage's queue is empty gets its task published again."""
     stalled_after_seconds: float
     """The same for a job whose stage's queue is not empty."""
+    patient: bool = False
+    """Whether a job's idle time counts from when this reconciler first saw it so, by its own clock: for one that looks again and
+    again, on a machine whose time of day may be wrong. One that looks once goes by the time in the record."""
+    _seen: dict[str, dict[str, tuple[int, float]]] = field(default_factory=dict)
+    """By tenant, of each job at work: when it had changed, in nanoseconds since 1970, and when it was first seen so, in monotonic
+    seconds."""
 
     async def heal(self, *, everything: bool = False) -> Rebuilt | None:
         """Makes all records again from S3 if NATS has lost them, or if `everything` is asked for; else returns None.
@@ -55,10 +61,8 @@ class Reconciler:
             await self._mark_all()
         if not everything and await self.jobs.records.whole():
             return None
-        rebuilt = await rebuild(self.jobs, self.store)
+        rebuilt = await rebuild(self.jobs, self.store, self._publish)
         await self.jobs.records.mark_whole()
-        for record in rebuilt.resumed:
-            await self._publish(record)
         if rebuilt.ended or rebuilt.resumed:
             log.warning("records were made again from S3: %d jobs ended, %d go on", rebuilt.ended, len(rebuilt.resumed))
         return rebuilt
@@ -70,7 +74,9 @@ class Reconciler:
 
         Errors: UnavailableError.
         """
-        for job_id, epochs in (await self.jobs.records.live(tenant)).items():
+        live = await self.jobs.records.live(tenant)
+        self._seen[tenant] = {job_id: seen for job_id, seen in self._seen.get(tenant, {}).items() if job_id in live}
+        for job_id, epochs in live.items():
             try:
                 record = await self.jobs.get(tenant, job_id)
             except NotFoundError:
@@ -111,7 +117,7 @@ class Reconciler:
 
     async def _wake(self, record: JobRecord) -> None:
         job = record.job
-        idle = _age(job.updated_at.ToNanoseconds())
+        idle = self._idle(record)
         if idle < self.lost_after_seconds:
             return
         stage = _current(record)
@@ -123,8 +129,21 @@ class Reconciler:
             period = max(period, self.stalled_after_seconds)
         log.warning("nobody works on a job; its task is published again", extra={"job_id": job.id, "stage": NAMES[stage]})
         # The same try has the same name at every gateway; another one follows when the job still has not changed.
-        tries = int(idle // period) if period else 0
+        tries = int(_age(job.updated_at.ToNanoseconds()) // period) if period else 0
         await self._publish(record, f".again.{job.updated_at.ToNanoseconds()}.{tries}")
+
+    def _idle(self, record: JobRecord) -> float:
+        """Returns for how many seconds a job has not changed."""
+        job, now = record.job, time.monotonic()
+        changed_ns = job.updated_at.ToNanoseconds()
+        if not self.patient:
+            return _age(changed_ns)
+        jobs = self._seen.setdefault(job.tenant, {})
+        seen_ns, since = jobs.get(job.id, (0, now))
+        if seen_ns != changed_ns:
+            since = now
+            jobs[job.id] = changed_ns, since
+        return now - since
 
     async def _publish(self, record: JobRecord, again: str = "") -> None:
         job = record.job

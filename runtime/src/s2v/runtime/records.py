@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError as NoMessageError
 from nats.js.kv import KeyValue
 
 from s2v.runtime.bus import Bus
-from s2v.runtime.errors import LimitError, NotFoundError, UnavailableError
+from s2v.runtime.errors import LimitError, NotFoundError, S2VError, UnavailableError
 from s2v.runtime.moments import stamp
 from s2v.runtime.schema import ERRORS, LIVE_BUCKET, unavailable
 from s2v.runtime.schema import JOBS_BUCKET as BUCKET
@@ -40,7 +40,7 @@ Change = Callable[[JobRecord], bool]
 
 
 class Records:
-    """The records of all tenants' jobs."""
+    """The records of all tenants' jobs. While NATS may have lost some, a missing one is an UnavailableError."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -128,7 +128,13 @@ class Records:
             fresh = seen is None
             found, seen = seen or await self._read(tenant, job_id), None
             record = JobRecord.FromString(found.data)
-            if not change(record):
+            try:
+                changed = change(record)
+            except Exception:
+                if fresh:
+                    raise
+                continue  # nor must what was seen before be a reason to refuse
+            if not changed:
                 if fresh:
                     return record
                 continue  # that there is nothing to do must not be said of what was seen before
@@ -172,11 +178,13 @@ class Records:
     async def restore(self, record: JobRecord) -> bool:
         """Puts back a record that NATS has lost, and its mark; says whether it was missing.
 
-        Errors: UnavailableError.
+        Errors: LimitError (RECORD_TOO_LARGE), UnavailableError.
         """
+        data = record.SerializeToString()
+        self._check_size(record.job.id, data)
         await self.mark_live(record.job.tenant, record.job.id, record.epoch)
         try:
-            await self._bucket.create(_key(record.job.tenant, record.job.id), record.SerializeToString())
+            await self._bucket.create(_key(record.job.tenant, record.job.id), data)
         except KeyWrongLastSequenceError:
             return False
         except ERRORS as error:
@@ -257,7 +265,6 @@ class Records:
 
     async def _read(self, tenant: str, job_id: str, *, newest: bool = False) -> _Seen:
         key = _key(tenant, job_id)
-        missing = NotFoundError(f"there is no job {job_id!r}", reason="JOB_NOT_FOUND", field="job_id")
         try:
             try:
                 entry = await (self._ask_leader(key) if newest else self._bucket.get(key))
@@ -265,14 +272,26 @@ class Records:
                 # Any server of a cluster answers; one that is behind may not have the job yet: the stream's leader knows.
                 entry = await self._ask_leader(key)
         except (KeyNotFoundError, NoMessageError, ValueError) as error:
-            raise missing from error
+            raise await self._missing(job_id) from error
         except ERRORS as error:
             raise unavailable(error) from error
         if entry.value is None or entry.revision is None:
-            raise missing
+            raise await self._missing(job_id)
         found = _Seen(entry.value, entry.revision)
         self._remember(key, found)
         return found
+
+    async def _missing(self, job_id: str) -> S2VError:
+        """Returns what is said of a job without a record. Whether all are there is asked after that: then it was no job's before.
+
+        Errors: UnavailableError.
+        """
+        if await self.whole():
+            return NotFoundError(f"there is no job {job_id!r}", reason="JOB_NOT_FOUND", field="job_id")
+        return UnavailableError(
+            f"NATS does not have the records of all jobs yet, and none of job {job_id!r}: they are made again from S3; "
+            "try again in a moment"
+        )
 
     async def _ask_leader(self, key: str) -> KeyValue.Entry:
         message = await self._bus.jetstream.get_msg(f"KV_{BUCKET}", subject=f"$KV.{BUCKET}.{key}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
-from s2v.runtime.errors import DataLossError, NotFoundError
+from s2v.runtime.errors import DataLossError, LimitError, NotFoundError
 from s2v.runtime.jobs import FINISHED, Jobs, end, prefix, progress, stage_record
 from s2v.runtime.stage import NAMES, following
 from s2v.runtime.store import ObjectStore
@@ -29,13 +29,16 @@ class Rebuilt:
     ended: int
     """Jobs that had ended."""
     resumed: Sequence[JobRecord]
-    """Jobs that go on; their tasks are still to be published."""
+    """Jobs that go on."""
 
 
-async def rebuild(jobs: Jobs, store: ObjectStore) -> Rebuilt:
+async def rebuild(jobs: Jobs, store: ObjectStore, resume: Callable[[JobRecord], Awaitable[None]]) -> Rebuilt:
     """Puts back the record of each job that S3 knows and NATS does not; doing it again, or twice at once, changes nothing.
 
-    A job of which S3 has damaged objects is left out, and logged. Errors: UnavailableError.
+    The newest come first, whoever they belong to, and each that goes on is given to `resume` at once: it does not wait for the
+    archive.
+    A job of which S3 has damaged objects, or whose record NATS does not take, is left out, and logged.
+    Errors: UnavailableError; whatever `resume` raises.
     """
     ended: list[JobRecord] = []
     resumed: list[JobRecord] = []
@@ -43,25 +46,32 @@ async def rebuild(jobs: Jobs, store: ObjectStore) -> Rebuilt:
     async def put_back(tenant: str, job_id: str) -> None:
         try:
             record = await read_record(store, tenant, job_id)
+            new = record is not None and await jobs.records.restore(record)
         except (DataLossError, DecodeError) as error:  # one damaged object must not keep all other jobs away
             log.error(
                 "not put back, restore it from a backup or delete the job: %s", error, extra={"tenant": tenant, "job_id": job_id}
             )
             return
-        if record is None or not await jobs.records.restore(record):
+        except LimitError as error:  # nor must one large record
+            log.error("not put back: %s; then s2v reconcile --rebuild", error, extra={"tenant": tenant, "job_id": job_id})
+            return
+        if record is None or not new:
             return
         if record.job.state in FINISHED:
             await jobs.conclude(record)
             ended.append(record)
         else:
             resumed.append(record)
+            await resume(record)
 
+    missing: list[tuple[str, str]] = []
     for tenant in await store.tenants():
         known = set(await jobs.records.list(tenant))
         found = [job_folder.rstrip("/").rsplit("/", 1)[-1] for job_folder in await store.folders(f"{tenant}/jobs/")]
-        missing = [job_id for job_id in found if job_id not in known]
-        for start in range(0, len(missing), AT_ONCE):
-            await asyncio.gather(*(put_back(tenant, job_id) for job_id in missing[start : start + AT_ONCE]))
+        missing += [(job_id, tenant) for job_id in found if job_id not in known]
+    missing.sort(reverse=True)  # ids begin with the time
+    for start in range(0, len(missing), AT_ONCE):
+        await asyncio.gather(*(put_back(tenant, job_id) for job_id, tenant in missing[start : start + AT_ONCE]))
     return Rebuilt(len(ended), resumed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 
-from s2v.runtime.errors import NotFoundError
+from s2v.runtime.errors import NotFoundError, S2VError
 from s2v.runtime.jobs import Jobs, prefix
 from s2v.runtime.mover import STAYING
 from s2v.runtime.settings import RuntimeSettings
@@ -30,21 +30,31 @@ class Retention:
         """Deletes what is older than its class is kept, and says how many objects that were. `now`: seconds since 1970.
 
         The record changes first, so that it never refers to what is gone; killed in between, the next pass deletes the rest.
-        Errors: UnavailableError.
+        A job of which something cannot be deleted waits for the next pass; the others go on.
+        Errors: UnavailableError (the catalogue cannot be read).
         """
         removed = 0
         for job_id in await self._jobs.catalogue.ids(tenant):
             try:
                 entry = await self._jobs.catalogue.get(tenant, job_id)
-                age_days = (now - entry.job.finished_at.ToNanoseconds() / 1e9) / DAY_SECONDS
-                working, source = age_days > self._settings.working_days, age_days > self._settings.source_days
-                if age_days > self._settings.result_days:
-                    removed += await self._remove(entry)
-                elif (working and not entry.working_expired) or (source and not entry.source_expired):
-                    removed += await self._expire(entry, working=working, source=source)
             except NotFoundError:  # deleted, or made again, meanwhile
                 continue
+            try:
+                removed += await self._expire_due(entry, now)
+            except NotFoundError:
+                continue
+            except S2VError as error:  # S3 holds an object fast, or denies that it be deleted
+                log.error("not expired: %s", error, extra={"job_id": job_id, "tenant": tenant})
         return removed
+
+    async def _expire_due(self, entry: CatalogueEntry, now: float) -> int:
+        age_days = (now - entry.job.finished_at.ToNanoseconds() / 1e9) / DAY_SECONDS
+        working, source = age_days > self._settings.working_days, age_days > self._settings.source_days
+        if age_days > self._settings.result_days:
+            return await self._remove(entry)
+        if (working and not entry.working_expired) or (source and not entry.source_expired):
+            return await self._expire(entry, working=working, source=source)
+        return 0
 
     async def _remove(self, entry: CatalogueEntry) -> int:
         tenant, job_id = entry.job.tenant, entry.job.id
@@ -68,6 +78,8 @@ class Retention:
                 for stage in record.stages:
                     stage.ClearField("plan")
                     stage.parts.clear()
+                    if stage.HasField("output"):  # what has no result yet still begins with that of the run before
+                        stage.ClearField("previous")
             if source:
                 kept = [one for one in record.job.artifacts if one.kind != ArtifactKind.ARTIFACT_KIND_SOURCE]
                 del record.job.artifacts[:]
@@ -88,7 +100,7 @@ class Retention:
         folder = prefix(tenant, job_id)
         known = {record.source.key, *(one.object.key for one in record.job.artifacts)}
         for stage in record.stages:
-            known |= {stage.plan.key, stage.output.key, *(part.output.key for part in stage.parts.values())}
+            known |= {stage.plan.key, stage.output.key, stage.previous.key, *(part.output.key for part in stage.parts.values())}
         removed = 0
         for item in await self._store.list(folder):
             expired = source if item.key.startswith(f"{folder}source/") else working

@@ -55,6 +55,9 @@ FULL_SECONDS, LONGEST_FULL_SECONDS = 1.0, 10.0
 NATS gives out what comes again before what is new: many that come often would keep the parts of the jobs in the stage waiting."""
 OUTAGE_SECONDS = 2.0
 """Wait after NATS or S3 did not answer; such a wait costs no attempt."""
+REST_SECONDS, LONGEST_REST_SECONDS = 0.25, 15.0
+"""How long a worker pulls nothing after a task for which NATS or S3 did not answer: each time twice as long, until one is done.
+Each task that is tried in vain costs a change of its record."""
 
 
 @dataclass
@@ -73,6 +76,10 @@ class Worker:
     """Those of them that are being acknowledged, handed back or failed: the end of their job does not stop that."""
     _owed: list[tuple[Task, Change]] = field(default_factory=list)
     """Tasks that were handed back while NATS was away, and what their records are still to say of it."""
+    _rest_seconds: float = 0.0
+    """How long the last rest was; 0: since then a task was done."""
+    _rest_until: float = 0.0
+    """Monotonic seconds."""
 
     def __post_init__(self) -> None:
         self._stage = self.execution.work.stage
@@ -99,6 +106,9 @@ class Worker:
             while not stop.is_set():
                 if self.at_work >= self.limit:
                     await asyncio.wait({stopping, *self._busy}, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    continue
+                if (rest_seconds := self._rest_until - time.monotonic()) > 0:
+                    await asyncio.wait({stopping}, timeout=min(rest_seconds, IDLE_SECONDS))
                     continue
                 try:
                     deliveries = await puller.pull(self.limit - self.at_work, idle_seconds=IDLE_SECONDS)
@@ -144,6 +154,7 @@ class Worker:
         for doing, work in list(self._busy.items()):
             if work.delivery.task.job_id == job_id and doing not in self._settling:
                 doing.cancel()
+        await self._leases.release(job_id)
         await self.execution.making.forget_job(job_id)
 
     async def _do(self, delivery: Delivery) -> None:
@@ -155,6 +166,7 @@ class Worker:
                 await self._advance(delivery, hop)
                 await delivery.ack()
                 hop.outcome = AttemptOutcome.ATTEMPT_OUTCOME_DONE
+                self._rest_seconds = self._rest_until = 0.0
                 log.info("task done", extra=extra)
             except GoneError:
                 hop.outcome = AttemptOutcome.ATTEMPT_OUTCOME_DONE
@@ -174,6 +186,7 @@ class Worker:
             except UnavailableError as error:
                 hop.fail(error, retried=True)
                 log.warning("task waits: %s", error, extra=extra)
+                self._rest()
                 await self._settle(self._hand_back(delivery, error.reason, OUTAGE_SECONDS))
             except OSError as error:
                 if error.errno not in DISK_FULL:
@@ -186,6 +199,13 @@ class Worker:
             except Exception as error:  # the loop outlives whatever an engine does
                 hop.fail(error, retried=False)
                 await self._settle(self._failed(delivery, error))
+
+    def _rest(self) -> None:
+        """Lets the worker pull nothing for a while; what fails during a rest began before it, and makes it no longer."""
+        now = time.monotonic()
+        if now >= self._rest_until:
+            self._rest_seconds = min(LONGEST_REST_SECONDS, 2 * self._rest_seconds or REST_SECONDS)
+            self._rest_until = now + self._rest_seconds
 
     async def _settle(self, ending: Awaitable[None]) -> None:
         doing = asyncio.current_task()
@@ -274,10 +294,12 @@ class Worker:
             record = await self._current(task)
         except NotFoundError:
             log.info("the job is gone; task dropped", extra={"job_id": task.job_id})
+            await self._leases.release(task.job_id)
             return
         if record.epoch > task.epoch:
             return
         if record.job.state in FINISHED:
+            await self._leases.release(task.job_id)
             await self.jobs.conclude(record)
             return
         succeeded = stage_record(record, self._stage).state == StageState.STAGE_STATE_SUCCEEDED
