@@ -90,7 +90,7 @@ def test_no_stack_is_found_where_none_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_a_folder_with_other_files_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_with_folders_of_others_is_left_as_it_is(tmp_path: Path) -> None:
     thesis = tmp_path / "work" / "thesis.txt"
     thesis.parent.mkdir()
     thesis.write_text("all of it")
@@ -100,7 +100,7 @@ def test_a_folder_with_other_files_is_left_as_it_is(tmp_path: Path) -> None:
         async with Stack(tmp_path, print):
             pass
 
-    with pytest.raises(PreconditionError, match="holds other files"):
+    with pytest.raises(PreconditionError, match="holds other folders"):
         asyncio.run(up())
     assert thesis.read_text() == "all of it"
     assert tmp_path.stat().st_mode == mode

@@ -288,9 +288,9 @@ class Stack:
                 self._note(f"{server.name} could not be started again: {error}")
 
     def _take_lock(self) -> None:
-        if self.home.is_dir() and not (self.home / "lock").exists() and any(self.home.iterdir()):
+        if self.home.is_dir() and not (self.home / "lock").exists() and any(path.is_dir() for path in self.home.iterdir()):
             raise PreconditionError(
-                f"{self.home} holds other files, and a stack's data needs a folder of its own: "
+                f"{self.home} holds other folders, and a stack's data needs one of its own: "
                 f"name one that is new or empty, such as {self.home / 's2v'} (S2V_HOME or --data-dir)"
             )
         make_private(self.home)
