@@ -60,8 +60,9 @@ EPILOG = """[bold]Examples[/]
 [bold]Exit codes[/]
 
 0 done; 1 failed; 2 wrong usage; 3 the input cannot be used; 4 no such job or artifact; 5 a server does not answer or has no room
-now, or none is up; 6 something is not set up, or a strict job would have needed a fallback (see s2v doctor); 7 the job was
-cancelled; 130 interrupted
+now, or none is up; 6 something is not set up (see s2v doctor) or not in the state that this needs (a job at work, nothing to do,
+a stack that is up already, a full disk), or a strict job would have needed a fallback; 7 the job was cancelled; 128 + N ended by
+signal N (130: Ctrl-C)
 """
 
 app = typer.Typer(

@@ -39,14 +39,14 @@ def run_backup(
     *,
     folder: FolderOption = None,
     name: SetOption = "jobs",
-    every: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="Go on, a backup every so often; 0: one.")] = 0,
+    every: Annotated[int, typer.Option(min=0, metavar="SECONDS", help="Go on, with so long between two backups; 0: one.")] = 0,
     data_dir: OperatorDirOption = None,
 ) -> None:
     """Back up all jobs and tenants: what S3 holds besides caches and unfinished uploads. Only what is new is copied.
 
-    Kept are the 12 newest backups, and the last of each of 30 days, 12 weeks and 12 months.
+    The first of a day deletes all but the 12 newest backups and the last of each of 30 days, 12 weeks and 12 months.
 
-    Example: [cyan]s2v backup run --every 240 --to file:///mnt/backup[/]  loses at most five minutes
+    Example: [cyan]s2v backup run --every 240 --to file:///mnt/backup[/]  loses five minutes where a run takes half a minute
     """
     from s2v.cli.exits import run
 
@@ -78,7 +78,7 @@ def restore(
     """Restore the last backup into a stack that is up: its finished jobs can be read again, the others go on.
 
     What is there already stays, unless --overwrite is given. Each object is checked; a damaged one ends the restore; another
-    destination can finish it. API keys that were revoked after the backup and are gone since come back: revoke them again.
+    destination can finish it. API keys revoked and jobs deleted after the backup come back: revoke and delete them again.
     """
     from s2v.cli.exits import run
 

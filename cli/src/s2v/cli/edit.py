@@ -88,13 +88,19 @@ def rerun(
     job: JobId,
     *,
     from_stage: Annotated[
-        FromStage | None, typer.Option("--from", help="First stage to do again; without it only what the edits need.")
+        FromStage | None,
+        typer.Option(
+            "--from", help="First stage to do again; without it what the edits need and what the last run has not made."
+        ),
     ] = None,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     gateway: GatewayOption = "",
 ) -> None:
-    """Make an ended job again with its edits; what does not depend on them stays. s2v watch shows how it goes."""
+    """Make an ended job again with its edits, or go on with one that failed or was cancelled; what is as it was stays.
+
+    s2v watch shows how it goes.
+    """
     from s2v.cli.exits import run
     from s2v.v1.report_pb2 import Stage
 

@@ -43,7 +43,8 @@ def check(
 
     With -f only what these values ask for must be there. What your account may not see is marked ? and fails nothing.
 
-    Exit code 0: nothing is missing; 1: something is; 5: the cluster does not answer; 6: there is no cluster, or it refuses you.
+    Exit code 0: nothing is missing; 1: something is; 3: a file of values cannot be read; 5: the cluster does
+    not answer; 6: there is no cluster, or it refuses you.
 
     Example: [cyan]s2v k8s check -n s2v -f production.yaml[/]
     """

@@ -130,7 +130,7 @@ VocabularyOption = Annotated[
 ]
 ReduceNoiseOption = Annotated[
     bool,
-    typer.Option("--reduce-noise", help="Take out steady noise first. It helps only where noise is nearly as loud as the voice."),
+    typer.Option("--reduce-noise", help="Take out steady noise first. It helps some sounds and harms others: try it."),
 ]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail instead of falling back to a lesser engine.")]
 HlsOption = Annotated[bool, typer.Option("--hls", help="Also make the video for HTTP Live Streaming.")]

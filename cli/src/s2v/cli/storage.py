@@ -26,7 +26,10 @@ TenantOption = Annotated[str, typer.Option(help="Tenant that owns the job.")]
 
 @app.command()
 def status(as_json: JsonOption = False, data_dir: OperatorDirOption = None) -> None:
-    """Show how many jobs, objects and bytes each tier holds, by tenant. With --json a line for each."""
+    """Show how many jobs, objects and bytes each tier holds, by tenant; of each job something stays in hot.
+
+    With --json a line for each.
+    """
     from s2v.cli.exits import run
 
     run(_status(data_dir, as_json=as_json))

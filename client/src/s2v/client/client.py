@@ -219,7 +219,7 @@ class Client:
         return response.job
 
     async def rerun(self, job_id: str, from_stage: Stage.ValueType = Stage.STAGE_UNSPECIFIED) -> Job:
-        """Begins another run of an ended job, which applies its edits, and returns it. Unspecified: only what the edits need."""
+        """Begins another run of an ended job, with its edits, and returns it. Unspecified: what they need, or is not made yet."""
         request = RerunJobRequest(job_id=job_id, from_stage=from_stage)
         response: RerunJobResponse = await self._call_once(lambda: self._stub.RerunJob(request, timeout=CALL_SECONDS))
         return response.job

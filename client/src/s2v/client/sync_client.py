@@ -127,7 +127,7 @@ class SyncClient:
         return self._loop.run(self._client.edit(job_id, patches, after_revision, user), timeout)
 
     def rerun(self, job_id: str, from_stage: Stage.ValueType = Stage.STAGE_UNSPECIFIED, *, timeout: float | None = None) -> Job:
-        """Begins another run of an ended job, which applies its edits, and returns it. Unspecified: only what the edits need.
+        """Begins another run of an ended job, with its edits, and returns it. Unspecified: what they need, or is not made yet.
 
         `timeout` is how long it may take, in seconds; None: any time.
         """

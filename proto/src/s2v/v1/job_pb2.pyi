@@ -152,7 +152,7 @@ class JobOptions(_message.Message):
     aspect: _builtins.str
     """Width to height of the video: "16:9" (default), "9:16" or "1:1"."""
     reduce_noise: _builtins.bool
-    """Whether steady noise is taken out before the words are heard. It helps where noise is nearly as loud as the voice, and harms clean sound."""
+    """Whether steady noise is taken out before the words are heard. It helps some sounds and harms others."""
     hls: _builtins.bool
     """Also make the film for HTTP Live Streaming: a playlist and one file of fragments of 4 s."""
     burn_captions: _builtins.bool

@@ -679,7 +679,7 @@ class RerunJobRequest(_message.Message):
     job_id: _builtins.str
     """Id of the job."""
     from_stage: _report_pb2.Stage.ValueType
-    """The first stage whose work is done again. Unspecified: only what the edits that wait need."""
+    """The first stage whose work is done again. Unspecified: what the edits that wait need, and what the last run did not make."""
     def __init__(
         self,
         *,

@@ -65,7 +65,7 @@ class TranscribeOptions(_message.Message):
     strict: _builtins.bool
     """Fail instead of falling back to a lesser engine."""
     reduce_noise: _builtins.bool
-    """Whether steady noise is taken out before the words are heard. It helps where noise is nearly as loud as the voice, and harms clean sound."""
+    """Whether steady noise is taken out before the words are heard. It helps some sounds and harms others."""
     @_builtins.property
     def vocabulary(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names and jargon of the talk, as they are written: at most 100, of at most 60 characters each. The engine prefers them where it hears

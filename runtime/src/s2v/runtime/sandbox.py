@@ -1,4 +1,4 @@
-"""Untrusted media is opened only here: in a child process with limits on processor and wall time, memory, output and open files.
+"""Untrusted media is probed and decoded in a child process with limits on processor and wall time, memory, output and open files.
 
 The child is `s2v.runtime.media`; it is started with an empty environment and without inherited descriptors, answers with one JSON
 object, and is killed when its caller is cancelled.
