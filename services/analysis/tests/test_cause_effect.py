@@ -297,3 +297,8 @@ def test_verbs_taken_for_nouns_are_read_as_verbs(parse: Parse) -> None:
 def test_a_denial_behind_a_contraction_stays(parse: Parse) -> None:
     content = _extract(parse, "If one person plans everything, you're never going to have good estimates.")
     assert [node.label.text for node in content.nodes] == ["One person plans everything", "Never going to have good estimates"]
+
+
+def test_what_is_set_aside_is_no_part_of_a_cause(parse: Parse) -> None:
+    drawn = _edges(_extract(parse, "High blood pressure is caused by too much salt, not by sugar."))
+    assert all("sugar" not in cause for cause, _, _ in drawn)

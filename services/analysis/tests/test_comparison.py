@@ -103,3 +103,13 @@ def test_while_in_front_sets_two_subjects_against_one_another(parse: Parse) -> N
     found = columns(extract_comparison(talk, talk.sentences))
     assert found["Hills"] == ["Dry", "Stony"]
     assert {"Warmer", "Wetter"} <= set(found["Valley"])
+
+
+def test_what_nobody_does_is_said_of_no_one(parse: Parse) -> None:
+    talk = parse("Silver is lighter than gold. Nobody wears it in the water. Gold is heavy. Silver costs little.")
+    assert "wear" not in str(columns(extract_comparison(talk, talk.sentences))).lower()
+
+
+def test_more_of_something_is_no_opinion(parse: Parse) -> None:
+    talk = parse("A bus is bigger and slower. A car is smaller and faster.")
+    assert "Bigger" in columns(extract_comparison(talk, talk.sentences))["Bus"]

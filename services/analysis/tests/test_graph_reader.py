@@ -77,6 +77,17 @@ def test_a_cycle_comes_back() -> None:
     assert find_edges(cycle, np.asarray([[0, 0.9], [0.3, 0]], dtype=np.float32), 0.2) == [(0, 1)], "two make no ring"
 
 
+def test_a_cycle_comes_back_once() -> None:
+    found = np.zeros((5, 5), dtype=np.float32)
+    for place in range(5):
+        found[place, (place + 1) % 5] = 0.8
+    found[0, 3] = found[1, 4] = found[2, 0] = 0.4
+    ring = {(place, (place + 1) % 5) for place in range(5)}
+    assert set(find_edges(DiagramType.DIAGRAM_TYPE_CYCLE, found, 0.2)) == ring
+    found[1, 4] = 0.7
+    assert set(find_edges(DiagramType.DIAGRAM_TYPE_CYCLE, found, 0.2)) == ring | {(1, 4)}, "likely enough anywhere"
+
+
 def test_what_is_joined_is_joined_once_more_only_if_that_is_likely() -> None:
     found = np.zeros((3, 3), dtype=np.float32)
     found[0, 1], found[1, 2], found[0, 2] = 0.9, 0.8, 0.5

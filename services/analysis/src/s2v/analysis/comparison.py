@@ -9,6 +9,7 @@ from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, EdgeDraft, NodeDraft
 from s2v.analysis.contrasts import find_subjects, fronted
+from s2v.analysis.denials import names_nobody
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import BAD_SIDES, GOOD_SIDES
 from s2v.analysis.mentions import Mention, draft, is_pronoun, lemma
@@ -98,12 +99,16 @@ def _is_vague(item: Mention) -> bool:
     """Whether an item only says that there is a difference, or what the speaker thinks of it: "a big difference", "great"."""
     tokens = [token for group in item.groups for token in group.tokens if token.pos_ in ("NOUN", "PROPN", "ADJ", "VERB", "NUM")]
     nouns = [lemma(token) for token in tokens if token.pos_ in ("NOUN", "PROPN", "NUM")]
+    if any(token.tag_ in ("JJR", "RBR") for token in tokens):
+        return False  # "Bigger" is no opinion.
     return bool(tokens) and (all(lemma(token) in _VAGUE for token in tokens) or (bool(nouns) and set(nouns) <= _DIFFERENCES))
 
 
 def _owners(table: _Table, statement: Statement) -> list[int]:
     """The subjects that a statement is about."""
     subject = statement.subject
+    if subject is not None and names_nobody(subject):
+        return []
     if subject is not None:
         words = {subject.lower_, *(child.lower_ for child in subject.children)}
         if words & _BOTH and not any(token.dep_ == "conj" for token in subject.children):

@@ -260,9 +260,11 @@ def find_edges(kind: DiagramType.ValueType, found: Scores, least: float) -> list
     """Returns edges as (source, target): the likeliest first, as long as they make a graph of the type.
 
     `found` holds the probability of each edge between nodes, shape (nodes, nodes). Of a tree each node has one parent. Elsewhere
-    what is joined already is joined once more only if that is likely: few readers draw more edges than nodes. A cycle comes back.
+    what is joined already is joined once more only if that is likely: few readers draw more edges than nodes. A cycle comes back,
+    once: further edges within the ring are no likelier than elsewhere.
     """
     edges: list[tuple[int, int]] = []
+    closed = False
     group = list(range(len(found)))
     for flat in np.argsort(-found, axis=None, kind="stable"):
         source, target = divmod(int(flat), len(found))
@@ -272,8 +274,9 @@ def find_edges(kind: DiagramType.ValueType, found: Scores, least: float) -> list
             continue
         once_more = group[source] == group[target] and found[source, target] < ONCE_MORE * least
         comes_back = kind == DiagramType.DIAGRAM_TYPE_CYCLE and source in _reach(edges, target)
-        if not fits_tree(edges, source, target) if kind in TREES else once_more and not comes_back:
+        if not fits_tree(edges, source, target) if kind in TREES else once_more and (closed or not comes_back):
             continue
+        closed |= comes_back
         edges.append((source, target))
         group = [group[source] if own == group[target] else own for own in group]
     if kind != DiagramType.DIAGRAM_TYPE_CYCLE or not edges:

@@ -164,7 +164,9 @@ def is_torn(noun: Token) -> bool:
     after = noun.doc[noun.right_edge.i + 1]
     if after.sent != noun.sent or after.tag_ not in ("VBZ", "VBD", "VBP"):
         return False
-    return not any(child.dep_ in ("nsubj", "nsubjpass") for child in after.children)
+    # "Salt and pepper are added": the subject hangs on the participle.
+    verb = after.head if after.dep_ in ("aux", "auxpass") else after
+    return not any(child.dep_ in ("nsubj", "nsubjpass") for child in verb.children)
 
 
 def _is_of_time(preposition: Token) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from spacy.tokens import Token
 
 from s2v.analysis.content import Label, NodeDraft
-from s2v.analysis.denials import has_no, names_nobody
+from s2v.analysis.denials import has_no, is_set_aside, names_nobody
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -145,7 +145,9 @@ def make_noun(
     groups = noun_groups(head, 0.0, barred)
     if not bare:
         for place, child in enumerate(child for child in head.children if child.dep_ == "prep"):
-            if child.i > head.i and child.i not in barred and child.lower_ in _COMPLEMENT_PREPOSITIONS:
+            if child.i < head.i or child.i in barred or is_set_aside(child):
+                continue
+            if child.lower_ in _COMPLEMENT_PREPOSITIONS:
                 groups += preposition_groups(child, 0.5 + 0.1 * place, barred)
         groups += _participle_groups(head, barred)
         if head.pos_ == "VERB":
