@@ -302,3 +302,16 @@ def test_a_denial_behind_a_contraction_stays(parse: Parse) -> None:
 def test_what_is_set_aside_is_no_part_of_a_cause(parse: Parse) -> None:
     drawn = _edges(_extract(parse, "High blood pressure is caused by too much salt, not by sugar."))
     assert all("sugar" not in cause for cause, _, _ in drawn)
+
+
+@pytest.mark.parametrize(
+    ("text", "edge"),
+    [
+        ("Smoking doesn't just cause lung cancer, it also damages the heart.", ("Smoking", "", "Lung cancer")),
+        ("Smoking doesn't merely reduce fertility.", ("Smoking", "reduces", "Fertility")),
+        ("Smoking may reduce fertility.", ("Smoking", "may reduce", "Fertility")),
+        ("Smoking can cause lung cancer.", ("Smoking", "can cause", "Lung cancer")),
+    ],
+)
+def test_a_label_denies_no_more_and_claims_no_more_than_was_said(parse: Parse, text: str, edge: tuple[str, str, str]) -> None:
+    assert edge in _edges(_extract(parse, text))

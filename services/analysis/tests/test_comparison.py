@@ -113,3 +113,17 @@ def test_what_nobody_does_is_said_of_no_one(parse: Parse) -> None:
 def test_more_of_something_is_no_opinion(parse: Parse) -> None:
     talk = parse("A bus is bigger and slower. A car is smaller and faster.")
     assert "Bigger" in columns(extract_comparison(talk, talk.sentences))["Bus"]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "said"),
+    [
+        ("Nails are quick but not very strong. Screws are strong but slow.", "Nails", ["Quick", "Not very strong"]),
+        ("Nails are quick but not very strong. Screws are strong but slow.", "Screws", ["Strong", "Slow"]),
+        ("Bikes are quiet, cheap and never crowded. Buses are slow.", "Bikes", ["Quiet", "Cheap", "Never crowded"]),
+        ("Trains are fast unless it snows. Buses are slow.", "Trains", ["Fast unless it snows"]),
+    ],
+)
+def test_each_denial_and_each_condition_stays(parse: Parse, text: str, subject: str, said: list[str]) -> None:
+    talk = parse(text)
+    assert columns(extract_comparison(talk, talk.sentences))[subject] == said

@@ -124,6 +124,11 @@ def test_talk_about_talk_is_no_step(parse: Parse, text: str) -> None:
     assert _labels(_extract(parse, text)) == []
 
 
+def test_a_step_done_to_two_things_names_both(parse: Parse) -> None:
+    content = _extract(parse, "The milk or the cream is heated. Salt and pepper are added. The soup is served.")
+    assert _labels(content) == ["Milk or cream heated", "Salt and pepper added", "Soup served"]
+
+
 def test_or_puts_steps_side_by_side(parse: Parse) -> None:
     content = _extract(parse, "The clerk reads the letter. She signs it or returns it to the sender. Then she locks the door.")
     assert ("Clerk reads letter", "", "Return letter to sender") in _edges(content)
@@ -214,3 +219,53 @@ def test_a_condition_without_content_is_no_decision(parse: Parse) -> None:
 def test_a_step_keeps_its_verb_before_a_clause_that_was_misread(parse: Parse) -> None:
     content = _extract(parse, "These four gears turn and interact as the history of a clock unfolds.")
     assert "Interact as history of clock" in _labels(content)
+
+
+_BOTH_ANSWERS = {("Cable damaged?", "yes", "Replace cable"), ("Cable damaged?", "no", "Check port")}
+
+
+@pytest.mark.parametrize(
+    ("text", "edges"),
+    [
+        ("Is the cable damaged? If so, replace the cable. If not, check the port.", _BOTH_ANSWERS),
+        ("Check whether the cable is damaged. If so, replace the cable. If not, check the port.", _BOTH_ANSWERS),
+        ("Are there any leaks? If so, tighten the screws.", {("Leaks?", "yes", "Tighten screws")}),
+        (
+            "The clerk asks if the guest has an account. If not, the clerk opens an account.",
+            {("Guest has account?", "no", "Clerk opens account")},
+        ),
+        (
+            "Does the engine start? If not, check whether the battery is flat. If so, charge the battery.",
+            {("Engine starts?", "no", "Battery flat?"), ("Battery flat?", "yes", "Charge battery")},
+        ),
+        (
+            "Is the battery flat? If so, charge the battery. Wait an hour. If not, check the fuse. Then start the engine.",
+            {
+                ("Battery flat?", "yes", "Charge battery"),
+                ("Charge battery", "", "Wait hour"),
+                ("Battery flat?", "no", "Check fuse"),
+                ("Wait hour", "", "Start engine"),
+                ("Check fuse", "", "Start engine"),
+            },
+        ),
+        (
+            "If the pump fails, stop the pump and check whether the valve is open. If so, close the valve. Then log the fault.",
+            {
+                ("Pump fails?", "yes", "Stop pump"),
+                ("Stop pump", "", "Valve open?"),
+                ("Valve open?", "yes", "Close valve"),
+                ("Close valve", "", "Log fault"),
+                ("Valve open?", "no", "Log fault"),
+                ("Pump fails?", "no", "Log fault"),
+            },
+        ),
+    ],
+)
+def test_a_question_that_is_answered_is_a_decision(parse: Parse, text: str, edges: set[tuple[str, str, str]]) -> None:
+    assert _edges(_extract(parse, text)) == edges
+
+
+@pytest.mark.parametrize("question", ["Who is responsible?", "Isn't the lid clean?", "Really?"])
+def test_an_answer_to_what_cannot_be_drawn_follows_nothing(parse: Parse, question: str) -> None:
+    content = _extract(parse, f"Open the lid. {question} If so, clean the filter. Close the lid.")
+    assert _edges(content) == {("Open lid", "", "Close lid"), ("Clean filter", "", "Close lid")}

@@ -118,3 +118,51 @@ def test_there_is_not_enough_is_no_thing(parse: Callable[[str], Talk]) -> None:
     talk = parse("There is not enough water in the lake.")
     labels = {candidate.node.label.text for candidate in find_candidates(talk, talk.sentences) if candidate.form == Form.CLAUSE}
     assert not labels
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Unemployment rose from 5% to 9%.", "Unemployment rose from 5% to 9%"),
+        ("The price fell from $30 to $20.", "Price fell from $30 to $20"),
+        ("One in three shops closed.", "One in three shops closed"),
+        ("More than half of the shops closed.", "More than half of shops closed"),
+        ("The machines cost $2,000 to $3,000.", "Machines cost $2,000 to $3,000"),
+        ("Workers earn between $20 and $30.", "Workers earn between $20 and $30"),
+        ("A nurse earns more than $3,000.", "Nurse earns more than $3,000"),
+        ("The trip takes 5 or 6 hours.", "Trip takes 5 or 6 hours"),
+        ("The train carries up to 400 passengers.", "Train carries up to 400 passengers"),
+        ("The budget was cut by between 5 and 10 percent.", "Budget cut"),
+        ("The lake holds two hundred and fifty thousand fish.", "Lake holds fish"),
+        ("Tea has half as much caffeine as coffee.", "Tea has half as much caffeine"),
+        ("The town has twice as many schools as the village.", "Town has twice as many schools"),
+        ("The pump moves three times as much water as the mill.", "Pump moves water"),
+        ("They move three times as much water as the mill.", "Move three times as much water"),
+        ("The tower is twice as tall as the church.", "Tower is twice as tall"),
+    ],
+)
+def test_a_range_or_share_stays_or_goes_as_a_whole(parse: Callable[[str], Talk], text: str, label: str) -> None:
+    """One number of a range, or a share without its whole, would say something else."""
+    talk = parse(text)
+    labels = {candidate.node.label.text for candidate in find_candidates(talk, talk.sentences) if candidate.form == Form.CLAUSE}
+    assert labels == {label}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("text", "label", "quantity"),
+    [
+        ("The cheese ripens for 2 to 24 months.", "Cheese ripens", None),
+        ("They rest for 20 to 30 minutes.", "Rest for 20 to 30 minutes", None),
+        ("The bread bakes for two and a half hours.", "Bread bakes", None),
+        ("The pump moves 2 to 3 litres.", "Pump moves 2 to 3 litres", None),
+        ("The dough rests for at least 2 hours, up to 48 hours.", "Dough rests up to 48 hours", "at least 2 hours"),
+        ("The query returns in about one millisecond.", "Query returns", "1 millisecond"),
+        ("The tank fills in one hundred and five days.", "Tank fills", "105 days"),
+    ],
+)
+def test_a_range_is_no_quantity(parse: Callable[[str], Talk], text: str, label: str, quantity: str | None) -> None:
+    talk = parse(text)
+    (node,) = [candidate.node for candidate in find_candidates(talk, talk.sentences) if candidate.form == Form.CLAUSE]
+    assert (node.label.text, node.quantity.text if node.quantity else None) == (label, quantity)

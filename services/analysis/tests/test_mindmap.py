@@ -76,3 +76,20 @@ def test_what_a_sentence_without_a_verb_lists_hangs_on_what_was_counted(parse: P
     )
     names = branches(extract_mindmap(talk, talk.sentences), "Crew of three")
     assert names[:3] == ["Captain Ann Smith", "Commander Ben Jones", "Doctor Carl Brown"]
+
+
+@pytest.mark.parametrize(
+    ("text", "centre", "said"),
+    [
+        ("Cats bite if they are afraid.", "Cats", ["Bite if they are afraid"]),
+        ("Dogs are loyal. If a dog is bored, it destroys furniture.", "Dogs", ["Loyal"]),
+        ("Dogs are loyal. Dogs destroy furniture if the owner leaves.", "Dogs", ["Loyal", "Destroy furniture if owner leaves"]),
+        ("Trains are cheap. They are fast unless it snows.", "Trains", ["Cheap", "Fast unless it snows"]),
+        ("Bread molds if it gets wet.", "Bread molds", []),
+        ("Cats are good if you want a quiet pet.", "Cats", ["Good", "Want quiet pet"]),
+        ("Nails are cheap and not heavy.", "Nails", ["Cheap", "Not heavy"]),
+    ],
+)
+def test_what_depends_or_is_denied_is_no_fact(parse: Parse, text: str, centre: str, said: list[str]) -> None:
+    talk = parse(text)
+    assert branches(extract_mindmap(talk, talk.sentences), centre) == said

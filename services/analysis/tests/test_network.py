@@ -173,3 +173,41 @@ def test_each_of_two_sources_takes_its_own_verb(parse: Parse) -> None:
 
 def test_a_name_that_ends_in_s_is_one_thing(parse: Parse) -> None:
     assert _edges(_extract(parse, "The containers are managed by Kubernetes.")) == {("Kubernetes", "manages", "Containers")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The firewall stops traffic from the internet to the server.",
+        "A firewall blocks traffic from the internet to the laptops.",
+        "There is no direct route from the phone to the server.",
+        "There isn't a connection between the phone and the server.",
+        "The dam holds back water from the lake to the valley.",
+        "The route from the phone to the server is blocked.",
+        "The link between the island and the mainland was not restored.",
+    ],
+)
+def test_what_is_stopped_or_missing_joins_nothing(parse: Parse, text: str) -> None:
+    assert _extract(parse, text).edges == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "edge"),
+    [
+        ("The firewall stops the attacker from the internet.", ("Firewall", "stops", "Attacker")),
+        ("The storm cut the link between the island and the mainland.", ("Storm", "cuts", "Link")),
+        ("The phone is not connected to the router.", ("Phone", "not connected to", "Router")),
+        ("The phone isn't connected to the router.", ("Phone", "not connected to", "Router")),
+        ("The phone does not connect to the router.", ("Phone", "does not connect to", "Router")),
+        ("The worker must not call the database.", ("Worker", "must not call", "Database")),
+        ("The worker does not just read the database.", ("Worker", "reads", "Database")),
+        ("The president can veto a bill.", ("President", "can veto", "Bill")),
+        ("The court may reject the law.", ("Court", "may reject", "Law")),
+        ("The court can't reject the law.", ("Court", "cannot reject", "Law")),
+        ("The client can talk to the server.", ("Client", "can talk to", "Server")),
+        ("The phone can be connected to the router.", ("Phone", "can be connected to", "Router")),
+        ("The cache may be filled by the worker.", ("Worker", "may fill", "Cache")),
+    ],
+)
+def test_a_label_says_what_is_denied_and_what_only_may_be(parse: Parse, text: str, edge: tuple[str, str, str]) -> None:
+    assert _edges(_extract(parse, text)) == {edge}

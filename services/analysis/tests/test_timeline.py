@@ -186,3 +186,52 @@ def test_what_was_held_on_a_date_is_the_event(parse: Parse) -> None:
         ("May 1951", "Geneva Conference held"),
         ("1953", "Old bridge fell"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "date", "label"),
+    [
+        ("The U.S. didn't enter the war until April 1917.", "April 1917", "U.S. enters war"),
+        ("The iPhone wasn't released until 2007.", "2007", "iPhone released"),
+        ("Women could not vote until 1920.", "1920", "Women vote"),
+        ("Not until 1920 could women vote.", "1920", "Women vote"),
+        ("It was not until 1920 that women could vote.", "1920", "Women vote"),
+        ("Women were not allowed to vote until 1920.", "1920", "Women allowed to vote"),
+        ("The firm never made a profit till 1999.", "1999", "Firm made profit"),
+        ("The town was not safe until 1950.", "1950", "Town was safe"),
+        ("The shop was open until 1950.", "1950", "Shop was open"),
+    ],
+)
+def test_what_was_not_until_a_date_happens_then(parse: Parse, text: str, date: str, label: str) -> None:
+    talk = parse(text)
+    (node,) = extract_timeline(talk, talk.sentences).nodes
+    assert node.date
+    assert (node.date.label.text, node.label.text) == (date, label)
+    assert not {"not", "didn't", "wasn't", "never"} & set(node.phrase.lower().split())
+
+
+@pytest.mark.parametrize(
+    "text", ["Nobody could vote until 1920.", "The town had no railway until 1850.", "The trains could not be fast until 1964."]
+)
+def test_what_can_not_be_told_as_happening_is_left_out(parse: Parse, text: str) -> None:
+    talk = parse(text)
+    assert not extract_timeline(talk, talk.sentences).nodes
+
+
+@pytest.mark.parametrize(
+    ("text", "date", "label"),
+    [
+        ("The king died not in 1510 but in 1512.", "1512", "King died"),
+        ("The king died in 1512, not in 1510.", "1512", "King died"),
+        ("Rome did not fall in 410, but in 476.", "476", "Rome falls"),
+        ("Rome didn't fall in 410 but in 476.", "476", "Rome falls"),
+        ("The law was not passed in 1964 but in 1965.", "1965", "Law passed"),
+        ("The team did not move to Leeds in 1990 but to York.", "1990", "Team did not move to Leeds"),
+        ("The king did not die in 1510.", "1510", "King did not die"),
+    ],
+)
+def test_a_denied_date_is_not_drawn(parse: Parse, text: str, date: str, label: str) -> None:
+    talk = parse(text)
+    (node,) = extract_timeline(talk, talk.sentences).nodes
+    assert node.date
+    assert (node.date.label.text, node.label.text) == (date, label)

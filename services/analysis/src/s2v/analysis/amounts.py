@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 from spacy.tokens import Token
 
-from s2v.analysis.lexicon import UNITS
+from s2v.analysis.lexicon import COUNTING_NOUNS, FILLERS, UNITS
 
 _JOINING = frozenset({"to", "-", "–", "and", "or"})
 _SIGNS = frozenset({"%", "$", "€", "£"})
 MAX_TOKENS = 7
+_QUALIFYING_DEPS = ("quantmod", "compound", "advmod", "nummod")
+_BOUNDS = frozenset({"more", "less", "fewer"})
+_SHARED = frozenset({"half", "quarter", "third"}) | _BOUNDS
+"""What may be joined to a number besides a number: "two and a half", "five or more"."""
+_HEDGES = FILLERS | {"about", "around", "roughly", "approximately", "circa", "some", "perhaps", "maybe", "only", "exactly"}
+"""Words without which a number says the same."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,33 @@ def find_amounts(verb: Token) -> list[Amount]:
             continue
         found.append(Amount(tuple(doc[place : end + 2]), unit.lemma_.lower()))
     return found
+
+
+def number_tokens(number: Token) -> tuple[Token, ...]:
+    """Returns a number with what makes it a range, a share or a bound: "5% to 9", "one in three", "more than 500"."""
+    parts = {number.i: number}
+    joined = [child for child in number.children if child.dep_ == "conj" and _is_joined(child)]
+    for child in number.children:
+        bound = child.dep_ == "amod" and child.lower_ in _BOUNDS
+        if child in joined or bound or child.dep_ in _QUALIFYING_DEPS or (joined and child.dep_ == "cc"):
+            parts |= {part.i: part for part in child.subtree if not part.is_punct and part.lower_ not in _HEDGES}
+    return tuple(parts[place] for place in sorted(parts))
+
+
+def is_range(number: Token) -> bool:
+    """Returns whether more than one number is said: "2 to 24", "5 or 6"; not "two hundred and five"."""
+    tokens = number_tokens(number)
+    if number.lower_ in COUNTING_NOUNS and all(part.tag_ == "CD" or part.lower_ == "and" for part in tokens):
+        return False
+    return any(part.i != number.i and _is_second(part) for part in tokens)
+
+
+def _is_second(part: Token) -> bool:
+    return part.dep_ == "conj" or (part.tag_ == "CD" and part.dep_ == "quantmod")
+
+
+def _is_joined(token: Token) -> bool:
+    return token.tag_ == "CD" or token.lower_ in _SHARED
 
 
 def _is_number(token: Token) -> bool:

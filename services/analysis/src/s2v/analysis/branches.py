@@ -8,6 +8,7 @@ from dataclasses import replace
 from s2v.analysis.chart import Chart, Decision, Tail
 from s2v.analysis.clauses import Clause, Role
 from s2v.analysis.conditions import Condition, make_condition, opposite
+from s2v.analysis.questions import brief_answer
 from s2v.v1.diagram_pb2 import NodeKind
 
 LOOK_AHEAD = 3
@@ -17,12 +18,33 @@ LOOK_AHEAD = 3
 def answer_briefly(chart: Chart, main: Clause) -> bool:
     """Returns whether a sentence begins "If so, …" or "If not, …", and goes on with a branch of the open decision."""
     sentence = main.verb.sent
-    words = [token.lower_ for token in sentence[:2]]
-    if chart.decision is None or words not in (["if", "so"], ["if", "yes"], ["if", "not"], ["if", "no"]):
+    answer = brief_answer(sentence)
+    if chart.decision is None or answer is None:
         return False
     word = chart.talk.word(sentence[0])
-    switch(chart, words[1] in ("so", "yes"), (word, word + 2))
+    switch(chart, answer, (word, word + 2))
     return True
+
+
+def ask(chart: Chart, question: Clause) -> bool:
+    """Opens a decision for a question, inside of the branch told last if one is open; returns whether it can be drawn."""
+    condition = make_condition(chart.talk, [question])
+    if condition is None:
+        return False
+    outer, chart.decision = chart.decision, None
+    if condition.named is not None and chart.last is not None:
+        chart.last = replace(chart.last, object=condition.named)
+    node = chart.add(condition.node, None)
+    chart.decision = Decision(node, condition, joining=_other_ends(outer) if outer is not None else [])
+    return True
+
+
+def _other_ends(decision: Decision) -> list[Tail]:
+    """The ends of a decision apart from the branch told last, which goes on."""
+    other = not decision.last
+    if other in decision.exits:
+        return decision.joining
+    return [*decision.joining, *decision.branches.get(other, [Tail(decision.node, "yes" if other else "no")])]
 
 
 def open_branch(chart: Chart, conditions: Sequence[Clause], main: Clause) -> bool:
@@ -91,6 +113,9 @@ def answered_later(chart: Chart, following: Sequence[Sequence[Clause]]) -> bool:
     for clauses in following[:LOOK_AHEAD]:
         if any(clause.otherwise is not None and clause.role is Role.MAIN for clause in clauses):
             return True
+        answer = brief_answer(clauses[0].verb.sent) if clauses else None
+        if answer is not None:
+            return answer not in decision.branches
         conditions = [clause for clause in clauses if clause.role is Role.CONDITION]
         condition = make_condition(chart.talk, conditions) if conditions else None
         if condition is not None:

@@ -12,13 +12,13 @@ from s2v.analysis.chains import link_chain
 from s2v.analysis.content import Content, EdgeDraft
 from s2v.analysis.coordination import coordinated
 from s2v.analysis.correlations import Correlation, find_correlation
-from s2v.analysis.denials import is_denied
+from s2v.analysis.denials import denying_words, is_denied
 from s2v.analysis.events import find_events
 from s2v.analysis.influences import BRINGING_VERBS, CAUSATIVE_VERBS, CHANGING_VERBS, FORWARD_PREPOSITIONS, SIGNS, Influence
 from s2v.analysis.labels import is_plural, main_verb
 from s2v.analysis.language import Talk
 from s2v.analysis.propositions import is_clause, make_proposition, subject_of
-from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, verb_label
+from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, modals, verb_label
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 _POINTING = frozenset({"this", "that", "which", "these", "those"})
@@ -188,11 +188,12 @@ class CausalWeb:
     def _connect(self, influence: Influence, source: int, target: int) -> None:
         cue, label = influence.cue, ""
         verb = cue[0]
-        denial = [child for child in verb.children if child.dep_ == "neg"] if verb.pos_ == "VERB" else []
-        if influence.sign is not None or denial:
+        said = [*denying_words(verb), *modals(verb)] if verb.pos_ == "VERB" else []
+        brings = influence.sign is not None or verb.lemma_.lower() in BRINGING_VERBS
+        if influence.sign is not None or (said and (brings or not modals(verb))):
             plural = influence.cause is not None and is_plural(influence.cause)
             label = verb_label(verb, plural=plural)
-            cue = (verb, *denial)
+            cue = (verb, *said)
         self.web.connect(EdgeDraft(EdgeKind.EDGE_KIND_CAUSE, source, target, label, cue_span(self.talk, cue)))
 
 

@@ -39,6 +39,11 @@ def negations(verb: Token) -> list[Token]:
     return [child for child in denials if child.i + 1 == len(child.doc) or child.nbor(1).lower_ != "because"]
 
 
+def denying_words(verb: Token) -> list[Token]:
+    """Returns the negations of a verb that do deny it: "not only causes" says that it causes."""
+    return [child for child in negations(verb) if child.i + 1 == len(child.doc) or child.nbor(1).lower_ not in _MERELY]
+
+
 def is_set_aside(word: Token) -> bool:
     """Returns whether "not" stands on a preposition or conjunction: "not by lightning", "not because it was old"."""
     if any(child.dep_ == "neg" and child.i < word.i and child.nbor(1).lower_ not in _MERELY for child in word.children):
@@ -49,7 +54,7 @@ def is_set_aside(word: Token) -> bool:
 
 def says_no(verb: Token) -> bool:
     """Returns whether a clause denies itself, in words that are drawn with it: "does not cause", "no drug prevents"."""
-    if any(child.i + 1 == len(child.doc) or child.nbor(1).lower_ not in _MERELY for child in negations(verb)):
+    if denying_words(verb):
         return True
     subject = next((child for child in verb.children if child.dep_ in ("nsubj", "nsubjpass")), None)
     return subject is not None and names_nobody(subject)

@@ -1,18 +1,20 @@
 """Flowcharts: steps, decisions and their branches, from the clauses of a scene.
 
 Steps follow one another in the order in which they are told, save where "before", "after" or "while" say otherwise. A condition
-becomes a decision; its clause is the branch "yes", an opposite condition or "otherwise" the branch "no". They join at the next
-unconditional step, unless one of them ends the matter ("… shows the page at once").
+becomes a decision, and so does a question that "If so, …" or "If not, …" answers; its clause is the branch "yes", an opposite
+condition or "otherwise" the branch "no". They join at the next unconditional step, unless one of them ends the matter ("… shows
+the page at once").
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from spacy.tokens import Span
 
-from s2v.analysis.branches import answer_briefly, answered_later, goes_on, names_branch, open_branch, switch
+from s2v.analysis.branches import answer_briefly, answered_later, ask, goes_on, names_branch, open_branch, switch
 from s2v.analysis.chart import Chart
 from s2v.analysis.clauses import Clause, Role, find_clauses
 from s2v.analysis.content import Content
@@ -29,6 +31,7 @@ from s2v.analysis.lexicon import (
 )
 from s2v.analysis.loops import go_back
 from s2v.analysis.quantities import find_quantity
+from s2v.analysis.questions import brief_answer, find_question, is_question
 from s2v.analysis.steps import Step, make_steps
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
@@ -36,20 +39,61 @@ from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 def extract_flowchart(talk: Talk, sentences: Sequence[Span]) -> Content:
     """Returns the steps and decisions told in consecutive sentences; nothing when there are none."""
     chart = Chart(talk, talk.references(sentences))
-    told = [find_clauses(sentence) for sentence in sentences if not sentence.text.rstrip("\"'”) ").endswith("?")]
-    for number, clauses in enumerate(told):
-        _tell(chart, clauses, told[number + 1 :])
+    told = _read(sentences)
+    for number, sentence in enumerate(told):
+        if sentence.is_question:
+            _ask(chart, sentence)
+        else:
+            _tell(
+                chart, sentence, [later.clauses for later in takewhile(lambda later: not later.is_question, told[number + 1 :])]
+            )
     return _finish(chart)
 
 
-def _tell(chart: Chart, clauses: Sequence[Clause], following: Sequence[Sequence[Clause]]) -> None:
+@dataclass(frozen=True)
+class _Sentence:
+    """What a sentence tells."""
+
+    clauses: Sequence[Clause]
+    is_question: bool
+    asked: Clause | None
+    """What it asks, if the next sentence answers it by "If so, …" or "If not, …"."""
+
+
+def _read(sentences: Sequence[Span]) -> list[_Sentence]:
+    """Reads sentences, without the questions that are not answered by the next one."""
+    told: list[_Sentence] = []
+    for number, sentence in enumerate(sentences):
+        answered = number + 1 < len(sentences) and brief_answer(sentences[number + 1]) is not None
+        if answered or not is_question(sentence):
+            clauses = find_clauses(sentence)
+            told.append(_Sentence(clauses, is_question(sentence), find_question(sentence, clauses) if answered else None))
+    return told
+
+
+def _ask(chart: Chart, sentence: _Sentence) -> None:
+    """Opens the decision of a question, in a branch if it begins with an answer itself ("If not, is it …?")."""
+    chart.join()
+    if not sentence.clauses or not answer_briefly(chart, sentence.clauses[0]):
+        chart.close()
+    if sentence.asked is None or not ask(chart, sentence.asked):
+        chart.close()
+
+
+def _tell(chart: Chart, sentence: _Sentence, following: Sequence[Sequence[Clause]]) -> None:
     """Adds a sentence."""
+    clauses, asked = sentence.clauses, sentence.asked
     mains = [clause for clause in clauses if clause.role in (Role.MAIN, Role.RELATIVE)]
     opened = bool(mains) and answer_briefly(chart, mains[0])
+    if mains and not opened and brief_answer(mains[0].verb.sent) is not None:
+        # What was asked can't be drawn, nor what the answer follows.
+        chart.fork([])
     ends = chart.tails
     for main in mains:
         owned = [clause for clause in clauses if clause.owner.i == main.verb.i and clause.verb.i != main.verb.i]
-        conditions = [clause for clause in owned if clause.role is Role.CONDITION]
+        conditions = [
+            clause for clause in owned if clause.role is Role.CONDITION and not (asked is not None and clause.verb == asked.verb)
+        ]
         if conditions:
             chart.join()
             opened = open_branch(chart, conditions, main)
@@ -62,6 +106,8 @@ def _tell(chart: Chart, clauses: Sequence[Clause], following: Sequence[Sequence[
             chart.close()
             ends = chart.tails
         if conditions and names_branch(chart, main):
+            continue
+        if asked is not None and asked.owner == main.verb and ask(chart, asked):
             continue
         _tell_main(chart, main, owned)
         if chart.decision is not None:

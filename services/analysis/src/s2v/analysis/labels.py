@@ -12,10 +12,21 @@ from dataclasses import dataclass
 
 from spacy.tokens import Token
 
+from s2v.analysis.amounts import is_range, number_tokens
 from s2v.analysis.content import Label
 from s2v.analysis.denials import is_set_aside, negations
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import ASIDES, COUNTING_NOUNS, DIRECTIONS, FILLERS, LIGHT_VERBS, NEARLY, NEGATIVE_ADVERBS, TIME_NOUNS
+from s2v.analysis.lexicon import (
+    ASIDES,
+    COUNTING_NOUNS,
+    DIRECTIONS,
+    FILLERS,
+    LIGHT_VERBS,
+    NEARLY,
+    NEGATIVE_ADVERBS,
+    TIME_NOUNS,
+    UNITS,
+)
 from s2v.analysis.typography import close_brackets
 
 MAX_WORDS = 6
@@ -73,20 +84,25 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
     names = tuple(
         child for child in head.children if child.dep_ in ("compound", "nmod") and child.i < head.i and child.i not in skipped
     )
-    groups = [Group(rank, (*names, head) if rank else (head,))]
+    core = _core(head, skipped)
+    if any(token.i in skipped for token in core):
+        return []
+    groups = [Group(rank, (*names, *core) if rank else core)]
     for child in head.children:
-        if child.i in skipped or child.lower_ in FILLERS:
+        if child.i in skipped or child.lower_ in FILLERS or child in core:
             continue
         if child in names and rank:
             groups += [group for group in noun_groups(child, rank + 0.2, skipped) if child not in group.tokens]
         elif child in names:
             groups += [Group(group.rank, group.tokens) for group in noun_groups(child, rank + 0.2, skipped)]
         elif child.dep_ == "nummod":
-            parts = (part for part in child.children if part.dep_ == "compound" or part.lower_ in NEARLY)
-            groups.append(Group(rank + 0.15, (*parts, child)))
+            number = number_tokens(child)
+            if not any(token.i in skipped for token in number) and not _multiplies(number[-1]):
+                groups.append(Group(rank + 0.15, number))
         elif child.dep_ == "amod":
-            compared = (part for part in child.children if part.dep_ == "advmod" and part.lower_ in _COMPARATIVES)
-            groups.append(Group(rank + 0.3, (*compared, child)))
+            compared = _compared(child)
+            if not any(token.i in skipped for token in compared):
+                groups.append(Group(rank + 0.3, (*compared, child)))
             groups += [Group(rank + 0.35, (part,)) for part in child.children if part.dep_ == "compound"]
         elif child.dep_ == "neg" or (child.dep_ == "det" and child.lower_ in _KEPT_DETERMINERS):
             groups.append(Group(rank, (*(part for part in child.children if part.lower_ in NEARLY), child)))
@@ -111,6 +127,39 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
     return groups
 
 
+def _core(head: Token, skipped: AbstractSet[int]) -> tuple[Token, ...]:
+    """A noun, a unit with its number ("5% to 9%"), or a number with all that belongs to it ("$20 to $30", "more than half")."""
+    if head.tag_ == "CD" or any(child.dep_ == "quantmod" and child.tag_ != "DT" for child in head.children):
+        return number_tokens(head)
+    if head.lower_ not in UNITS and head.lemma_.lower() not in UNITS:
+        return (head,)
+    # "9%" is one word, of which a label can't hold the sign alone.
+    numbers = [child for child in head.children if child.dep_ == "nummod" and (child.i not in skipped or head.text == "%")]
+    return (*(token for number in numbers for token in number_tokens(number)), head)
+
+
+def _compared(adjective: Token) -> list[Token]:
+    """What an adjective is compared by: "more", "half as", "three times as"."""
+    said = [child for child in adjective.children if child.dep_ in ("advmod", "quantmod", "npadvmod") and child.i < adjective.i]
+    if any(child.lower_ == "as" for child in said):
+        compared = [part for child in said for part in child.subtree if part.lower_ not in FILLERS]
+        return [*(_multiple(compared[0].nbor(-1)) if compared[0].i else []), *compared]
+    return [child for child in said if child.dep_ == "advmod" and child.lower_ in _COMPARATIVES]
+
+
+def _multiplies(word: Token) -> bool:
+    """Whether a word is the "times" of "three times as much"."""
+    return word.lower_ == "times" and word.i + 1 < len(word.doc) and word.nbor(1).lower_ == "as"
+
+
+def _multiple(word: Token) -> list[Token]:
+    """The "three times" of "three times as much", wherever the parser has hung it."""
+    if not _multiplies(word):
+        return []
+    numbers = [word.head] if word.dep_ == "quantmod" else [child for child in word.children if child.dep_ == "nummod"]
+    return [*(token for number in numbers for token in number_tokens(number) if token.i < word.i), word]
+
+
 def _given_name(head: Token) -> Token | None:
     """Of "a company called Netscape" the name."""
     for child in head.children:
@@ -125,7 +174,7 @@ def preposition_groups(preposition: Token, rank: float, skipped: AbstractSet[int
         if (
             child.i in skipped
             or child.lower_ in ("that", "which", "whom", "own")
-            or (is_time(child) and (preposition.lower_ not in ("of", "per") or child.ent_type_ == "DATE"))
+            or (is_time(child) and not _lasts(child) and (preposition.lower_ not in ("of", "per") or child.ent_type_ == "DATE"))
             or (child.lower_ in ASIDES and child.dep_ == "pobj" and not child.n_rights)
         ):
             continue
@@ -150,6 +199,11 @@ def is_time(noun: Token) -> bool:
     return (noun.ent_type_ in ("DATE", "TIME") and noun.pos_ in ("NUM", "NOUN", "PROPN")) or (
         inner is not None and inner.lemma_.lower() in TIME_NOUNS
     )
+
+
+def _lasts(noun: Token) -> bool:
+    """Whether a time is a length from one number to another, which no quantity tells."""
+    return any(child.dep_ == "nummod" and is_range(child) for child in noun.children)
 
 
 def _is_told_of(verb: Token) -> bool:
@@ -206,7 +260,7 @@ def predicate_groups(verb: Token, rank: float = 0.0, skipped: AbstractSet[int] =
                     adjuncts += 1
                     groups += preposition_groups(part, rank + 0.7, skipped)
         elif child.dep_ in ("prep", "agent"):
-            less = 1.0 if has_object or adjuncts else _MEASURED_COST * _is_by_how_much(child)
+            less = 1.0 if has_object or adjuncts else _MEASURED_COST * (_is_by_how_much(child) or _is_how_long(child))
             found = preposition_groups(child, rank + less + adjuncts, skipped)
             adjuncts += bool(found)
             groups += found
@@ -230,6 +284,11 @@ def _is_by_how_much(preposition: Token) -> bool:
     return preposition.lower_ == "by" and any(part.dep_ == "nummod" or part.lower_ in ("several", "few") for part in counted)
 
 
+def _is_how_long(preposition: Token) -> bool:
+    """Whether a phrase says how long something lasts, from one number to another: "for 2 to 24 months"."""
+    return any(is_time(noun) and _lasts(noun) for noun in preposition.children)
+
+
 def _is_made(adjective: Token) -> bool:
     """Whether an adjective says what a thing is made: the "smaller" of "makes the index smaller"."""
     subjects = [child for child in adjective.children if child.dep_ == "nsubj"]
@@ -250,8 +309,11 @@ def _causative_groups(verb: Token, rank: float, skipped: AbstractSet[int]) -> li
 
 
 def _adjective_groups(adjective: Token, rank: float, skipped: AbstractSet[int]) -> list[Group]:
-    groups = [Group(rank, (adjective,))]
+    compared = [part for part in _compared(adjective) if part.lower_ not in _COMPARATIVES]
+    groups = [Group(rank, (*compared, adjective))]
     for child in adjective.children:
+        if child in compared:
+            continue
         if child.dep_ == "prep":
             groups += preposition_groups(child, rank + 0.6, skipped)
         elif child.dep_ == "neg":

@@ -16,7 +16,7 @@ from s2v.analysis.lexicon import UNITS, VAGUE_NOUNS
 from s2v.analysis.mentions import Mention, announces_list, is_nominal, is_pronoun, lemma, make_members, with_head_only
 from s2v.analysis.outline import Outline
 from s2v.analysis.propositions import subject_of
-from s2v.analysis.statements import Statement, find_statements, with_subject
+from s2v.analysis.statements import Statement, find_statements, is_condition, with_subject
 from s2v.v1.diagram_pb2 import DiagramType
 
 FIRST_WEIGHT = 3.0
@@ -68,7 +68,9 @@ def _read(talk: Talk, sentence: Span) -> _Told:
     known = {member.head.i for enumeration in enumerations for member in enumeration.members}
     lists = [found for found in find_lists(talk, sentence) if not any(member.head.i in known for member in found.members)]
     statements = find_statements(talk, sentence)
-    fragment = sentence.root if is_nominal(sentence.root) and not statements else None
+    # Of "bread molds if it gets wet", where the parser takes the verb for a noun, nothing holds without the condition.
+    alone = is_nominal(sentence.root) and not any(is_condition(child) for child in sentence.root.children)
+    fragment = sentence.root if alone and not statements else None
     return _Told((*enumerations, *lists), tuple(statements), tuple(make_members(fragment)) if fragment is not None else ())
 
 

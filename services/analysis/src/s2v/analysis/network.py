@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, EdgeDraft
+from s2v.analysis.denials import denying_words
 from s2v.analysis.labels import is_plural, is_time
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import VAGUE_NOUNS
 from s2v.analysis.propositions import make_noun
 from s2v.analysis.relations import ORIGINS, Relation, find_relations
-from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, verb_label
+from s2v.analysis.webs import Web, cue_span, label_tokens, make_key, modals, passive_label, verb_label
 from s2v.v1.diagram_pb2 import DiagramType, EdgeKind, NodeKind
 
 MAX_LABEL_CHARACTERS = 30
@@ -151,13 +152,8 @@ def _name(relation: Relation) -> tuple[str, tuple[Token, ...]]:
     near = relation.preposition is not None and (
         abs(relation.preposition.i - relation.verb.i) <= 2 or relation.preposition.lower_ in ORIGINS
     )
-    denial = tuple(child for child in relation.verb.children if child.dep_ == "neg")
-    if passive and near and relation.preposition is not None and not denial:
-        return f"{relation.verb.lower_} {relation.preposition.lower_}", (relation.verb, relation.preposition)
-    text = verb_label(
-        relation.verb, plural=is_plural(relation.source, alone=True), preposition=relation.preposition if near else None
-    )
-    cue = (
-        (relation.verb, *denial) if denial or not near or relation.preposition is None else (relation.verb, relation.preposition)
-    )
-    return text, cue
+    preposition = relation.preposition if near else None
+    cue = (relation.verb, *denying_words(relation.verb), *modals(relation.verb), *([] if preposition is None else [preposition]))
+    if passive and preposition is not None:
+        return passive_label(relation.verb, preposition), cue
+    return verb_label(relation.verb, plural=is_plural(relation.source, alone=True), preposition=preposition), cue

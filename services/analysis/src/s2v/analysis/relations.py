@@ -31,6 +31,10 @@ TAKING_VERBS = _words(
 """Verbs whose object comes to their subject from where "from" says."""
 JOINING_VERBS = _words("connect link join attach couple bind tie bridge unite separate map")
 """Verbs whose subject stands between their object and where "to" or "with" says."""
+_STOPPING_VERBS = _words(
+    "block stop prevent ban filter hold cut interrupt refuse reject halt bar prohibit forbid intercept disrupt sever"
+)
+"""Verbs whose object does not get where "to" says, nor comes from where "from" says."""
 _IGNORED_VERBS = _words(
     """
     be think know mean say guess feel seem appear want like love hope wish believe suppose remember see look let need
@@ -190,7 +194,11 @@ def _by_active(verb: Token) -> Iterator[Relation]:
     towards, origins, ways = _places(verb, things)
     receivers = [child for child in verb.children if child.dep_ == "dative" and child.pos_ != "ADP"]
     thing = things[0] if things else None
-    if lemma in GIVING_VERBS and thing is not None and (towards or receivers or ways):
+    if lemma in _STOPPING_VERBS:
+        if thing is not None and all(child.lower_ != "back" for child in thing.children):
+            # The "back" of "holds back water" is no part of a name.
+            yield Relation(actor, thing, verb)
+    elif lemma in GIVING_VERBS and thing is not None and (towards or receivers or ways):
         ends: list[tuple[Token | None, Token]] = [(None, receiver) for receiver in receivers] or [
             (preposition, place) for preposition, place in towards[:2]
         ]
@@ -348,6 +356,8 @@ def _in_between(verb: Token) -> Iterator[Relation]:
 def _between(noun: Token) -> Iterator[Relation]:
     """Reads "The link between A and B", "a route from A to B"."""
     starts: list[Token] = []
+    if _is_missing(noun):
+        return
     for child in noun.children:
         if child.dep_ != "prep":
             continue
@@ -360,3 +370,19 @@ def _between(noun: Token) -> Iterator[Relation]:
                 starts.append(place)
             elif child.lower_ == "to" and starts:
                 yield Relation(starts[0], place, noun)
+
+
+def _is_missing(noun: Token) -> bool:
+    """Whether a connection is denied or stopped: "no route from A to B", "the link between A and B is cut"."""
+    if has_no(noun) or any(child.dep_ in ("compound", "amod") and _stops(child) for child in noun.children):
+        return True
+    if noun.dep_ == "conj":
+        return _is_missing(noun.head)
+    verb = noun.head
+    if noun.dep_ not in ("nsubj", "nsubjpass", "dobj", "attr") or verb.pos_ not in ("VERB", "AUX"):
+        return False
+    return is_denied(verb) or (noun.dep_ in ("nsubjpass", "dobj") and _stops(verb))
+
+
+def _stops(word: Token) -> bool:
+    return word.lemma_.lower() in _STOPPING_VERBS

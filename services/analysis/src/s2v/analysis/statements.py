@@ -29,6 +29,8 @@ _CLITICS = {"'s": "is", "'re": "are", "'m": "am"}
 _EMPTY = frozenset({"do", "be", "have", "can", "will"})
 _SEEMING = frozenset({"tend", "seem", "appear", "happen", "use", "need", "want", "like", "look"})
 _MANNERS = frozenset({"farther", "further", "longer", "faster", "slower", "often", "rarely", "seldom", "always", "usually"})
+_GENERIC = frozenset({"you", "we", "one", "i"})
+"""Subjects of a condition that says what something is good for: "if you need speed"."""
 _COMPARING = frozenset({"than", "unlike", "like", "versus", "vs", "compared"})
 
 
@@ -55,7 +57,7 @@ def find_statements(talk: Talk, sentence: Span) -> list[Statement]:
         if place is None:
             continue
         subject, main = place
-        items = tuple(_measure(list(_say(talk, token, subject)), token))
+        items = tuple(_limit(_measure(list(_say(talk, token, subject)), token), token))
         denies = not items and any(child.dep_ == "neg" for child in token.children) and token.lemma_ in _EMPTY
         if items or denies:
             found.append(Statement(token, subject, items, main, denies))
@@ -91,7 +93,7 @@ def _read_clause(verb: Token) -> tuple[Token | None, Token] | None:
         mark = next((child.lower_ for child in verb.children if child.dep_ in ("mark", "advmod") and child.i < verb.i), "")
         if mark in _CONCESSIVE and own is not None:
             return own, verb
-        return (own, verb.head) if mark in ("if", "when") and own is not None else None
+        return (own, verb.head) if mark in ("if", "when") and own is not None and own.lower_ in _GENERIC else None
     if verb.dep_ == "ccomp":
         if lemma(verb.head) not in REPORTING_VERBS | {"be"} and verb.i > verb.head.i:
             return None
@@ -135,6 +137,35 @@ def _measure(items: list[Mention], verb: Token) -> list[Mention]:
     else:
         measured = [_name_amount(rest.pop(0))]
     return [*measured, *items[1:], *(_name_amount(tokens) for tokens in rest)]
+
+
+def _limit(items: list[Mention], verb: Token) -> list[Mention]:
+    """Puts the condition of a clause into its texts: "bite if they are afraid"; leaves them out where it stands in front."""
+    conditions = [child for child in verb.children if is_condition(child)]
+    if not conditions:
+        return items
+    if len(conditions) > 1 or conditions[0].i < verb.i:
+        return []
+    groups = _condition_groups(conditions[0])
+    key = content_lemmas(token for group in groups for token in group.tokens)
+    return [replace(item, groups=(*item.groups, *groups), key=item.key | key) for item in items]
+
+
+def is_condition(verb: Token) -> bool:
+    """Returns whether a clause says on what its main clause depends; "if you like" and "even if" do not."""
+    if verb.dep_ != "advcl" or any(child.lower_ in _GENERIC for child in verb.children if child.dep_ in _SUBJECTS):
+        return False
+    mark = next((child for child in verb.children if child.dep_ == "mark" and child.lower_ in ("if", "unless")), None)
+    return mark is not None and (mark.is_sent_start or mark.nbor(-1).lower_ not in ("even", "as"))
+
+
+def _condition_groups(verb: Token) -> list[Group]:
+    """A condition as a part of a label that is never shed."""
+    core = _core(verb)
+    front = [child for child in verb.children if child.dep_ in ("mark", *_SUBJECTS, "aux", "auxpass", "neg") and child.i < core.i]
+    inner = [group.tokens for group in predicate_groups(core) if group.rank == 0]
+    nouns = [group.tokens for child in front if is_nominal(child) for group in noun_groups(child) if group.rank == 0]
+    return [Group(0.0, tokens) for tokens in ((*front, verb), *inner, *nouns)]
 
 
 def _name_amount(tokens: tuple[Token, ...]) -> Mention:
@@ -196,7 +227,7 @@ def _list(talk: Talk, core: Token, head: Token) -> Iterator[Mention]:
                 yield mention
         elif is_nominal(member):
             own = [mention for mention in make_members(member) if mention.head.i == member.i][:1]
-            yield from own
+            yield from (replace(mention, key=mention.key | _denials(member)) for mention in own)
         elif member.pos_ in ("ADJ", "VERB", "ADV"):
             groups = [group for group in predicate_groups(core) if core not in group.tokens] if member.i == head.i else []
             groups = [group for group in groups if not any(token.lower_ in _COMPARING for token in group.tokens)]
@@ -210,12 +241,20 @@ def _list(talk: Talk, core: Token, head: Token) -> Iterator[Mention]:
                 for child in member.children
                 if child.dep_ == "advmod" and child.i < member.i
             ]
+            # "Quick but not strong": each one is denied by itself.
+            groups += [Group(0.0, (child,)) for child in member.children if child.dep_ == "neg"]
             for child in member.children:
                 if child.dep_ == "xcomp" and member.pos_ == "ADJ" and child.i == member.i + 2:
                     # "Easy to reach" is more than "easy".
                     groups.append(Group(0.3, (*(part for part in child.children if part.lower_ == "to"), child)))
             if member.pos_ != "ADV" or len(groups) > 1:
-                yield Mention(member, tuple(groups), content_lemmas(token for group in groups for token in group.tokens))
+                key = content_lemmas(token for group in groups for token in group.tokens)
+                yield Mention(member, tuple(groups), key | _denials(member))
+
+
+def _denials(member: Token) -> frozenset[str]:
+    """What tells "not strong" from "strong"."""
+    return frozenset("not" for child in member.children if child.dep_ == "neg")
 
 
 def _detail(noun: Token) -> Token | None:
@@ -247,7 +286,8 @@ def _predicate(talk: Talk, verb: Token, core: Token, subject: Token | None) -> M
         extra = _manner_groups(core)
         groups += extra
         content = [token for group in extra for token in group.tokens]
-    if not content and (core.lemma_ in _EMPTY or not any(child.dep_ == "neg" for child in verb.children)):
+    says_more = any(child.dep_ == "neg" or is_condition(child) for child in verb.children)
+    if not content and (core.lemma_ in _EMPTY or not says_more):
         return None
     kept, forms = verb_groups(
         core if core.i == verb.i else verb, "plural" if subject is not None and is_plural(subject) else "singular"

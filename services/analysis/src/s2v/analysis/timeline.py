@@ -9,7 +9,7 @@ from spacy.tokens import Span, Token
 
 from s2v.analysis.content import Content, Label, NodeDraft
 from s2v.analysis.dates import SpokenDate, find_dates
-from s2v.analysis.denials import names_nobody
+from s2v.analysis.denials import has_no, is_set_aside, names_nobody, negations
 from s2v.analysis.labels import (
     Group,
     content_lemmas,
@@ -18,10 +18,11 @@ from s2v.analysis.labels import (
     noun_groups,
     predicate_groups,
     preposition_groups,
+    third_person,
     verb_groups,
 )
 from s2v.analysis.language import Talk
-from s2v.analysis.lexicon import VAGUE_NOUNS
+from s2v.analysis.lexicon import NOBODY, VAGUE_NOUNS
 from s2v.analysis.phrases import write_event
 from s2v.analysis.steps import is_named, phrase, without_subject
 from s2v.v1.diagram_pb2 import DatePrecision, DiagramType, NodeKind
@@ -29,6 +30,8 @@ from s2v.v1.diagram_pb2 import DatePrecision, DiagramType, NodeKind
 _CLAUSE_DEPS = ("ROOT", "conj", "ccomp", "advcl", "relcl", "parataxis", "acl", "pcomp", "xcomp")
 _LINKING = frozenset({"see", "mark", "bring", "witness"})
 """Verbs by which a year has an event as its object: "1989 saw the fall of the wall"."""
+_UNTIL = ("until", "till")
+"""Prepositions of the date at which what is denied until then happens."""
 
 
 def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
@@ -38,13 +41,15 @@ def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
     absolute = [date for date in dates if date.date.precision != DatePrecision.DATE_PRECISION_ORDINAL]
     chosen = absolute if len(absolute) >= 2 else dates
     barred = frozenset(token.i for date in chosen for token in date.tokens)
+    chosen = [date for date in chosen if not _is_denied_date(date.tokens[0], barred)]
+    told = frozenset(token.i for date in chosen for token in date.tokens)
     nodes: list[NodeDraft] = []
     seen: set[int] = set()
     for date in chosen:
         beside = _noun_beside(date.tokens[0])
         verb = _governor(date.tokens[0]) if beside is None else None
         root = beside if beside is not None else verb if verb is not None else date.tokens[0].sent.root
-        if root.i in seen or (beside is None and _belongs_elsewhere(date, root, barred)):
+        if root.i in seen or (beside is None and _belongs_elsewhere(date, root, told)):
             continue
         node = _make_event(talk, date, root, barred, references) if verb is not None else _name_event(talk, date, root, barred)
         if node is None and verb is not None and verb.dep_ == "acl":
@@ -54,6 +59,70 @@ def extract_timeline(talk: Talk, sentences: Sequence[Span]) -> Content:
             seen.add(root.i)
             nodes.append(node)
     return Content(DiagramType.DIAGRAM_TYPE_TIMELINE, tuple(nodes))
+
+
+def _preposition_of(date: Token) -> Token | None:
+    """The preposition that a date hangs on."""
+    for place in (date, *date.ancestors):
+        if place.dep_ == "prep" or (place.dep_ == "conj" and place.pos_ == "ADP"):
+            return place
+        if place.pos_ in ("VERB", "AUX"):
+            return None
+    return None
+
+
+def _correction(verb: Token) -> Token | None:
+    """The second preposition of "did not fall in 410 but in 476"."""
+    denials = negations(verb)
+    prepositions = [child for child in verb.children if child.dep_ in ("prep", "conj") and child.pos_ == "ADP"]
+    prepositions += [part for child in prepositions for part in child.children if part.dep_ == "conj"]
+    behind = (place for place in prepositions if denials and place.i > denials[0].i)
+    return next((place for place in behind if place.nbor(-1).lower_ == "but"), None)
+
+
+def _is_denied_date(date: Token, dates: frozenset[int]) -> bool:
+    """Whether a date is said to be the wrong one: the first of "not in 1510 but in 1512"."""
+    preposition, verb = _preposition_of(date), _governor(date)
+    if preposition is None or preposition.lower_ in _UNTIL:
+        return False
+    correction = _correction(verb) if verb is not None else None
+    if correction is None or not any(part.i in dates for part in correction.subtree):
+        return is_set_aside(preposition)
+    return is_set_aside(preposition) or (verb is not None and verb.i < preposition.i < correction.i and preposition.head == verb)
+
+
+def _is_affirmed(date: Token, verb: Token) -> bool:
+    """Whether what a clause denies happens at its date: "not until 1920", "not in 410 but in 476"."""
+    preposition = _preposition_of(date)
+    if preposition is None:
+        return False
+    if preposition.lower_ not in _UNTIL:
+        return preposition == _correction(verb)
+    subject = _subject_of(verb, frozenset())
+    nobody = (subject is not None and names_nobody(subject)) or _holds_nothing(verb)
+    return bool(nobody or negations(verb) or negations(preposition.head) or is_set_aside(preposition))
+
+
+def _holds_nothing(verb: Token) -> bool:
+    """Whether a verb is denied by what it acts on: "had no railway"."""
+    held = [child for child in verb.children if child.dep_ in ("dobj", "attr")]
+    return any(has_no(child) or child.lower_ in NOBODY for child in held)
+
+
+def _denial_words(verb: Token) -> frozenset[int]:
+    """The words that leave a denied clause when it is told as what happens."""
+    words = [child for child in verb.children if child.dep_ == "aux" or (child.lower_ == "that" and child.i < verb.i)]
+    return frozenset(word.i for word in (*negations(verb), *words))
+
+
+def _affirm(verb: Token, subject: Token | None) -> dict[int, str] | None:
+    """Returns the form in which a denied verb says that something happens; None when it has none."""
+    if verb.tag_ in ("VBD", "VBZ", "VBP") or any(child.dep_ == "auxpass" for child in verb.children):
+        return {}
+    if verb.lemma_ == "be":
+        return None
+    plural = subject is not None and is_plural(subject)
+    return {verb.i: verb.lemma_ if plural else third_person(verb.lemma_)}
 
 
 def _belongs_elsewhere(date: SpokenDate, root: Token, barred: frozenset[int]) -> bool:
@@ -137,6 +206,12 @@ def _make_event(
     if verb.dep_ == "relcl" and (subject is None or subject.pos_ == "PRON"):
         subject = verb.head if verb.head.i not in barred else None
     denied = subject is not None and names_nobody(subject)
+    said: dict[int, str] | None = None
+    if _is_affirmed(date.tokens[0], verb):
+        said = _affirm(verb, subject)
+        if said is None or denied or _holds_nothing(verb):
+            return None  # it would say the opposite
+        barred = barred | _denial_words(verb)
     named = subject if subject is not None and (denied or is_named(subject)) else None
     spoken_year = any(child.i in barred and child.dep_ in ("nsubj", "nsubjpass") for child in verb.children)
     predicate = [group for group in predicate_groups(verb, 0.0, barred) if not any(token.i in barred for token in group.tokens)]
@@ -152,8 +227,8 @@ def _make_event(
     if named is None and not complete:
         return None
     kept: list[Group] = []
-    forms: dict[int, str] = {}
-    if named is not None or any(child.dep_ == "neg" for child in verb.children):
+    forms = said or {}
+    if said is None and (named is not None or any(child.dep_ == "neg" for child in verb.children)):
         kept, forms = verb_groups(verb, "plural" if named is not None and is_plural(named) else "singular")
     groups = [*kept, *predicate, *(noun_groups(named, 0.0, barred) if named is not None else [])]
     label = make_label(talk, groups, forms)
@@ -163,7 +238,7 @@ def _make_event(
         # Who did it says more than half of what was done.
         label = _name_subject(talk, named, barred)
     if label is None and complete:
-        label = make_label(talk, predicate, {})
+        label = make_label(talk, predicate, said or {})
     if label is not None and named is not None and named.head.i != verb.i:
         label = without_subject(talk, label, named)
     node = _draft(talk, date, label, groups)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from spacy.tokens import Token
 
 from s2v.analysis.content import Content, EdgeDraft, NodeDraft
+from s2v.analysis.denials import denying_words
 from s2v.analysis.labels import third_person
 from s2v.analysis.language import Talk
 from s2v.v1.diagram_pb2 import DiagramType
@@ -24,6 +25,8 @@ _FALLING = frozenset(
 )
 _MEASURES = frozenset({"level", "amount", "degree", "rate", "concentration", "extent", "intensity", "quantity"})
 """Nouns that only say that there is more or less of something."""
+_MODALS = frozenset({"can", "ca", "could", "may", "might"})
+_OBLIGING = frozenset({"must", "should", "shall"})
 _DENYING = frozenset({"not", "no", "never", "n't", "without", "lack"})
 
 
@@ -144,13 +147,39 @@ def cue_span(talk: Talk, cue: Sequence[Token]) -> tuple[int, int]:
 
 
 def verb_label(verb: Token, *, plural: bool = False, preposition: Token | None = None) -> str:
-    """Returns a verb as the label of an edge, negation kept: "reduces", "does not reach", "connects to"."""
-    denial = next((child.lower_ for child in verb.children if child.dep_ == "neg"), "")
+    """Returns a verb as the label of an edge, with denial and modal: "reduces", "does not reach", "may connect to"."""
+    denial = next((child.lower_ for child in denying_words(verb)), "")
+    modal = next((child.lower_ for child in modals(verb)), "")
     lemma = verb.lemma_.lower()
     form = lemma if plural else third_person(lemma)
-    if denial:
+    if modal:
+        text = f"{_with_denial(modal, denial)} {lemma}"
+    elif denial:
         contracted = denial in ("not", "n't")
-        return f"{'do' if plural else 'does'} not {lemma}" if contracted else f"{denial} {form}"
-    if preposition is not None:
-        return f"{form} {preposition.lower_}"
-    return verb.lower_ if verb.tag_ == ("VBP" if plural else "VBZ") else form
+        text = f"{'do' if plural else 'does'} not {lemma}" if contracted else f"{denial} {form}"
+    elif preposition is None and verb.tag_ == ("VBP" if plural else "VBZ"):
+        text = verb.lower_
+    else:
+        text = form
+    return text if preposition is None else f"{text} {preposition.lower_}"
+
+
+def passive_label(verb: Token, preposition: Token) -> str:
+    """Returns a passive participle as the label of an edge: "stored in", "not connected to", "can be sent to"."""
+    denial = next((child.lower_ for child in denying_words(verb)), "")
+    modal = next((child.lower_ for child in modals(verb)), "")
+    front = [_with_denial(modal, denial), "be"] if modal else ["not" if denial == "n't" else denial]
+    return " ".join(word for word in (*front, verb.lower_, preposition.lower_) if word)
+
+
+def modals(verb: Token) -> list[Token]:
+    """Returns the auxiliaries of a verb that say what may be rather than what is: "can", "may", denied also "must"."""
+    kept = _MODALS | _OBLIGING if denying_words(verb) else _MODALS
+    return [child for child in verb.children if child.dep_ == "aux" and child.lower_ in kept]
+
+
+def _with_denial(modal: str, denial: str) -> str:
+    """Returns a modal with what denies it: "cannot", "may not", "could never"."""
+    word = "can" if modal == "ca" else modal
+    denial = "not" if denial == "n't" else denial
+    return "cannot" if (word, denial) == ("can", "not") else f"{word} {denial}".strip()
