@@ -214,7 +214,7 @@ def test_where_both_see_the_same_the_extractors_graph_stands(
     drawn = EXTRACTORS[DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT](talk, talk.sentences)
     reading = encoder.encode(scene_text(talk.sentences))
     assert reader.draw(talk, talk.sentences, drawn, reading) is drawn
-    monkeypatch.setattr(graph_reader, "AGREEMENT", 2.1)
+    monkeypatch.setattr(graph_reader, "LOOSE_AGREEMENT", 2.1)
     assert reader.draw(talk, talk.sentences, drawn, reading) is not drawn
 
 

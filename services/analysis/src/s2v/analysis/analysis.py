@@ -46,7 +46,7 @@ from s2v.v1.storyboard_pb2 import Scene, Storyboard
 from s2v.v1.transcript_pb2 import Transcript
 
 ENGINE = "s2v-analysis"
-REVISION = 18
+REVISION = 19
 """Raised by hand whenever the same transcript gives another storyboard."""
 MAX_NODES = 9
 """More nodes than this are hard to read: the scene is cut again if a sentence ends in between."""

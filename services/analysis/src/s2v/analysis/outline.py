@@ -56,6 +56,8 @@ class Outline:
 
     def add(self, mention: Mention) -> int | None:
         """Returns the node of a mention, a new one unless it is known; None when it can't be drawn."""
+        if not mention.groups:
+            return None  # Of a number that stands beside what it measures nothing is left.
         place = self.find(mention)
         if place is None:
             return self.add_new(mention)

@@ -30,7 +30,7 @@ GRAPH = Path(__file__).with_name("passage_encoder.onnx")
 LEARNED = Path(__file__).with_name("passage_encoder.npz")
 """Weights of the upper layers and of the head."""
 GRAPH_SHA256 = "51d7ee627fdf8716cdcc2b561f1532d0c45a42a9644abe6145242f164bbb071c"
-SHA256 = "e59e811e7dfc0707b01befbac58c7b229434259e604b0971a1000cc118e872cf"
+SHA256 = "c39dbeae75bdf0822ee872ceff022f245bd6aaf88ace68469299bff5a133770f"
 """Digest of the learned weights' file."""
 MAX_TOKENS = 256
 """Tokens of a passage that are read."""
