@@ -159,6 +159,26 @@ async def test_an_error_that_nobody_expects_ends_neither_its_work_nor_the_proces
         assert "No space left on device" in caplog.text
 
 
+async def test_a_cancellation_that_gets_lost_is_said_again(open_door):
+    async with open_door() as door:
+        begun, lost = asyncio.Event(), []
+
+        async def tidy():
+            begun.set()
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                lost.append(True)  # as asyncio.wait_for does when the answer comes at that moment
+
+        door.housekeeping.tidy = tidy
+        stop = asyncio.Event()
+        running = asyncio.create_task(door.housekeeping.run(stop))
+        await asyncio.wait_for(begun.wait(), 20)
+        stop.set()
+        await asyncio.wait_for(running, 20)
+        assert lost
+
+
 async def test_what_hinders_one_tenant_or_the_expiry_holds_up_nobody_else(open_door, monkeypatch):
     async with open_door() as door:
         keeper, done = door.housekeeping, []

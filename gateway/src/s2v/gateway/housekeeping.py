@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 ORPHAN_SECONDS = 3600.0
 """Objects of no job are deleted when nothing was added to them for so long: a job that is being made has objects first."""
-
+END_SECONDS = 1.0
+"""How long a task may take to end before it is cancelled once more."""
 BROKEN_OFF = timedelta(days=1)
 """What is still being written to S3 after so long was broken off."""
 
@@ -65,8 +66,7 @@ class Housekeeping:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_repeat(work, seconds)) for work, seconds in works]
             await stop.wait()
-            for task in tasks:
-                task.cancel()
+            await _end(tasks)
 
     async def sweep(self) -> None:
         """Deletes expired uploads with what was written for a job that never came to be of one, expired cached results, what was
@@ -161,6 +161,15 @@ async def _apart(tenant: str, *works: Callable[[str], Awaitable[object]]) -> Non
             log.warning("housekeeping waits: %s", error, extra={"tenant": tenant})
         except Exception:
             log.exception("housekeeping failed", extra={"tenant": tenant})
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancels tasks until they have ended: before Python 3.12 `asyncio.wait_for` loses a cancellation that comes with its answer."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=END_SECONDS)
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
