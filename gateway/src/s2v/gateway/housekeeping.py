@@ -164,7 +164,7 @@ async def _apart(tenant: str, *works: Callable[[str], Awaitable[object]]) -> Non
 
 
 async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancels tasks until they have ended: before Python 3.12 `asyncio.wait_for` loses a cancellation that comes with its answer."""
+    """Cancels tasks until they have ended: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes with its answer."""
     left = set(tasks)
     while left:
         for task in left:
