@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def environment(settings: RuntimeSettings) -> dict[str, str]:
         "NO_COLOR": "1",
         "COLUMNS": "200",
     }
+
+
+@pytest.fixture
+async def failing(settings: RuntimeSettings, tenant: str) -> AsyncIterator[House]:
+    """A house in which "one" cannot be done, with no task or dead letter of another test."""
+    async with House(settings, tenant) as house:
+        for stream in ("S2V_WORK", "S2V_DEAD"):
+            await house.bus.jetstream.purge_stream(stream)
+        house.faults.add("one")
+        yield house
 
 
 def s2v(environment: dict[str, str], *arguments: str, code: int = 0) -> str:
@@ -64,57 +75,43 @@ def test_maintenance_is_switched_on_and_off(environment: dict[str, str]) -> None
     assert "New jobs are taken." in s2v(environment, "maintenance", "status")
 
 
-async def test_a_dead_letter_is_listed_shown_and_redriven(
-    environment: dict[str, str], settings: RuntimeSettings, tenant: str
-) -> None:
-    async with House(settings, tenant) as house:
-        for stream in ("S2V_WORK", "S2V_DEAD"):
-            await house.bus.jetstream.purge_stream(stream)
-        house.faults.add("one")
-        async with house.working():
-            job_id = await house.submit("one")
-            await house.ended(job_id)
-            (line,) = [
-                line for line in (await asyncio.to_thread(s2v, environment, "dead", "list")).splitlines() if job_id in line
-            ]
-            number = line.split()[0]
-            shown = await asyncio.to_thread(s2v, environment, "dead", "show", number)
-            assert "cannot do 'one'" in shown
-            assert "house.py" in shown
-            assert f"/jobs/{job_id}/source/text" in shown, "what was worked on"
-            house.faults.clear()
-            assert f"{job_id} goes on in run 2" in await asyncio.to_thread(s2v, environment, "dead", "redrive", number)
-            await house.ended(job_id)
+async def test_a_dead_letter_is_listed_shown_and_redriven(environment: dict[str, str], failing: House) -> None:
+    async with failing.working():
+        job_id = await failing.submit("one")
+        await failing.ended(job_id)
+        (line,) = [line for line in (await asyncio.to_thread(s2v, environment, "dead", "list")).splitlines() if job_id in line]
+        number = line.split()[0]
+        shown = await asyncio.to_thread(s2v, environment, "dead", "show", number)
+        assert "cannot do 'one'" in shown
+        assert "house.py" in shown
+        assert f"/jobs/{job_id}/source/text" in shown, "what was worked on"
+        failing.faults.clear()
+        assert f"{job_id} goes on in run 2" in await asyncio.to_thread(s2v, environment, "dead", "redrive", number)
+        await failing.ended(job_id)
     assert "No dead letters" in await asyncio.to_thread(s2v, environment, "dead", "list")
 
 
-async def test_a_letter_that_is_refused_holds_up_no_others(
-    environment: dict[str, str], settings: RuntimeSettings, tenant: str
-) -> None:
-    async with House(settings, tenant) as house:
-        for stream in ("S2V_WORK", "S2V_DEAD"):
-            await house.bus.jetstream.purge_stream(stream)
-        house.faults.add("one")
-        async with house.working():
-            refused, later, good = [await house.submit("one") for _ in range(3)]
-            for job_id in (refused, later, good):
-                await house.ended(job_id)
-                await asyncio.sleep(0)
-        for job_id, epoch in ((refused, 1), (later, 2)):
+async def test_a_letter_that_is_refused_holds_up_no_others(environment: dict[str, str], failing: House, tenant: str) -> None:
+    async with failing.working():
+        refused, later, good = [await failing.submit("one") for _ in range(3)]
+        for job_id in (refused, later, good):
+            await failing.ended(job_id)
+            await asyncio.sleep(0)
+    for job_id, epoch in ((refused, 1), (later, 2)):
 
-            def cancelled(record, epoch=epoch):
-                record.job.state, record.epoch = JobState.JOB_STATE_CANCELLED, epoch
-                return True
+        def cancelled(record, epoch=epoch):
+            record.job.state, record.epoch = JobState.JOB_STATE_CANCELLED, epoch
+            return True
 
-            await house.jobs.update(tenant, job_id, cancelled)
-        said = await asyncio.to_thread(lambda: s2v(environment, "dead", "redrive", "--all", code=1))
-        assert f"job {refused} has cancelled for good" in said
-        assert f"is dropped: job {later} is gone, or has ended in a later run" in said
-        assert f"{good} goes on in run 2" in said
-        assert "refused, and kept: 1 of the letters" in said
-        left = await asyncio.to_thread(s2v, environment, "dead", "list")
-        assert (refused in left, later in left, good in left) == (True, False, False)
-        await house.bus.jetstream.purge_stream("S2V_DEAD")
+        await failing.jobs.update(tenant, job_id, cancelled)
+    said = await asyncio.to_thread(lambda: s2v(environment, "dead", "redrive", "--all", code=1))
+    assert f"job {refused} has cancelled for good" in said
+    assert f"is dropped: job {later} is gone, or has ended in a later run" in said
+    assert f"{good} goes on in run 2" in said
+    assert "refused, and kept: 1 of the letters" in said
+    left = await asyncio.to_thread(s2v, environment, "dead", "list")
+    assert (refused in left, later in left, good in left) == (True, False, False)
+    await failing.bus.jetstream.purge_stream("S2V_DEAD")
 
 
 async def test_a_bucket_that_was_lost_is_that_of_its_archive_again_once_it_is_restored(

@@ -159,7 +159,7 @@ async def test_an_error_that_nobody_expects_ends_neither_its_work_nor_the_proces
         assert "No space left on device" in caplog.text
 
 
-async def test_a_cancellation_that_gets_lost_is_said_again(open_door):
+async def test_a_cancellation_that_gets_lost_does_not_go_on_for_ever(open_door):
     async with open_door() as door:
         begun, lost = asyncio.Event(), []
 

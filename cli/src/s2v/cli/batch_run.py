@@ -28,8 +28,6 @@ T = TypeVar("T")
 
 SUFFIXES = frozenset({".wav", ".mp3", ".mp4", ".m4a", ".ogg", ".opus", ".flac", ".webm", ".mov", ".mkv", ".aac"})
 """Names of files that are taken for talks."""
-
-
 NO_ROOM = ("BUSY", "MAINTENANCE")
 """Reasons of a gateway that answers, and takes the call later."""
 

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -31,8 +31,7 @@ log = logging.getLogger(__name__)
 
 ORPHAN_SECONDS = 3600.0
 """Objects of no job are deleted when nothing was added to them for so long: a job that is being made has objects first."""
-END_SECONDS = 1.0
-"""How long a task may take to end before it is cancelled once more."""
+
 BROKEN_OFF = timedelta(days=1)
 """What is still being written to S3 after so long was broken off."""
 
@@ -64,9 +63,10 @@ class Housekeeping:
             (lambda: gauges.measure_storage(self.jobs), gauges.STORAGE_SECONDS),
         )
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_repeat(work, seconds)) for work, seconds in works]
+            tasks = [group.create_task(_repeat(work, seconds, stop)) for work, seconds in works]
             await stop.wait()
-            await _end(tasks)
+            for task in tasks:
+                task.cancel()
 
     async def sweep(self) -> None:
         """Deletes expired uploads with what was written for a job that never came to be of one, expired cached results, what was
@@ -163,21 +163,14 @@ async def _apart(tenant: str, *works: Callable[[str], Awaitable[object]]) -> Non
             log.exception("housekeeping failed", extra={"tenant": tenant})
 
 
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancels tasks until they have ended: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes with its answer."""
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=END_SECONDS)
-
-
-async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
-    while True:
+async def _repeat(work: Callable[[], Awaitable[None]], seconds: float, stop: asyncio.Event) -> None:
+    # It asks, too: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes with its answer.
+    while not stop.is_set():
         try:
             await work()
         except UnavailableError as error:
             log.warning("housekeeping waits: %s", error)
         except Exception:  # a full disk, say, must not end the front door: at its next start it would end again
             log.exception("housekeeping failed, and is tried again in %g s", seconds)
-        await asyncio.sleep(seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), seconds)

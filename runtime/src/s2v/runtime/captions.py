@@ -39,9 +39,14 @@ class Caption:
     """One or two."""
 
 
+def space_between(language: str) -> str:
+    """Returns what stands between two words of a language."""
+    return "" if language in WITHOUT_SPACES else " "
+
+
 def make_captions(transcript: Transcript) -> list[Caption]:
     """Returns the captions of a transcript, in order."""
-    space = _space(transcript)
+    space = space_between(transcript.language)
     groups = [group for segment in transcript.segments for group in _divide(_words(segment, space), space)]
     captions = []
     for number, group in enumerate(groups):
@@ -83,7 +88,7 @@ def to_text(transcript: Transcript) -> str:
         paragraphs[-1].append(segment.text)
         end = segment.end_seconds
     return "".join(
-        _space(transcript).join(paragraph) + "\n" + "\n" * (number < len(paragraphs))
+        space_between(transcript.language).join(paragraph) + "\n" + "\n" * (number < len(paragraphs))
         for number, paragraph in enumerate(paragraphs, 1)
     )
 
@@ -189,10 +194,6 @@ def _fits(words: Sequence[Word], space: str) -> bool:
     texts = [word.text for word in words]
     lines = break_lines(texts, space)
     return len(lines) <= LINES and space.join(lines) == space.join(texts)
-
-
-def _space(transcript: Transcript) -> str:
-    return "" if transcript.language in WITHOUT_SPACES else " "
 
 
 def _time(seconds: float, point: str) -> str:

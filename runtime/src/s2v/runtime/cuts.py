@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from s2v.runtime.links import find_links
 from s2v.runtime.pictures import MismatchError, become_phrase, find_scene, name
-from s2v.v1.diagram_pb2 import Diagram, DiagramType, Edge, Node
+from s2v.v1.diagram_pb2 import Diagram, DiagramType, Node
 from s2v.v1.storyboard_pb2 import Scene, Storyboard
 
 NONE = DiagramType.DIAGRAM_TYPE_NONE
@@ -107,8 +107,8 @@ def _unite(diagram: Diagram, other: Diagram) -> None:
             _complete(nodes[node.id], node)
         else:
             diagram.nodes.append(node)
-    edges = dict(_name_edges(diagram))
-    for link, edge in _name_edges(other):
+    edges = find_links(diagram)
+    for link, edge in find_links(other).items():
         if link in edges:
             edges[link].reveal_seconds = min(edges[link].reveal_seconds, edge.reveal_seconds)
         else:
@@ -123,12 +123,3 @@ def _complete(node: Node, other: Node) -> None:
         node.quantity.CopyFrom(other.quantity)
     if not node.HasField("date") and other.HasField("date"):
         node.date.CopyFrom(other.date)
-
-
-def _name_edges(diagram: Diagram) -> Iterator[tuple[tuple[str, str, str, int], Edge]]:
-    """Yields each edge with what it says: ends, label, its number among those alike. Its id is counted anew in each scene."""
-    alike: Counter[tuple[str, str, str]] = Counter()
-    for edge in diagram.edges:
-        link = (edge.source, edge.target, " ".join(edge.label.casefold().split()))
-        yield (*link, alike[link]), edge
-        alike[link] += 1

@@ -76,6 +76,11 @@ def is_range(number: Token) -> bool:
     return any(part.i != number.i and _is_second(part) for part in tokens)
 
 
+def multiplies(word: Token) -> bool:
+    """Returns whether a word is the "times" of "three times as much"."""
+    return word.lower_ == "times" and word.i + 1 < len(word.doc) and word.nbor(1).lower_ == "as"
+
+
 def _is_second(part: Token) -> bool:
     return part.dep_ == "conj" or (part.tag_ == "CD" and part.dep_ == "quantmod")
 

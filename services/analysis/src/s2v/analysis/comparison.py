@@ -107,9 +107,9 @@ def _is_vague(item: Mention) -> bool:
 def _owners(table: _Table, statement: Statement) -> list[int]:
     """The subjects that a statement is about."""
     subject = statement.subject
-    if subject is not None and names_nobody(subject):
-        return []
     if subject is not None:
+        if names_nobody(subject):
+            return []
         words = {subject.lower_, *(child.lower_ for child in subject.children)}
         if words & _BOTH and not any(token.dep_ == "conj" for token in subject.children):
             return list(range(len(table.subjects)))

@@ -36,6 +36,8 @@ HALF_COST = 0.6
 """What the half of a contrast loses."""
 DOUBT_COST, SURE = 0.4, 0.45
 """What each word that tells something costs if the recogniser was less sure of it than that: it may be another."""
+_COMMAS = ",;:，、；：،؛"
+"""Where a sentence may be cut, in whatever script."""
 _NEEDED = frozenset(
     [
         *("nsubj", "nsubjpass", "aux", "auxpass", "neg", "prt", "dobj", "dative", "attr", "acomp", "oprd", "ccomp", "xcomp"),
@@ -159,7 +161,7 @@ def _make_opening(talk: Talk, sentences: Sequence[Span]) -> Content:
 
 def _pieces(talk: Talk, begin: int, end: int) -> list[tuple[int, int]]:
     """Returns the words between commas, as (begin, end)."""
-    stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in ",;:，、；：،؛"]
+    stops = [word + 1 for word in range(begin, end - 1) if talk.speech.texts[word][-1] in _COMMAS]
     return list(zip([begin, *stops], [*stops, end], strict=True))
 
 
@@ -384,5 +386,5 @@ def _lacks_subject(verb: Token, tokens: Span) -> bool:
 
 def _close(text: str) -> str:
     """Drops the comma or colon at which a clause was cut, and a quotation that was cut; a full stop or question mark stays."""
-    text = text.rstrip(" ,;:-–—，、；：،؛").strip('"“” ')
+    text = text.rstrip(f" -–—{_COMMAS}").strip('"“” ')
     return text if text.count('"') % 2 == 0 and text.count("“") == text.count("”") else re.sub('["“”]', "", text)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from spacy.tokens import Token
 
-from s2v.analysis.amounts import is_range, number_tokens
+from s2v.analysis.amounts import is_range, multiplies, number_tokens
 from s2v.analysis.content import Label
 from s2v.analysis.denials import is_set_aside, negations
 from s2v.analysis.language import Talk
@@ -97,7 +97,7 @@ def noun_groups(head: Token, rank: float = 0.0, skipped: AbstractSet[int] = froz
             groups += [Group(group.rank, group.tokens) for group in noun_groups(child, rank + 0.2, skipped)]
         elif child.dep_ == "nummod":
             number = number_tokens(child)
-            if not any(token.i in skipped for token in number) and not _multiplies(number[-1]):
+            if not any(token.i in skipped for token in number) and not multiplies(number[-1]):
                 groups.append(Group(rank + 0.15, number))
         elif child.dep_ == "amod":
             compared = _compared(child)
@@ -147,14 +147,9 @@ def _compared(adjective: Token) -> list[Token]:
     return [child for child in said if child.dep_ == "advmod" and child.lower_ in _COMPARATIVES]
 
 
-def _multiplies(word: Token) -> bool:
-    """Whether a word is the "times" of "three times as much"."""
-    return word.lower_ == "times" and word.i + 1 < len(word.doc) and word.nbor(1).lower_ == "as"
-
-
 def _multiple(word: Token) -> list[Token]:
     """The "three times" of "three times as much", wherever the parser has hung it."""
-    if not _multiplies(word):
+    if not multiplies(word):
         return []
     numbers = [word.head] if word.dep_ == "quantmod" else [child for child in word.children if child.dep_ == "nummod"]
     return [*(token for number in numbers for token in number_tokens(number) if token.i < word.i), word]

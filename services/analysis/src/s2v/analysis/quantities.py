@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spacy.tokens import Token
 
-from s2v.analysis.amounts import is_range, number_tokens
+from s2v.analysis.amounts import is_range, multiplies, number_tokens
 from s2v.analysis.content import Label
 from s2v.analysis.language import Talk
 from s2v.analysis.lexicon import UNITS
@@ -17,8 +17,7 @@ def find_quantity(talk: Talk, verb: Token) -> tuple[Label, frozenset[int]] | Non
     A range ("2 to 24 months") is none.
     """
     for token in _complements(verb):
-        compares = token.lower_ == "times" and token.i + 1 < len(token.doc) and token.nbor(1).lower_ == "as"
-        if compares or (token.lemma_.lower() not in UNITS and token.lower_ not in UNITS):
+        if multiplies(token) or (token.lemma_.lower() not in UNITS and token.lower_ not in UNITS):
             continue
         number = next((child for child in token.children if child.dep_ == "nummod" and child.i < token.i), None)
         if number is None or is_range(number):

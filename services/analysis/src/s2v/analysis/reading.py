@@ -203,11 +203,11 @@ def _tokens(talk: Talk, word: int) -> list[Token]:
 
 def _without_denials(talk: Talk, begin: int, end: int) -> set[int]:
     """The words of a span, those left out that deny others."""
-    return {
-        word
-        for word in range(begin, end)
-        if not any(token.dep_ == "neg" or token.lower_ in DENIALS for token in _tokens(talk, word))
-    }
+    return {word for word in range(begin, end) if not any(_is_denial(token) for token in _tokens(talk, word))}
+
+
+def _is_denial(token: Token) -> bool:
+    return token.dep_ == "neg" or token.lower_ in DENIALS
 
 
 def _loses_negation(talk: Talk, words: set[int], begin: int, end: int) -> bool:
@@ -222,7 +222,7 @@ def _loses_negation(talk: Talk, words: set[int], begin: int, end: int) -> bool:
 
 def _denies(talk: Talk, token: Token, words: set[int]) -> bool:
     """Whether a word that a label leaves out denies what the label says: "is not", "don't think that", "failed to"."""
-    if token.dep_ == "neg" or token.lower_ in DENIALS:
+    if _is_denial(token):
         return talk.word(token.head) in words or _governs(talk, token.head, words)
     if token.lemma_ in FAILING_VERBS | DENYING_VERBS:
         return any(_says(talk, child, words) for child in token.children if child.dep_ in ("xcomp", "ccomp"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from s2v.runtime.captions import WITHOUT_SPACES
+from s2v.runtime.captions import space_between
 from s2v.runtime.errors import InvalidInputError
 from s2v.v1.transcript_pb2 import Transcript
 
@@ -43,7 +43,7 @@ class Speech:
 
     def text(self, begin: int, end: int) -> str:
         """Returns words `begin` up to `end` (not included), joined by spaces unless the language is written without them."""
-        return ("" if self.language in WITHOUT_SPACES else " ").join(self.texts[begin:end])
+        return space_between(self.language).join(self.texts[begin:end])
 
 
 def read_speech(transcript: Transcript) -> Speech:

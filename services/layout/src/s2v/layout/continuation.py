@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from s2v.layout.validation import MAX_EDGES, MAX_GROUPS, node_limit
+from s2v.runtime.links import find_links
 from s2v.v1.composition_pb2 import SceneLayout, Shape
-from s2v.v1.diagram_pb2 import DatePrecision, Diagram, Edge, Node, Quantity
+from s2v.v1.diagram_pb2 import DatePrecision, Diagram, Node, Quantity
 from s2v.v1.storyboard_pb2 import Scene
 
 SHARED = 0.5
 """Part of the nodes that scenes of one picture have in common, at least."""
-
-Link = tuple[str, str, str, int]
-"""An edge by what it says: source, target, label in small letters, and its number among those of its scene that are alike. Not by
-its id, which analysis counts anew in each scene."""
 
 
 def find_threads(scenes: Sequence[Scene]) -> list[list[Scene]]:
@@ -41,7 +38,7 @@ def unite(thread: Sequence[Scene]) -> Scene:
     whole.CopyFrom(thread[-1])
     whole.diagram.CopyFrom(Diagram(type=thread[0].diagram.type))
     nodes = {node.id: node for scene in reversed(thread) for node in scene.diagram.nodes}
-    edges = {link: edge for scene in reversed(thread) for link, edge in _find_links(scene).items()}
+    edges = {link: edge for scene in reversed(thread) for link, edge in find_links(scene.diagram).items()}
     groups = {group.id: group for scene in reversed(thread) for group in scene.diagram.groups}
     whole.diagram.nodes.extend(sorted(nodes.values(), key=lambda node: node.reveal_seconds))
     whole.diagram.edges.extend(sorted(edges.values(), key=lambda edge: edge.reveal_seconds))
@@ -68,8 +65,8 @@ def cut_out(picture: SceneLayout, whole: Scene, scene: Scene) -> SceneLayout:
             kept.CopyFrom(shape)
             kept.reveal_seconds = reveals[shape.node_id]
             _cut_quantity(kept, quantities.get(shape.node_id), scene)
-    own = _find_links(scene)
-    edges = {edge.id: own[link] for link, edge in _find_links(whole).items() if link in own}
+    own = find_links(scene.diagram)
+    edges = {edge.id: own[link] for link, edge in find_links(whole.diagram).items() if link in own}
     for route in picture.routes:
         if route.edge_id in edges:
             edge = edges[route.edge_id]
@@ -89,17 +86,6 @@ def _cut_quantity(shape: Shape, quantity: Quantity | None, scene: Scene) -> None
         annotation.reveal_seconds = quantity.reveal_seconds
 
 
-def _find_links(scene: Scene) -> dict[Link, Edge]:
-    """Returns the edges of a scene by what they say, in their order."""
-    links: dict[Link, Edge] = {}
-    for edge in scene.diagram.edges:
-        label, number = " ".join(edge.label.casefold().split()), 0
-        while (edge.source, edge.target, label, number) in links:
-            number += 1
-        links[edge.source, edge.target, label, number] = edge
-    return links
-
-
 def _overlap(thread: Sequence[Scene], scene: Scene) -> bool:
     """Tells whether a scene shows again at least half of what it or the scenes before it show.
 
@@ -114,7 +100,7 @@ def _fit(thread: Sequence[Scene], scene: Scene) -> bool:
     """Tells whether the picture of a thread and one more scene holds no more than that of a scene may."""
     scenes = [*thread, scene]
     nodes = {node.id for each in scenes for node in each.diagram.nodes}
-    links = {link for each in scenes for link in _find_links(each)}
+    links = {link for each in scenes for link in find_links(each.diagram)}
     groups = {group.id for each in scenes for group in each.diagram.groups}
     return len(nodes) <= node_limit(scene.diagram.type) and len(links) <= MAX_EDGES and len(groups) <= MAX_GROUPS
 
@@ -123,13 +109,13 @@ def _agree(thread: Sequence[Scene], scene: Scene) -> bool:
     """Tells whether what a scene shares with those before it looks, connects and is measured and dated the same."""
     nodes = {node.id: node for each in reversed(thread) for node in each.diagram.nodes}
     told = {node.id: node.quantity.label for each in thread for node in each.diagram.nodes if node.quantity.label}
-    edges = {edge.id: (link, edge.label) for each in thread for link, edge in _find_links(each).items()}
+    edges = {edge.id: (link, edge.label) for each in thread for link, edge in find_links(each.diagram).items()}
     return all(
         _look_alike(nodes[node.id], node)
         and (not node.quantity.label or told.get(node.id, node.quantity.label) == node.quantity.label)
         for node in scene.diagram.nodes
         if node.id in nodes
-    ) and all(edges.get(edge.id, (link, edge.label)) == (link, edge.label) for link, edge in _find_links(scene).items())
+    ) and all(edges.get(edge.id, (link, edge.label)) == (link, edge.label) for link, edge in find_links(scene.diagram).items())
 
 
 def _look_alike(first: Node, later: Node) -> bool:

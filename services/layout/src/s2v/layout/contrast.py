@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from s2v.runtime.links import fold
 from s2v.v1.diagram_pb2 import Diagram, Edge, Node, NodeKind
 
 
@@ -37,7 +38,7 @@ class Contrast:
         """Returns the rows of a table: named ones in the order of speech, each with more rows for more items; then the rest."""
         named: dict[str, list[Edge]] = {}
         for edge in sorted(self.edges, key=lambda edge: edge.reveal_seconds):
-            named.setdefault(" ".join(edge.label.casefold().split()), []).append(edge)
+            named.setdefault(fold(edge.label), []).append(edge)
         rest = named.pop("", [])
         nodes = {node.id: node for node in self.items}
         rows: list[Row] = []

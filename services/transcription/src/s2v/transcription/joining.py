@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from s2v.runtime.captions import WITHOUT_SPACES
+from s2v.runtime.captions import space_between
 from s2v.v1.transcript_pb2 import Segment, Transcript, TranscriptWindow, Word
 
 PAUSE_SECONDS = 1.5  # an utterance ends at such a pause, sentence or not
@@ -88,7 +88,7 @@ def _segment(sentence: _Sentence, language: str) -> Segment:
     return Segment(
         start_seconds=words[0].start_seconds,
         end_seconds=words[-1].end_seconds,
-        text=("" if language in WITHOUT_SPACES else " ").join(word.text for word in words),
+        text=space_between(language).join(word.text for word in words),
         words=words,
         probability=sum(word.probability for word in words) / len(words),
         no_speech_probability=sentence.no_speech_probability,
